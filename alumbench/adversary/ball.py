@@ -1,0 +1,72 @@
+"""How long δ may be: L2 and L∞ balls per token or per sentence, relative to the embeddings' own length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+NORMS = ("l2-sentence", "l2-token", "linf")
+TINY = 1e-12
+
+
+def token_rms(embeddings: Tensor, free: Tensor) -> Tensor:
+    """Root of the mean squared length of each sentence's free token embeddings: the unit of a relative ε.
+
+    It is taken per sentence, not per batch, so that δ does not depend on an example's neighbours.
+
+    Args:
+        embeddings: (batch, tokens, hidden).
+        free: (batch, tokens) booleans.
+
+    Returns:
+        (batch, 1, 1), 0 where no token is free.
+    """
+    squared = embeddings.float().square().sum(-1) * free
+    return (squared.sum(-1) / free.sum(-1).clamp(min=1)).sqrt()[:, None, None]
+
+
+@dataclass(frozen=True)
+class Ball:
+    """All δ with ‖δ‖ ≤ radius; the radius is given at each call, since a relative ε differs by sentence.
+
+    For L∞ the radius is divided by √hidden, so that one ε means a comparable change in every norm: a token's δ is then
+    never longer than the radius in L2. Per token and per sentence are the same set for L∞, so it has one name.
+
+    Attributes:
+        norm: one of `NORMS`.
+        free: (batch, tokens) booleans; δ is 0 elsewhere.
+    """
+
+    norm: str
+    free: Tensor
+
+    def __post_init__(self) -> None:
+        """Checks the norm's name."""
+        if self.norm not in NORMS:
+            raise ValueError(f"unknown norm '{self.norm}'; known: {', '.join(NORMS)}")
+
+    def steepest(self, gradient: Tensor, radius: Tensor) -> Tensor:
+        """The δ of that radius along which the gradient rises most; 0 where the gradient is 0.
+
+        Args:
+            gradient: (batch, tokens, hidden).
+            radius: broadcastable to it.
+        """
+        gradient = gradient.float() * self.free[..., None]
+        if self.norm.startswith("linf"):
+            return gradient.sign() * radius / gradient.shape[-1] ** 0.5
+        return gradient / self._length(gradient).clamp(min=TINY) * radius
+
+    def project(self, delta: Tensor, radius: Tensor) -> Tensor:
+        """The nearest δ inside the ball (Π in the paper), 0 on tokens that are not free."""
+        delta = delta * self.free[..., None]
+        if self.norm.startswith("linf"):
+            bound = radius / delta.shape[-1] ** 0.5
+            return torch.minimum(torch.maximum(delta, -bound), bound)
+        return delta * (radius / self._length(delta).clamp(min=TINY)).clamp(max=1.0)
+
+    def _length(self, delta: Tensor) -> Tensor:
+        dims = (-1,) if self.norm == "l2-token" else (-2, -1)
+        return torch.linalg.vector_norm(delta, dim=dims, keepdim=True)

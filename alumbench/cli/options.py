@@ -1,0 +1,51 @@
+"""Options and parsing that several commands share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from alumbench.errors import AlumbenchError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def key_values(pairs: Sequence[str], option: str) -> dict[str, Any]:
+    """`("alpha=1", "norm=linf")` as a mapping; values that are JSON become what they say, others stay texts.
+
+    Raises:
+        AlumbenchError: A pair has no '='.
+    """
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise AlumbenchError(f"{option} {pair}: expected {option} NAME=VALUE")
+        try:
+            values[key.replace("-", "_")] = json.loads(value)
+        except ValueError:
+            values[key.replace("-", "_")] = value
+    return values
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """`"a, b"` as `("a", "b")`."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def device_option(command: F) -> F:
+    """`--device`."""
+    return click.option(
+        "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="Where it runs."
+    )(command)
+
+
+def quiet_libraries() -> None:
+    """Keeps the libraries' progress bars and advice out of a command's output."""
+    import os
+
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")

@@ -1,0 +1,119 @@
+"""`alumbench train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from alumbench.cli.options import device_option, key_values, quiet_libraries, split_names
+
+
+@click.command(short_help="fine-tune a model on a task with a method")
+@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="TOML with these options by name.")
+@click.option("--task", "task_name", help="A task of 'alumbench tasks'.")
+@click.option("--train-file", type=click.Path(path_type=Path), help="Your own csv, tsv, jsonl or parquet file.")
+@click.option("--validation-file", type=click.Path(path_type=Path), help="Its dev set (or use --held-out).")
+@click.option("--text-columns", default="text", show_default=True, help="One column, or two for pairs: 'a,b'.")
+@click.option("--label-column", default="label", show_default=True)
+@click.option("--labels", default="", help="Label names in order of the file's integers; default: the names in it.")
+@click.option("--protected", default="", help="Columns that attacks may not change, for pairs.")
+@click.option("--model", help="A folder, or a hub id.")
+@click.option("--method", default="standard", show_default=True, help="A method of 'alumbench methods'.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the method; repeatable.")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--train-size", default=0, help="Examples drawn from the training set; 0: all.")
+@click.option("--held-out", default=0, help="Training examples kept aside as dev set, to choose settings on.")
+@click.option("--epochs", default=3.0, show_default=True)
+@click.option("--batch-size", default=32, show_default=True)
+@click.option("--lr", default=5e-5, show_default=True)
+@click.option("--max-length", default=128, show_default=True, help="Tokens kept.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
+@device_option
+@click.option("--trainer", multiple=True, metavar="NAME=VALUE", help="Any further TrainingArguments field; repeatable.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the checkpoint.")
+@click.pass_context
+def train(ctx: click.Context, **options: Any) -> None:
+    """Fine-tune a model on a task with a method.
+
+    \b
+    alumbench train --task sst2 --model sentence-transformers/all-MiniLM-L6-v2 \\
+        --method alum --set alpha=1 --seed 1 --out runs/sst2-alum-1
+
+    A killed run goes on with the same command. The checkpoint loads in plain transformers; training.json beside it
+    says how it came to be.
+    """
+    quiet_libraries()
+    options = _with_config(ctx, options)
+    for name in ("model", "out"):
+        if not options[name]:
+            raise click.UsageError(f"Missing option '--{name}'.")
+    from alumbench.methods import make_method
+    from alumbench.training.fine_tuning import FineTuning, fine_tune
+
+    parameters = key_values(options["settings"], "--set")
+    make_method(options["method"], parameters)  # a wrong name is found before any data is read
+    names = ("seed", "train_size", "held_out", "epochs", "batch_size", "lr", "max_length", "precision", "device")
+    request = FineTuning(
+        task=_task(options),
+        model=options["model"],
+        method=options["method"],
+        parameters=parameters,
+        trainer=key_values(options["trainer"], "--trainer"),
+        **{name: options[name] for name in names},
+    )
+    out = Path(options["out"])
+    record = fine_tune(request, out)
+    final = ", ".join(f"{name} {value:.4f}" for name, value in (record["dev"] or [{}])[-1].items() if name != "epoch")
+    click.echo(f"{out}: {options['method']}, {record['settings']['steps']} steps in {record['seconds']:.0f} s; dev {final}")
+    click.echo(f"next: alumbench attack {out} --suite smoke")
+
+
+def _with_config(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
+    """The options with those of the TOML file where the command line says nothing."""
+    import tomllib
+
+    from alumbench.errors import AlumbenchError, unknown
+
+    path = options.pop("config")
+    if path is None:
+        return options
+    try:
+        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise AlumbenchError(f"{path}: cannot be read as TOML: {error}") from error
+    names = {"set": "settings", "task": "task_name"}
+    known = {parameter.opts[0].removeprefix("--").replace("-", "_") for parameter in ctx.command.params} - {"config"}
+    for key, value in values.items():
+        plain = key.replace("-", "_")
+        if plain not in known:
+            raise AlumbenchError(f"{path}: {unknown('option', plain, known)}")
+        name = names.get(plain, plain)
+        if ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
+            continue
+        if isinstance(value, dict):
+            options[name] = tuple(f"{k}={v}" for k, v in value.items())
+        else:
+            parameter = next(p for p in ctx.command.params if p.name == name)
+            options[name] = parameter.type_cast_value(ctx, value)
+    return options
+
+
+def _task(options: dict[str, Any]) -> Any:
+    """The named task, or one made of the user's files."""
+    from alumbench.tasks import load_task
+    from alumbench.tasks.own import own_task
+
+    if bool(options["task_name"]) == bool(options["train_file"]):
+        raise click.UsageError("Give --task or --train-file (see 'alumbench tasks').")
+    if options["task_name"]:
+        return load_task(options["task_name"])
+    return own_task(
+        options["train_file"],
+        options["validation_file"],
+        columns=split_names(options["text_columns"]),
+        label_column=options["label_column"],
+        labels=split_names(options["labels"]),
+        protected=split_names(options["protected"]),
+    )

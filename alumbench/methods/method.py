@@ -1,0 +1,111 @@
+"""What every training method is: a frozen dataclass of parameters with a `loss`, in a file of its own."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from alumbench.errors import AlumbenchError, unknown
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where the run stands, for methods that draw noise or follow a schedule.
+
+    Attributes:
+        number: optimizer steps done.
+        seed: the run's seed.
+        examples: (batch,) numbers of the batch's examples in the training set.
+        special_ids: (count,) token ids that are special, on the batch's device.
+    """
+
+    number: int
+    seed: int
+    examples: Sequence[int]
+    special_ids: Tensor
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A scalar to minimize and its named parts, detached, for the log."""
+
+    total: Tensor
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Method(ABC):
+    """A training method. Subclasses are frozen dataclasses whose fields are the parameters that `--set` sets."""
+
+    name: ClassVar[str]
+    source: ClassVar[str]
+
+    @abstractmethod
+    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: Step) -> Loss:
+        """The loss of one batch.
+
+        Args:
+            model: the classifier, in training mode.
+            batch: `input_ids` and `attention_mask`, (batch, tokens), `labels`, (batch,), and what else the model takes.
+            step: where the run stands.
+        """
+
+    def parameters(self) -> dict[str, Any]:
+        """The method's parameters by name."""
+        return asdict(self) if is_dataclass(self) and not isinstance(self, type) else {}
+
+
+def method_names() -> list[str]:
+    """All methods, sorted: a file `alum_paper.py` is the method `alum-paper`."""
+    import alumbench.methods as package
+
+    return sorted(m.name.replace("_", "-") for m in pkgutil.iter_modules(package.__path__) if m.name != "method")
+
+
+def load_method(name: str) -> type[Method]:
+    """The class of that name.
+
+    Raises:
+        AlumbenchError: There is none; the nearest name is offered.
+    """
+    if name not in method_names():
+        raise unknown("method", name, method_names(), "alumbench methods")
+    module = importlib.import_module(f"alumbench.methods.{name.replace('-', '_')}")
+    return module.METHOD  # type: ignore[no-any-return]
+
+
+def make_method(name: str, values: Mapping[str, Any]) -> Method:
+    """A method with these parameters, the others at their defaults; texts are turned into each parameter's type.
+
+    Raises:
+        AlumbenchError: A parameter is unknown, of the wrong type, or out of range.
+    """
+    cls = load_method(name)
+    known = {item.name: item for item in fields(cls)}  # type: ignore[arg-type]
+    parsed = {}
+    for key, value in values.items():
+        if key not in known:
+            if not known:
+                raise AlumbenchError(f"method {name} has no parameters, so '{key}' cannot be set")
+            raise AlumbenchError(f"method {name}: {unknown('parameter', key, known, 'alumbench methods')}")
+        parsed[key] = _parse(value, str(known[key].type), f"method {name}, {key}")
+    try:
+        return cls(**parsed)
+    except ValueError as error:
+        raise AlumbenchError(f"method {name}: {error}") from error
+
+
+def _parse(value: Any, kind: str, where: str) -> Any:
+    try:
+        if kind == "bool":
+            if str(value).lower() not in {"true", "false", "1", "0", "yes", "no"}:
+                raise ValueError
+            return str(value).lower() in {"true", "1", "yes"}
+        return {"int": int, "float": float, "str": str}[kind](value)
+    except ValueError:
+        raise AlumbenchError(f"{where}: {value!r} is no {kind}") from None

@@ -1,0 +1,26 @@
+"""The baseline: the task's own loss, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from alumbench.methods.method import Loss, Method, Step
+
+
+@dataclass(frozen=True)
+class Standard(Method):
+    """Cross entropy for classification, squared error for regression, as the model itself computes them."""
+
+    name: ClassVar[str] = "standard"
+    source: ClassVar[str] = "the usual fine-tuning (Devlin et al. 2019, https://arxiv.org/abs/1810.04805)"
+
+    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: Step) -> Loss:
+        """The model's own loss."""
+        return Loss(model(**batch).loss)
+
+
+METHOD = Standard

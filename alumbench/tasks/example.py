@@ -1,0 +1,119 @@
+"""One labelled example, with an identity that does not depend on where it stands in its file."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alumbench.errors import AlumbenchError
+
+Rows = Mapping[str, Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Example:
+    """Texts in the order of the task's columns, and the gold label.
+
+    Attributes:
+        id: twelve hexadecimal digits of the content's hash, and `-2`, `-3`, … for repeated content.
+        texts: one string a column.
+        label: a label's name, a number for regression.
+        group: the part of a challenge set that the example belongs to ('' where there are none).
+    """
+
+    id: str
+    texts: tuple[str, ...]
+    label: str | float
+    group: str = ""
+
+
+def examples_from_rows(
+    rows: Rows,
+    columns: Sequence[str],
+    labels: Sequence[str],
+    where: str,
+    *,
+    label_column: str = "label",
+    group_column: str = "",
+) -> tuple[list[Example], int]:
+    """Turns table columns into examples.
+
+    Args:
+        rows: column name to values.
+        columns: the text columns, in the task's order.
+        labels: label names in the order of the data's integer labels; empty for regression.
+        where: file or data set, for messages.
+        label_column: the column with an integer, or a label's name, or a number for regression.
+        group_column: a column that names a part of the set, or ''.
+
+    Returns:
+        The examples, and how many rows had no gold label (-1 or null) and were left out.
+
+    Raises:
+        AlumbenchError: A column is missing, a text is null, a label is outside the set, or nothing is left.
+    """
+    wanted = [*columns, label_column, *([group_column] if group_column else [])]
+    for column in wanted:
+        if column not in rows:
+            raise AlumbenchError(
+                f"{where}: no column '{column}'; it has {', '.join(sorted(rows))}. "
+                f"Name the columns with --text-columns and --label-column"
+            )
+    seen: Counter[str] = Counter()
+    examples: list[Example] = []
+    unlabelled = 0
+    names = {name.casefold(): name for name in labels}
+    groups = rows[group_column] if group_column else [""] * len(rows[label_column])
+    for line, (raw, group, *texts) in enumerate(
+        zip(rows[label_column], groups, *(rows[column] for column in columns), strict=True), start=1
+    ):
+        if raw is None or raw == -1:
+            unlabelled += 1
+            continue
+        label = _label(raw, labels, names, f"{where}, row {line}")
+        for column, text in zip(columns, texts, strict=True):
+            if not isinstance(text, str):
+                raise AlumbenchError(f"{where}, row {line}: column '{column}' holds {text!r}, expected a text")
+        digest = hashlib.sha256("\0".join([*texts, str(label)]).encode(errors="surrogatepass")).hexdigest()[:12]
+        seen[digest] += 1
+        identity = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
+        examples.append(Example(identity, tuple(texts), label, str(group)))
+    if not examples:
+        raise AlumbenchError(f"{where}: no labelled example in {unlabelled} rows")
+    return examples, unlabelled
+
+
+def _label(raw: Any, labels: Sequence[str], names: Mapping[str, str], where: str) -> str | float:
+    if not labels:
+        try:
+            value = float(raw)
+        except (TypeError, ValueError):
+            value = math.nan
+        if not math.isfinite(value):
+            raise AlumbenchError(f"{where}: label {raw!r} is no number, and the task is a regression")
+        return value
+    if isinstance(raw, str):
+        if raw.strip().casefold() in names:
+            return names[raw.strip().casefold()]
+        if raw.strip().isdigit():
+            raw = int(raw)
+    if isinstance(raw, bool | int) and 0 <= raw < len(labels):
+        return labels[int(raw)]
+    if isinstance(raw, float) and raw.is_integer() and 0 <= raw < len(labels):
+        return labels[int(raw)]
+    raise AlumbenchError(
+        f"{where}: label {raw!r} is none of {', '.join(labels)} and no index from 0 to {len(labels) - 1}"
+    )
+
+
+def data_hash(examples: Sequence[Example]) -> str:
+    """One SHA-256 over ids, texts and labels in order: two runs with the same hash saw the same data."""
+    digest = hashlib.sha256()
+    for example in examples:
+        line = "\0".join([example.id, *example.texts, str(example.label), example.group]) + "\1"
+        digest.update(line.encode(errors="surrogatepass"))
+    return digest.hexdigest()

@@ -1,0 +1,177 @@
+"""Where rows come from: a hub data set, its copy in an offline mirror, a local file, or our own grammar."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alumbench.errors import AlumbenchError
+from alumbench.storage import sha256_of
+from alumbench.tasks.example import Example, Rows, examples_from_rows
+
+FILE_FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
+
+
+def mirror() -> Path | None:
+    """The offline mirror: a folder with `data/` and `models/` named as on the hub, from `ALUMBENCH_MIRROR`.
+
+    Raises:
+        AlumbenchError: The variable is set and names no such folder.
+    """
+    value = os.environ.get("ALUMBENCH_MIRROR", "")
+    if not value:
+        return None
+    folder = Path(value).expanduser()
+    if not (folder / "data").is_dir() and not (folder / "models").is_dir():
+        raise AlumbenchError(f"ALUMBENCH_MIRROR={value}: no folder with data/ or models/ in it; unset it to use the hub")
+    return folder
+
+
+@dataclass(frozen=True)
+class Source:
+    """One table. Of `hub`, `file` and `generated` one is set; `mirror` stands in for `hub` when a mirror is set.
+
+    Attributes:
+        hub: data set id on the Hugging Face hub.
+        config: its configuration ('' for the default one).
+        split: its split.
+        revision: a commit that was verified in a public source, or '' (then the newest; the commit is recorded).
+        mirror: path below the mirror's `data/`; '' where the mirror has none.
+        rows: '' or what the mirror's file is short of (a sample, say), printed and recorded when it is used.
+        generated: a set of the miniature grammar, `name/split`.
+        file: a local csv, tsv, json lines or parquet file.
+        labels: the data's label names by integer, where they differ from the task's; () for the task's own.
+        columns: the data's text columns, where they are named differently; () for the task's own.
+        label_column: the column with the label.
+    """
+
+    hub: str = ""
+    config: str = ""
+    split: str = ""
+    revision: str = ""
+    mirror: str = ""
+    rows: str = ""
+    generated: str = ""
+    file: str = ""
+    labels: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    label_column: str = "label"
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        return self.generated or self.file or "/".join(filter(None, [self.hub, self.config, self.split])) or self.mirror
+
+    def here(self) -> str:
+        """'' if the rows can be read without a network now, else what is missing and how it comes."""
+        if self.generated or self.file:
+            return ""
+        root = mirror()
+        if root is not None:
+            if not self.mirror:
+                return f"the mirror has no {self.name}; unset ALUMBENCH_MIRROR to use the hub"
+            path = root / "data" / self.mirror
+            return "" if path.exists() else f"{path} is absent; unset ALUMBENCH_MIRROR to use the hub"
+        if not self.hub:
+            return f"{self.name} is in no hub data set: set ALUMBENCH_MIRROR"
+        return f"from the hub when asked for: {self.name}"
+
+    def load(self) -> tuple[Rows, dict[str, Any]]:
+        """The rows as columns, and where they came from (for `training.json` and `evaluation.json`).
+
+        Raises:
+            AlumbenchError: It cannot be had; the text says how it can.
+        """
+        if self.generated:
+            from alumbench.tasks import miniature
+
+            return miniature.rows(self.generated), {"from": "grammar", "set": self.generated}
+        if self.file:
+            path = Path(self.file)
+            return read_file(path), {"from": "file", "path": self.file, "sha256": sha256_of(path)}
+        root = mirror()
+        if root is not None or not self.hub:
+            missing = self.here()
+            if missing or root is None:
+                raise AlumbenchError(missing)
+            path = root / "data" / self.mirror
+            origin = {"from": "mirror", "path": self.mirror, "sha256": sha256_of(path)}
+            return read_file(path), origin | ({"rows": self.rows} if self.rows else {})
+        return self._from_hub()
+
+    def _from_hub(self) -> tuple[Rows, dict[str, Any]]:
+        import datasets
+        import huggingface_hub
+
+        try:
+            info = huggingface_hub.HfApi().dataset_info(self.hub, revision=self.revision or None)
+            commit = str(info.sha)
+        except Exception as error:
+            raise AlumbenchError(
+                f"{self.name}: the hub cannot be reached ({type(error).__name__}: {str(error)[:200]}). "
+                f"Go online, or set ALUMBENCH_MIRROR to a folder with data/{self.mirror or self.hub}"
+            ) from error
+        table = datasets.load_dataset(self.hub, self.config or None, split=self.split, revision=commit)
+        origin = {"from": "hub", "id": self.hub, "config": self.config, "split": self.split, "revision": commit}
+        return {name: table[name][:] for name in table.column_names}, origin
+
+
+def read_file(path: Path) -> Rows:
+    """The columns of a csv, tsv, json lines or parquet file.
+
+    Raises:
+        AlumbenchError: It is absent, of another kind, empty or damaged.
+    """
+    import datasets
+
+    kind = FILE_FORMATS.get(path.suffix)
+    if kind is None:
+        raise AlumbenchError(f"{path}: expected a file ending in {', '.join(FILE_FORMATS)}")
+    if not path.is_file():
+        raise AlumbenchError(f"{path}: no such file")
+    if path.stat().st_size == 0:
+        raise AlumbenchError(f"{path}: the file is empty")
+    try:
+        if kind == "csv":
+            separator = "\t" if path.suffix == ".tsv" else ","
+            table = datasets.Dataset.from_csv(
+                str(path), sep=separator, keep_default_na=False, keep_in_memory=True, encoding="utf-8-sig"
+            )
+        elif kind == "json":
+            table = datasets.Dataset.from_json(str(path), keep_in_memory=True)
+        else:
+            table = datasets.Dataset.from_parquet(str(path), keep_in_memory=True)
+    except Exception as error:
+        cause = error.__cause__ or error
+        raise AlumbenchError(f"{path}: cannot be read as {kind}: {str(cause)[:300]}") from error
+    return {name: table[name][:] for name in table.column_names}
+
+
+def load_examples_from(
+    sources: Sequence[Source], columns: Sequence[str], labels: Sequence[str], group: str = ""
+) -> tuple[list[Example], list[dict[str, Any]]]:
+    """All rows of several sources as examples, and their origins with the rows taken and left out.
+
+    Raises:
+        AlumbenchError: There is no source, or one cannot be had or read.
+    """
+    if not sources:
+        raise AlumbenchError("no table is named for this split")
+
+    examples, origins = [], []
+    for source in sources:
+        rows, origin = source.load()
+        part, unlabelled = examples_from_rows(
+            rows,
+            source.columns or columns,
+            source.labels or labels,
+            source.name,
+            label_column=source.label_column,
+            group_column=group,
+        )
+        examples += part
+        origins.append(origin | {"examples": len(part), "without_label": unlabelled})
+    return examples, origins

@@ -1,0 +1,326 @@
+"""Fine-tuning a classifier on a task with a method: tables in, a checkpoint with its own history out."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alumbench.checkpoints import PROVENANCE, find_model, load_classifier, load_tokenizer
+from alumbench.errors import AlumbenchError, unknown
+from alumbench.methods import make_method
+from alumbench.storage import read_json, write_json
+from alumbench.tasks import Example, Task, data_hash
+from alumbench.tasks.source import load_examples_from
+from alumbench.training.metrics import score_outputs
+from alumbench.versions import library_versions
+
+if TYPE_CHECKING:
+    import datasets
+    from transformers import PreTrainedTokenizerBase, TrainingArguments
+
+    from alumbench.training.method_trainer import MethodTrainer
+
+TRAINER_FOLDER = "trainer"
+REQUEST = "request.json"
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """Everything that decides what a run computes; the same request again resumes it.
+
+    Attributes:
+        task: what is learned.
+        model: a folder or hub id.
+        method: name of the training method.
+        parameters: its parameters that differ from the defaults.
+        seed: of the data order, the head, dropout and noise.
+        train_size: examples drawn from the training tables, 0 for all.
+        held_out: training examples kept aside as the dev set, to choose settings without the published dev set; 0 for
+            the task's dev tables.
+        epochs: passes over the training examples.
+        batch_size: examples a step on the device.
+        lr: peak learning rate, with 6% warm-up and linear decay.
+        max_length: tokens kept of a text or pair.
+        precision: fp32 or bf16 (mixed).
+        device: auto, cpu or cuda.
+        trainer: any further `TrainingArguments`.
+    """
+
+    task: Task
+    model: str
+    method: str = "standard"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 1
+    train_size: int = 0
+    held_out: int = 0
+    epochs: float = 3.0
+    batch_size: int = 32
+    lr: float = 5e-5
+    max_length: int = 128
+    precision: str = "fp32"
+    device: str = "auto"
+    trainer: Mapping[str, Any] = field(default_factory=dict)
+
+
+def fine_tune(request: FineTuning, out: Path) -> dict[str, Any]:
+    """Trains, or goes on training, and leaves the checkpoint with `training.json` in `out`.
+
+    Returns:
+        The content of `training.json`.
+
+    Raises:
+        AlumbenchError: The request does not fit what `out` holds, data or model cannot be had, or the loss diverged.
+    """
+    import torch
+    from transformers import set_seed
+
+    method = make_method(request.method, request.parameters)
+    asked = asdict(request) | {"method_parameters": method.parameters()}
+    done = _finished(out, asked)
+    if done is not None:
+        return done
+    files = find_model(request.model)
+    tokenizer = load_tokenizer(files)
+    train, dev, data = load_data(request)
+    write_json(out / REQUEST, asked)
+    set_seed(request.seed)
+    model = load_classifier(files, request.task)
+    arguments = _arguments(request, out, len(train))
+    trainer = _trainer(request, method, model, tokenizer, train, dev, arguments)
+    start, last = time.monotonic(), _last_checkpoint(out / TRAINER_FOLDER)
+    if last is not None:
+        print(f"going on from {last}")
+    before = read_json(last / "alumbench.json")["seconds"] if last and (last / "alumbench.json").exists() else 0.0
+    _keep_time(trainer, start, before)
+    trainer.train(resume_from_checkpoint=str(last) if last is not None else None)
+    seconds = before + time.monotonic() - start
+    history = [entry for entry in trainer.state.log_history if "eval_loss" in entry]
+    record = {
+        "schema": 1,
+        "task": request.task.to_dict(),
+        "model": {"name": request.model, "revision": files.revision, "weights_sha256": files.weights_sha256()},
+        "method": {"name": request.method, "parameters": method.parameters()},
+        "seed": request.seed,
+        "settings": {
+            name: asked[name] for name in ("epochs", "batch_size", "lr", "max_length", "precision", "train_size")
+        }
+        | {"held_out": request.held_out, "trainer": dict(request.trainer), "steps": trainer.state.global_step},
+        "data": data,
+        "dev": [
+            {"epoch": entry["epoch"], **{k.removeprefix("eval_"): v for k, v in entry.items() if _is_metric(k)}}
+            for entry in history
+        ],
+        "loss": [
+            {k: v for k, v in entry.items() if k in {"step", "epoch"} or k.startswith("loss")}
+            for entry in trainer.state.log_history
+            if "loss" in entry
+        ],
+        "seconds": round(seconds, 1),
+        "device": device_name(arguments.device),
+        "threads": torch.get_num_threads(),
+        "versions": library_versions(),
+    }
+    trainer.model.float().save_pretrained(out, safe_serialization=True)
+    tokenizer.model_max_length = request.max_length
+    tokenizer.save_pretrained(out)
+    # Last, since its presence says that the run is whole.
+    write_json(out / PROVENANCE, record)
+    shutil.rmtree(out / TRAINER_FOLDER, ignore_errors=True)
+    return read_json(out / PROVENANCE)  # type: ignore[no-any-return]
+
+
+def load_data(request: FineTuning) -> tuple[list[Example], list[Example], dict[str, Any]]:
+    """The training and dev examples of a request, and where they came from with hashes.
+
+    The training subset is drawn by a generator that the seed does not touch, so that seeds differ in training alone.
+
+    Raises:
+        AlumbenchError: A table cannot be had, or is smaller than what is asked of it.
+    """
+    task = request.task
+    train, origins = load_examples_from(task.train, task.columns, task.labels)
+    order = np.random.default_rng(0).permutation(len(train))
+    need = request.held_out + max(request.train_size, 1)
+    if need > len(train):
+        raise AlumbenchError(
+            f"task {task.name}: {len(train)} training examples, {need} are asked for by --train-size and --held-out"
+        )
+    if request.held_out:
+        # Taken from the end of the order: a held-out set of one size is the same for every --train-size.
+        dev, dev_origins = [train[i] for i in order[len(order) - request.held_out :]], [{"from": "held-out"}]
+        order = order[: len(order) - request.held_out]
+    else:
+        try:
+            dev, dev_origins = load_examples_from(task.dev, task.columns, task.labels)
+        except AlumbenchError as error:
+            raise AlumbenchError(f"{error}; or take a dev set from the training examples with --held-out 1000") from error
+    train = [train[i] for i in (order[: request.train_size] if request.train_size else order)]
+    texts = {example.texts for example in dev}
+    shared = sum(example.texts in texts for example in train)
+    if shared:
+        print(f"note: {shared} of {len(train)} training examples also occur among the {len(dev)} dev examples")
+    data = {
+        "train": {"examples": len(train), "sha256": data_hash(train), "sources": origins},
+        "dev": {"examples": len(dev), "sha256": data_hash(dev), "sources": dev_origins},
+        "shared_by_train_and_dev": shared,
+    }
+    for origin in origins:
+        if "rows" in origin:
+            print(f"note: {origin['path']} holds {origin['rows']}")
+    return train, dev, data
+
+
+def tokenize(
+    task: Task, examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> datasets.Dataset:
+    """Token ids, labels and example numbers as a `datasets.Dataset`, unpadded."""
+    import datasets
+
+    columns = [list(column) for column in zip(*(example.texts for example in examples), strict=True)]
+    encoded = tokenizer(*columns, truncation=True, max_length=max_length)
+    index = {name: number for number, name in enumerate(task.labels)}
+    labels = [example.label if task.is_regression else index[str(example.label)] for example in examples]
+    return datasets.Dataset.from_dict({**encoded, "labels": labels, "example": list(range(len(examples)))})
+
+
+def device_name(device: Any) -> str:
+    """What the run ran on, for the record: the GPU's name, or the processor's."""
+    import platform
+
+    import torch
+
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    model = next(
+        (line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), ""
+    )
+    return f"cpu ({model or platform.processor() or platform.machine()})"
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def _trainer(
+    request: FineTuning, method: Any, model: Any, tokenizer: Any, train: Any, dev: Any, arguments: Any
+) -> MethodTrainer:
+    from alumbench.training.method_trainer import MethodTrainer, PaddingCollator
+
+    return MethodTrainer(
+        method,
+        request.seed,
+        model=model,
+        args=arguments,
+        train_dataset=tokenize(request.task, train, tokenizer, request.max_length),
+        eval_dataset=tokenize(request.task, dev, tokenizer, request.max_length),
+        processing_class=tokenizer,
+        data_collator=PaddingCollator(tokenizer),
+        compute_metrics=lambda output: score_outputs(request.task, output.predictions, output.label_ids),
+    )
+
+
+def _arguments(request: FineTuning, out: Path, examples: int) -> TrainingArguments:
+    import torch
+    from transformers import TrainingArguments
+
+    if request.device == "cuda" and not torch.cuda.is_available():
+        raise AlumbenchError("--device cuda: torch sees no CUDA device here; give --device cpu")
+    if request.precision not in {"fp32", "bf16"}:
+        raise unknown("precision", request.precision, ["fp32", "bf16"])
+    known = {item.name for item in fields(TrainingArguments)}
+    ours = {"output_dir", "seed", "num_train_epochs", "per_device_train_batch_size", "learning_rate", "bf16", "use_cpu"}
+    for name in request.trainer:
+        if name not in known:
+            raise unknown("TrainingArguments field", name, known)
+        if name in ours:
+            raise AlumbenchError(f"--trainer {name}: this one has an option of its own, see 'alumbench train --help'")
+    steps = max(1, int(request.epochs * examples / request.batch_size))
+    values: dict[str, Any] = {
+        "eval_strategy": "epoch",
+        "save_strategy": "steps",
+        "save_steps": max(10, steps // 10),
+        "save_total_limit": 1,
+        "logging_steps": max(1, min(50, steps // 10)),
+        "logging_nan_inf_filter": False,
+        "warmup_steps": int(0.06 * steps),
+        "weight_decay": 0.01,
+        "max_grad_norm": 1.0,
+        "report_to": "none",
+        "per_device_eval_batch_size": 64,
+        "dataloader_pin_memory": torch.cuda.is_available() and request.device != "cpu",
+    }
+    if "group_by_length" in known:  # renamed in transformers 5
+        values["group_by_length"] = True
+    else:
+        values["train_sampling_strategy"] = "group_by_length"
+    values |= request.trainer
+    try:
+        return TrainingArguments(
+            output_dir=str(out / TRAINER_FOLDER),
+            seed=request.seed,
+            num_train_epochs=request.epochs,
+            per_device_train_batch_size=request.batch_size,
+            learning_rate=request.lr,
+            bf16=request.precision == "bf16",
+            use_cpu=request.device == "cpu",
+            remove_unused_columns=False,
+            **values,
+        )
+    except (TypeError, ValueError) as error:
+        raise AlumbenchError(f"--trainer: {str(error)[:300]}") from error
+
+
+def _finished(out: Path, asked: dict[str, Any]) -> dict[str, Any] | None:
+    """The record of a finished run of the same request, None where there is work to do."""
+    if not (out / REQUEST).exists():
+        if out.exists() and any(out.iterdir()):
+            raise AlumbenchError(f"{out}: not empty and not a training run; give another --out")
+        return None
+    before = read_json(out / REQUEST)
+    for name, value in asked.items():
+        if before.get(name) != _as_json(value):
+            raise AlumbenchError(
+                f"{out}: holds a run whose {name.replace('_', ' ')} differs ({before.get(name)!r:.200} there, "
+                f"{value!r:.200} asked for); give another --out, or delete it to start anew"
+            )
+    if (out / PROVENANCE).exists():
+        print(f"{out}: this run is finished already")
+        return read_json(out / PROVENANCE)  # type: ignore[no-any-return]
+    return None
+
+
+def _as_json(value: Any) -> Any:
+    import json
+
+    return json.loads(json.dumps(value))
+
+
+def _last_checkpoint(folder: Path) -> Path | None:
+    """The newest whole checkpoint: the Trainer writes its state last, so one without it was cut off."""
+    whole = [p for p in folder.glob("checkpoint-*") if (p / "trainer_state.json").exists()]
+    return max(whole, key=lambda p: int(p.name.split("-")[1]), default=None)
+
+
+def _keep_time(trainer: MethodTrainer, start: float, before: float) -> None:
+    """Writes the time spent beside each intermediate checkpoint, so that a resumed run reports all of it."""
+    from transformers import TrainerCallback
+
+    class Clock(TrainerCallback):  # type: ignore[misc]
+        def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            write_json(folder / "alumbench.json", {"seconds": before + time.monotonic() - start})
+
+    trainer.add_callback(Clock())
+
+
+def _is_metric(key: str) -> bool:
+    return key.startswith("eval_") and not key.endswith(("runtime", "per_second"))

@@ -1,0 +1,34 @@
+"""Dev-set figures of a task from its model's outputs."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from sklearn import metrics
+
+from alumbench.tasks import Task
+
+_METRICS: dict[str, Callable[[NDArray[np.float64], NDArray[np.float64]], float]] = {
+    "accuracy": metrics.accuracy_score,
+    "f1": metrics.f1_score,
+    "matthews_correlation": metrics.matthews_corrcoef,
+    "pearson": lambda gold, predicted: stats.pearsonr(gold, predicted).statistic,
+    "spearman": lambda gold, predicted: stats.spearmanr(gold, predicted).statistic,
+}
+
+
+def score(names: Sequence[str], gold: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[str, float]:
+    """Each named metric of predictions against gold values; NaN where it is undefined (constant predictions, say)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {name: float(_METRICS[name](gold, predicted)) for name in names}
+
+
+def score_outputs(task: Task, logits: NDArray[np.float32], gold: NDArray[np.float64]) -> dict[str, float]:
+    """The task's metrics from (n, labels) logits, or (n, 1) for regression."""
+    predicted = logits[:, 0] if task.is_regression else logits.argmax(-1)
+    return score(task.metrics, gold, predicted.astype(np.float64))
