@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -234,6 +235,7 @@ def _arguments(request: FineTuning, out: Path, examples: int) -> TrainingArgumen
 
     if request.device == "cuda" and not torch.cuda.is_available():
         raise AlumbenchError("--device cuda: torch sees no CUDA device here; give --device cpu")
+    on_cpu = request.device == "cpu" or not torch.cuda.is_available()
     if request.precision not in {"fp32", "bf16"}:
         raise unknown("precision", request.precision, ["fp32", "bf16"])
     known = {item.name for item in fields(TrainingArguments)}
@@ -255,8 +257,9 @@ def _arguments(request: FineTuning, out: Path, examples: int) -> TrainingArgumen
         "weight_decay": 0.01,
         "max_grad_norm": 1.0,
         "report_to": "none",
+        "disable_tqdm": not sys.stderr.isatty(),
         "per_device_eval_batch_size": 64,
-        "dataloader_pin_memory": torch.cuda.is_available() and request.device != "cpu",
+        "dataloader_pin_memory": not on_cpu,
     }
     if "group_by_length" in known:  # renamed in transformers 5
         values["group_by_length"] = True
@@ -271,7 +274,7 @@ def _arguments(request: FineTuning, out: Path, examples: int) -> TrainingArgumen
             per_device_train_batch_size=request.batch_size,
             learning_rate=request.lr,
             bf16=request.precision == "bf16",
-            use_cpu=request.device == "cpu",
+            use_cpu=on_cpu,
             remove_unused_columns=False,
             **values,
         )
