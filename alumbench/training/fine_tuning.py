@@ -18,7 +18,8 @@ from alumbench.methods import make_method
 from alumbench.storage import read_json, write_json
 from alumbench.tasks import Example, Task, data_hash
 from alumbench.tasks.source import load_examples_from
-from alumbench.training.metrics import score_outputs
+from alumbench.devices import choose_device, device_name
+from alumbench.metrics import score_outputs
 from alumbench.versions import library_versions
 
 if TYPE_CHECKING:
@@ -190,27 +191,6 @@ def tokenize(
     return datasets.Dataset.from_dict({**encoded, "labels": labels, "example": list(range(len(examples)))})
 
 
-def device_name(device: Any) -> str:
-    """What the run ran on, for the record: the GPU's name, or the processor's."""
-    import platform
-
-    import torch
-
-    if device.type == "cuda":
-        return str(torch.cuda.get_device_name(device))
-    model = next(
-        (line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), ""
-    )
-    return f"cpu ({model or platform.processor() or platform.machine()})"
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        return Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-
-
 def _trainer(
     request: FineTuning, method: Any, model: Any, tokenizer: Any, train: Any, dev: Any, arguments: Any
 ) -> MethodTrainer:
@@ -230,12 +210,9 @@ def _trainer(
 
 
 def _arguments(request: FineTuning, out: Path, examples: int) -> TrainingArguments:
-    import torch
     from transformers import TrainingArguments
 
-    if request.device == "cuda" and not torch.cuda.is_available():
-        raise AlumbenchError("--device cuda: torch sees no CUDA device here; give --device cpu")
-    on_cpu = request.device == "cpu" or not torch.cuda.is_available()
+    on_cpu = choose_device(request.device).type == "cpu"
     if request.precision not in {"fp32", "bf16"}:
         raise unknown("precision", request.precision, ["fp32", "bf16"])
     known = {item.name for item in fields(TrainingArguments)}

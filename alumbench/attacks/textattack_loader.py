@@ -1,0 +1,163 @@
+"""Imports TextAttack without a network, without NLTK data, and without touching the user's caches.
+
+What stands in the way, in TextAttack 0.3.11, and what is done here:
+
+* Its import tries seven downloads and then marks them as done even if all failed. It is pointed at an empty cache of
+  our own that carries the mark already, so that it tries nothing and marks nothing.
+* `TA_CACHE_DIR` overwrites `HF_HOME` and other variables. They are put back.
+* It imports flair, bert-score and others that no recipe here needs: slow where they are present, fatal where they are
+  absent. Stand-ins take their place, which load the real module when something in it is first used.
+* Recipes call `nltk.download` when they are built. `offline()` makes that call do nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import importlib.abc
+import importlib.machinery
+import logging
+import os
+import pkgutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from alumbench.errors import AlumbenchError
+
+DEFERRED = frozenset(
+    "flair jieba bert_score language_tool_python OpenHowNet pinyin num2words word2number lemminflect stanza".split()
+)
+MARK = "post_install_check_3"
+CACHE_VARIABLES = ("TA_CACHE_DIR", "HF_HOME", "TFHUB_CACHE_DIR", "PYTORCH_TRANSFORMERS_CACHE", "XDG_CACHE_HOME")
+
+
+@functools.cache
+def load_textattack() -> ModuleType:
+    """The `textattack` package.
+
+    Raises:
+        AlumbenchError: It is not installed, or another version's import fails.
+    """
+    _find_nltk_data()
+    user_cache = os.environ.get("TA_CACHE_DIR") or os.path.expanduser("~/.cache/textattack")
+    with tempfile.TemporaryDirectory() as empty:
+        Path(empty, MARK).touch()
+        variables = dict.fromkeys(CACHE_VARIABLES, empty) | {"TOKENIZERS_PARALLELISM": None}
+        try:
+            with _environment_kept(variables), _deferred_imports(), offline():
+                os.environ["TA_CACHE_DIR"] = empty
+                textattack = importlib.import_module("textattack")
+        except ImportError as error:
+            raise AlumbenchError(f"textattack cannot be imported ({error}): pip install 'textattack==0.3.11'") from error
+    textattack.shared.utils.install.TEXTATTACK_CACHE_DIR = user_cache
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith("textattack"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+    return textattack
+
+
+@contextlib.contextmanager
+def offline() -> Iterator[None]:
+    """Makes `nltk.download` do nothing for a while: what is absent is `alumbench doctor`'s business."""
+    import nltk
+
+    original = nltk.download
+    nltk.download = lambda *args, **kwargs: False
+    try:
+        yield
+    finally:
+        nltk.download = original
+
+
+def _find_nltk_data() -> None:
+    """Lets NLTK look into the offline mirror too."""
+    import nltk
+
+    from alumbench.tasks import mirror
+
+    root = mirror()
+    folder = str(root / "nltk_data") if root is not None else ""
+    if folder and Path(folder).is_dir() and folder not in nltk.data.path:
+        nltk.data.path.append(folder)
+
+
+@contextlib.contextmanager
+def _environment_kept(names: dict[str, str | None]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in names}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+class _DeferredName:
+    """Stands for a name of a module that is not loaded yet: `flair.data.Tokenizer`, say. Calling it loads the module."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def _real(self) -> Any:
+        package = self._path.partition(".")[0]
+        try:
+            return pkgutil.resolve_name(self._path)
+        except (ImportError, AttributeError) as error:
+            raise AlumbenchError(
+                f"this attack uses {self._path}, and {package} cannot be imported ({error}): "
+                f"pip install {package.replace('_', '-')}"
+            ) from error
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._real()(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _DeferredName(f"{self._path}.{name}")
+
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
+        return (object,)
+
+
+class _StandIn(ModuleType):
+    __path__: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _DeferredName(f"{self.__name__}.{name}")
+
+
+class _StandInFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if name.partition(".")[0] in DEFERRED:
+            return importlib.machinery.ModuleSpec(name, self, is_package=True)
+        return None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return _StandIn(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        return None
+
+
+@contextlib.contextmanager
+def _deferred_imports() -> Iterator[None]:
+    """While it lasts, importing one of `DEFERRED` gives a stand-in; afterwards imports are as ever."""
+    finder = _StandInFinder()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        for name in [name for name, module in sys.modules.items() if isinstance(module, _StandIn)]:
+            del sys.modules[name]

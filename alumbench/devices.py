@@ -1,0 +1,40 @@
+"""Which device a run uses, and what it is called in records."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import Any
+
+from alumbench.errors import AlumbenchError
+
+
+def choose_device(name: str) -> Any:
+    """The torch device for auto, cpu or cuda.
+
+    Raises:
+        AlumbenchError: cuda is asked for and torch sees none.
+    """
+    import torch
+
+    if name == "cuda" and not torch.cuda.is_available():
+        raise AlumbenchError("--device cuda: torch sees no CUDA device here; give --device cpu")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def device_name(device: Any) -> str:
+    """What a run ran on, for the record: the GPU's name, or the processor's."""
+    import torch
+
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    lines = _lines("/proc/cpuinfo")
+    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+    return f"cpu ({model or platform.processor() or platform.machine()})"
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []

@@ -1,0 +1,112 @@
+"""What an entry's records add up to: shares with n and interval, and null with a reason where there is no number."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from alumbench.attacks.outcome import ALREADY_WRONG, ATTACK_OUTCOMES, BROKEN, ROBUST
+from alumbench.statistics import proportion
+from alumbench.tasks import Task
+from alumbench.metrics import score
+
+Record = Mapping[str, Any]
+BUDGETS = (50, 100, 500, 1000)
+
+
+def is_right(record: Record) -> bool:
+    """Whether the model answers the record's example right: for an attack, still right at the search's end.
+
+    An error or a timeout is not counted as right: nothing was shown.
+    """
+    return record["outcome"] in {"correct", ROBUST}
+
+
+def summarize(kind: str, task: Task, records: Sequence[Record]) -> dict[str, Any]:
+    """The figures of one entry.
+
+    Args:
+        kind: clean, fixed or attack.
+        task: the task, for its metrics.
+        records: of that entry, one an example.
+
+    Returns:
+        `measures`, each `{value, low, high, count, n}` or `{value: null, reason}`; `groups` for sets with parts;
+        counts and costs for attacks.
+    """
+    if kind == "attack":
+        return _attack_summary(records)
+    if task.is_regression:
+        gold = np.array([record["label"] for record in records], dtype=float)
+        predicted = np.array([record["prediction"] for record in records], dtype=float)
+        return {"measures": {name: number(value, len(records)) for name, value in score(task.metrics, gold, predicted).items()}}
+    measures = {"accuracy": share(sum(map(is_right, records)), len(records))}
+    if kind == "clean" and set(task.metrics) - {"accuracy"}:
+        index = {name: at for at, name in enumerate(task.labels)}
+        gold = np.array([index[record["label"]] for record in records], dtype=float)
+        predicted = np.array([index[record["prediction"]] for record in records], dtype=float)
+        extra = [name for name in task.metrics if name != "accuracy"]
+        measures |= {name: number(value, len(records)) for name, value in score(extra, gold, predicted).items()}
+    summary: dict[str, Any] = {"measures": measures}
+    groups = sorted({record["group"] for record in records if "group" in record})
+    if groups:
+        summary["groups"] = {
+            group: share(sum(is_right(r) for r in records if r.get("group") == group), sum(r.get("group") == group for r in records))
+            for group in groups
+        }
+    return summary
+
+
+def _attack_summary(records: Sequence[Record]) -> dict[str, Any]:
+    counts = Counter(record["outcome"] for record in records)
+    n, wrong = len(records), counts[ALREADY_WRONG]
+    attacked = [r for r in records if r["outcome"] in {ROBUST, BROKEN}]
+    broken = [r for r in records if r["outcome"] == BROKEN]
+    queries = [r["queries"] for r in attacked]
+    # An attack that failed or ran out of time on an example says nothing about what the model first answered.
+    known = n - counts["error"] - counts["timeout"]
+    return {
+        "measures": {
+            "clean_accuracy": share(known - wrong, known),
+            "accuracy_under_attack": share(counts[ROBUST], n),
+            "attack_success_rate": share(counts[BROKEN], n - wrong),
+        },
+        "outcomes": {name: counts[name] for name in ATTACK_OUTCOMES},
+        "queries": {
+            "median": _quantile(queries, 0.5),
+            "p95": _quantile(queries, 0.95),
+            "asked": sum(r["queries"] for r in records),
+            "unique": sum(r["queries_unique"] for r in records),
+            "success_within": {
+                str(budget): share(sum(r["queries"] <= budget for r in broken), n - wrong) for budget in BUDGETS
+            },
+        },
+        "words_changed_share": _mean([r["words_changed"] / r["words"] for r in broken if r["words"]]),
+    }
+
+
+def share(count: int, n: int) -> dict[str, Any]:
+    """A proportion with its Wilson interval, or null and why."""
+    if n == 0:
+        return {"value": None, "reason": "no example", "n": 0}
+    p = proportion(count, n)
+    return {"value": p.value, "low": p.low, "high": p.high, "count": count, "n": n}
+
+
+def number(value: float, n: int) -> dict[str, Any]:
+    """A metric without an interval, or null and why: NaN is never written."""
+    if not math.isfinite(value):
+        return {"value": None, "reason": "undefined for these predictions (they are all the same, say)", "n": n}
+    return {"value": value, "n": n}
+
+
+def _quantile(values: Sequence[float], q: float) -> float | None:
+    return float(np.quantile(values, q)) if values else None
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None

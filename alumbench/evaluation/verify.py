@@ -1,0 +1,75 @@
+"""Are the adversarial texts still adversarial? Re-scores each against the checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from alumbench.attacks.outcome import BROKEN
+from alumbench.attacks.victim import Victim
+from alumbench.errors import AlumbenchError
+from alumbench.evaluation.stored import Stored
+
+#: A probability margin below this may flip with padding or device; it is reported, not failed.
+CLOSE = 1e-5
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How the stored texts of one entry fare.
+
+    Attributes:
+        entry: which.
+        texts: adversarial texts re-scored.
+        hold: those that still do what was recorded.
+        close: those whose margin is below `CLOSE`, whichever side they are on.
+        fallen: ids of those that no longer do, by more than that.
+    """
+
+    entry: str
+    texts: int
+    hold: int
+    close: int
+    fallen: tuple[str, ...]
+
+
+def verify(stored: Stored, victim: Victim) -> list[Verdict]:
+    """Re-scores every adversarial text of an evaluation.
+
+    Raises:
+        AlumbenchError: The checkpoint is not the one that was attacked.
+    """
+    made_with, now = stored.document["identity"]["model"], victim.files.weights_sha256()
+    if made_with != now:
+        raise AlumbenchError(
+            f"{victim.files.path}: its weights ({now[:12]}) are not those that {stored.folder} was made with "
+            f"({made_with[:12]}); name the right ones with --checkpoint"
+        )
+    verdicts = []
+    for name, entry in stored.document["entries"].items():
+        records = [r for r in stored.records if r["entry"] == name and r["outcome"] == BROKEN]
+        if entry["kind"] == "attack":
+            verdicts.append(_verify_entry(name, entry.get("goal", "untargeted"), records, victim))
+    return verdicts
+
+
+def _verify_entry(name: str, goal: str, records: Sequence[Mapping[str, Any]], victim: Victim) -> Verdict:
+    labels = list(victim.task.labels)
+    texts = [tuple(record["adversarial"][column] for column in victim.task.columns) for record in records]
+    hold = close = 0
+    fallen = []
+    for batch, logits in victim.predictions(texts):
+        for number, scores in zip(batch, logits.softmax(-1), strict=True):
+            record = records[number]
+            gold = labels.index(record["label"])
+            others = torch.cat([scores[:gold], scores[gold + 1 :]]).max()
+            # Above 0 the gold label loses; a reduction wants it to win.
+            margin = float(others - scores[gold]) * (-1 if goal == "reduction" else 1)
+            hold += margin > 0
+            close += abs(margin) < CLOSE
+            if margin <= -CLOSE:
+                fallen.append(record["id"])
+    return Verdict(name, len(records), hold, close, tuple(fallen))

@@ -1,0 +1,1 @@
+"""Records to entries to tables: what can be published, with the evidence beside it."""

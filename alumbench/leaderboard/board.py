@@ -1,0 +1,332 @@
+"""One leaderboard: a folder with `board.toml`, entries as JSON with their records, and what is built from them.
+
+```
+leaderboards/sst2-minilm/
+  board.toml              title, columns, baseline
+  results/*.json          one evaluation each, with the hash of its records
+  records/*.jsonl.gz      every example's outcome
+  README.md table.csv table.json table.tex     built, never edited
+```
+
+No figure is taken over from an entry: `build` recomputes each from the records, and refuses if they differ.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import statistics
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alumbench.errors import AlumbenchError, unknown
+from alumbench.evaluation.stored import Stored
+from alumbench.evaluation.summary import is_right, summarize
+from alumbench.leaderboard.compare import MEASURES, power_line
+from alumbench.leaderboard.table import Table, percent, signed
+from alumbench.statistics import paired_difference, proportion
+from alumbench.storage import finite, sha256_of, write_json, write_text
+from alumbench.tasks import Task
+from alumbench.tasks.task import build as build_fields
+
+SCHEMA = 1
+PAIRED = {"accuracy", "accuracy_under_attack"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: a measure of an entry, or of one group of it."""
+
+    title: str
+    entry: str
+    measure: str
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Board:
+    """What `board.toml` says.
+
+    Attributes:
+        folder: where it is.
+        title: heading of the page.
+        about: a paragraph above the table.
+        columns: what the table shows.
+        baseline: the row that others are compared with, '' for none.
+        reading: a paragraph under the table: what it means.
+    """
+
+    folder: Path
+    title: str
+    columns: tuple[Column, ...]
+    about: str = ""
+    baseline: str = ""
+    reading: str = ""
+
+    @classmethod
+    def read(cls, folder: Path) -> Board:
+        """Reads a board's settings.
+
+        Raises:
+            AlumbenchError: There is no board, or its settings are wrong.
+        """
+        path = folder / "board.toml"
+        if not path.is_file():
+            raise AlumbenchError(
+                f"{path}: no such file. A board is a folder with a board.toml: title, baseline, and [[columns]] with "
+                f"title, entry and measure"
+            )
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            raise AlumbenchError(f"{path}: {error}") from None
+        columns = tuple(Column(**build_fields(Column, c, f"{path}, column")) for c in values.pop("columns", []))
+        for column in columns:
+            if column.measure not in MEASURES:
+                raise AlumbenchError(f"{path}: {unknown('measure', column.measure, MEASURES)}")
+        return cls(**build_fields(cls, {**values, "columns": columns, "folder": folder}, str(path)))
+
+
+def add(folder: Path, evaluation: Path, row: str = "") -> Path:
+    """Takes an evaluation into the board as one entry with its records.
+
+    Args:
+        folder: the board.
+        evaluation: a folder that `alumbench attack` wrote.
+        row: name of its table row; by default its method and the parameters that differ from the defaults.
+
+    Returns:
+        The entry's file.
+
+    Raises:
+        AlumbenchError: The evaluation was cut by `--limit`, is unfinished, or has no training record.
+    """
+    Board.read(folder)
+    stored = Stored.read(evaluation)
+    document = stored.document
+    if document["identity"]["limit"]:
+        raise AlumbenchError(f"{evaluation}: made with --limit {document['identity']['limit']}, so it can enter no leaderboard")
+    unfinished = [name for name, entry in document["entries"].items() if not entry["complete"]]
+    if unfinished:
+        raise AlumbenchError(f"{evaluation}: {', '.join(unfinished)} not finished; run the same 'alumbench attack' again")
+    training = document["checkpoint"]["training"]
+    if training is None:
+        raise AlumbenchError(f"{evaluation}: the checkpoint has no training.json, so how it came to be cannot be published")
+    row = row or _row_name(training["method"])
+    suite = document["identity"]["suite"]
+    name = _file_name(f"{row}-seed{training['seed']}-{suite['name']}")
+    lines = sorted(json.dumps(finite(record), sort_keys=True) for record in stored.records)
+    records = folder / "records" / f"{name}.jsonl.gz"
+    records.parent.mkdir(parents=True, exist_ok=True)
+    records.write_bytes(gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0))
+    entry = {
+        "schema": SCHEMA,
+        "row": row,
+        "training": training,
+        "task": document["task"],
+        "identity": document["identity"],
+        "device": document["device"],
+        "entries": document["entries"],
+        "records": {"file": f"records/{records.name}", "sha256": sha256_of(records), "n": len(lines)},
+    }
+    path = folder / "results" / f"{name}.json"
+    write_json(path, entry)
+    return path
+
+
+def build(folder: Path) -> Table:
+    """Rebuilds README.md, table.csv, table.json and table.tex from the entries; the same entries give the same bytes.
+
+    Raises:
+        AlumbenchError: An entry's records are missing or changed, or its figures do not follow from them.
+    """
+    board = Board.read(folder)
+    entries = [_load_entry(folder, path) for path in sorted((folder / "results").glob("*.json"))]
+    if not entries:
+        raise AlumbenchError(f"{folder}: no entries; 'alumbench leaderboard add {folder} EVALUATION' adds one")
+    table = _table(board, entries)
+    against = _against(board, entries)
+    write_text(folder / "table.csv", table.render("csv"))
+    write_text(folder / "table.json", table.render("json"))
+    write_text(folder / "table.tex", table.render("latex"))
+    page = [f"# {board.title}", "", board.about.strip(), "", table.render("markdown").strip(), ""]
+    if against is not None:
+        page += [f"## Against `{board.baseline}`, seed by seed", "", against.render("markdown").strip(), ""]
+    if board.reading:
+        page += ["## What it means", "", board.reading.strip(), ""]
+    page += ["## How it was made", "", *_provenance(folder, entries), ""]
+    write_text(folder / "README.md", "\n".join(page))
+    return table
+
+
+@dataclass(frozen=True)
+class _Entry:
+    content: dict[str, Any]
+    records: dict[str, list[dict[str, Any]]]
+
+    @property
+    def row(self) -> str:
+        return str(self.content["row"])
+
+    @property
+    def seed(self) -> int:
+        return int(self.content["training"]["seed"])
+
+    def measure(self, column: Column) -> dict[str, Any] | None:
+        entry = self.content["entries"].get(column.entry)
+        if entry is None:
+            return None
+        summary = entry["summary"]
+        return summary["groups"].get(column.group) if column.group else summary["measures"].get(column.measure)
+
+    def right(self, column: Column) -> dict[str, bool]:
+        records = self.records.get(column.entry, [])
+        return {r["id"]: is_right(r) for r in records if not column.group or r.get("group") == column.group}
+
+
+def _load_entry(folder: Path, path: Path) -> _Entry:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if content.get("schema") != SCHEMA:
+        raise AlumbenchError(f"{path}: schema {content.get('schema')} is unknown to this alumbench (it knows {SCHEMA})")
+    file = folder / content["records"]["file"]
+    if not file.is_file():
+        raise AlumbenchError(f"{path}: its records {file} are missing")
+    if sha256_of(file) != content["records"]["sha256"]:
+        raise AlumbenchError(f"{path}: {file} is not the file that was added (its hash differs)")
+    task = Task.from_dict(content["task"], str(path))
+    records: dict[str, list[dict[str, Any]]] = {}
+    for line in gzip.decompress(file.read_bytes()).decode().splitlines():
+        record = json.loads(line)
+        records.setdefault(record["entry"], []).append(record)
+    for name, entry in content["entries"].items():
+        again = finite(summarize(entry["kind"], task, records.get(name, [])))
+        for key in ("measures", "groups"):
+            if json.dumps(again.get(key), sort_keys=True) != json.dumps(entry["summary"].get(key), sort_keys=True):
+                raise AlumbenchError(f"{path}: entry {name}: its {key} do not follow from its records")
+    return _Entry(content, records)
+
+
+def _table(board: Board, entries: Sequence[_Entry]) -> Table:
+    rows, data, sizes = [], [], set()
+    for row, members in _by_row(board, entries).items():
+        seeds = sorted({member.seed for member in members})
+        cells = [row, str(len(seeds)) + (" (single seed)" if len(seeds) == 1 else "")]
+        for column in board.columns:
+            measures = [m for m in (member.measure(column) for member in members) if m is not None]
+            figure = {"row": row, "column": column.title, "entry": column.entry, "measure": column.measure, "group": column.group}
+            figure |= _over_seeds(measures)
+            cells.append(_cell(figure))
+            data.append(figure)
+            if figure["n"]:
+                sizes.add(figure["n"])
+        rows.append(cells)
+    notes = [
+        "Percent; mean over training seeds ± standard deviation between them, then a Wilson 95% interval for the mean at "
+        "n examples (seeds share the examples, so they do not add to n).",
+        "",
+        "Columns: " + "; ".join(f"**{c.title}**: {MEASURES[c.measure]}, {_size(data, c)}" for c in board.columns) + ".",
+        "",
+        power_line(sizes),
+    ]
+    return Table(["row", "seeds", *(column.title for column in board.columns)], rows, notes, data)
+
+
+def _over_seeds(measures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    values = [m["value"] for m in measures if m["value"] is not None]
+    n = max((m["n"] for m in measures), default=0)
+    figure: dict[str, Any] = {"n": n, "seeds": len(values), "value": None, "low": None, "high": None}
+    if not values:
+        return figure | {"sd": None, "min": None, "max": None, "reason": "not evaluated" if not measures else measures[0]["reason"]}
+    mean = statistics.fmean(values)
+    figure |= {"value": mean, "min": min(values), "max": max(values)}
+    figure["sd"] = statistics.stdev(values) if len(values) > 1 else None
+    if all("count" in m for m in measures):
+        interval = proportion(min(mean * n, n), n)
+        figure |= {"low": interval.low, "high": interval.high}
+    return figure
+
+
+def _cell(figure: Mapping[str, Any]) -> str:
+    if figure["value"] is None:
+        return "–"
+    spread = "" if figure["sd"] is None else f" ± {percent(figure['sd'])}"
+    return f"{percent(figure['value'])}{spread}" + (
+        "" if figure["low"] is None else f" [{percent(figure['low'])}–{percent(figure['high'])}]"
+    )
+
+
+def _size(data: Sequence[Mapping[str, Any]], column: Column) -> str:
+    sizes = sorted({figure["n"] for figure in data if figure["column"] == column.title and figure["n"]})
+    return "n=" + (f"{sizes[0]}–{sizes[-1]}" if len(sizes) > 1 else str(sizes[0] if sizes else 0))
+
+
+def _against(board: Board, entries: Sequence[_Entry]) -> Table | None:
+    """Each row against the baseline, seed with like seed, on the same examples."""
+    rows = _by_row(board, entries)
+    columns = [column for column in board.columns if column.measure in PAIRED]
+    if board.baseline not in rows or len(rows) < 2 or not columns:
+        return None
+    body = []
+    for row, members in rows.items():
+        if row == board.baseline:
+            continue
+        cells = [row]
+        for column in columns:
+            pairs = [
+                paired_difference(base.right(column), member.right(column))
+                for member in members
+                for base in rows[board.baseline]
+                if base.seed == member.seed and member.measure(column) and base.measure(column)
+            ]
+            differences = [pair.difference for pair in pairs if pair.difference is not None]
+            each = ", ".join(f"{signed(pair.difference)} (p {pair.p:.3f})" for pair in pairs)
+            cells.append(f"{signed(statistics.fmean(differences))}: {each}" if differences else "–")
+        body.append(cells)
+    notes = ["Mean difference in points, then each seed's with its exact McNemar p (not corrected for the number of cells)."]
+    return Table(["row", *(column.title for column in columns)], body, notes)
+
+
+def _by_row(board: Board, entries: Sequence[_Entry]) -> dict[str, list[_Entry]]:
+    """Entries by row, the baseline first, then by name; inside a row by seed."""
+    rows: dict[str, list[_Entry]] = {}
+    for entry in sorted(entries, key=lambda e: (e.row != board.baseline, e.row, e.seed)):
+        rows.setdefault(entry.row, []).append(entry)
+    return rows
+
+
+def _provenance(folder: Path, entries: Sequence[_Entry]) -> list[str]:
+    """Lines that say what each row is, from the entries themselves."""
+    lines, seen = [], set()
+    for entry in sorted(entries, key=lambda e: (e.row, e.seed)):
+        training = entry.content["training"]
+        if entry.row not in seen:
+            seen.add(entry.row)
+            settings = ", ".join(f"{k} {v}" for k, v in training["settings"].items() if k not in {"trainer"})
+            parameters = ", ".join(f"{k} {v}" for k, v in training["method"]["parameters"].items()) or "no parameters"
+            lines.append(
+                f"- `{entry.row}`: {training['model']['name']}, method {training['method']['name']} ({parameters}); "
+                f"{settings}; {training['data']['train']['examples']} training examples; trained on {training['device']}."
+            )
+    versions = sorted({json.dumps(e.content["identity"]["versions"], sort_keys=True) for e in entries})
+    for version in versions:
+        lines.append("- Versions: " + ", ".join(f"{k} {v}" for k, v in json.loads(version).items()) + ".")
+    signatures = sorted({part["signature"] for e in entries for part in e.content["entries"].values()})
+    lines += [f"- `{signature}`" for signature in signatures]
+    lines.append(f"- Rebuild: `alumbench leaderboard build leaderboards/{folder.resolve().name}`, from `results/` and `records/`.")
+    return lines
+
+
+def _row_name(method: Mapping[str, Any]) -> str:
+    from alumbench.methods import make_method
+
+    defaults = make_method(method["name"], {}).parameters()
+    other = [f"{k}={v}" for k, v in method["parameters"].items() if defaults.get(k) != v]
+    return method["name"] + (f" ({', '.join(other)})" if other else "")
+
+
+def _file_name(text: str) -> str:
+    kept = "".join(c if c.isalnum() or c in ".=-" else "-" for c in text)
+    return "-".join(filter(None, kept.split("-")))

@@ -1,0 +1,122 @@
+"""Checkpoints side by side on the same examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from alumbench.errors import AlumbenchError
+from alumbench.evaluation.stored import Stored, evaluations_of, finished_entries
+from alumbench.leaderboard.table import Table, percent, signed, with_interval
+from alumbench.statistics import detectable_difference, paired_difference
+
+MEASURES = {
+    "accuracy": "accuracy",
+    "clean_accuracy": "clean accuracy",
+    "accuracy_under_attack": "accuracy under attack",
+    "attack_success_rate": "attack success rate",
+    "f1": "F1",
+    "matthews_correlation": "Matthews correlation",
+    "pearson": "Pearson r",
+    "spearman": "Spearman r",
+}
+PAIRED = {"accuracy", "accuracy_under_attack"}
+
+
+def compare(paths: Sequence[Path]) -> Table:
+    """Every finished entry that all checkpoints have, with the paired difference of each to the first.
+
+    Args:
+        paths: checkpoint folders, or evaluation folders.
+
+    Raises:
+        AlumbenchError: One has no evaluations, or they have no entry in common.
+    """
+    found = [finished_entries(evaluations_of(path)) for path in paths]
+    names = _short_names(paths)
+    shared = [entry for entry in found[0] if all(entry in other for other in found)]
+    if not shared:
+        listed = "; ".join(f"{name} has {', '.join(entries) or 'none'}" for name, entries in zip(names, found, strict=True))
+        raise AlumbenchError(f"no finished entry is common to all: {listed}. Run the same suite on each")
+    rows, data = [], []
+    for entry in shared:
+        parts = [entries[entry] for entries in found]
+        if len({part[1]["data_sha256"] for part in parts}) > 1:
+            raise AlumbenchError(f"entry {entry}: the checkpoints were evaluated on different examples; nothing to pair")
+        for group, measure in _measures(parts[0][1]["summary"]):
+            row, figures = _row(entry, group, measure, parts, names)
+            rows.append(row)
+            data += figures
+    header = ["entry", "measure", "n", names[0]]
+    for name in names[1:]:
+        header += [name, "difference (p)"]
+    notes = [
+        "Shares in percent with Wilson 95% intervals; difference in points to the first, on the same examples, with",
+        f"the exact McNemar p (not corrected for the {len(rows)} rows). " + power_line({d["n"] for d in data}),
+    ]
+    if len(names) == 1:
+        notes = ["Shares in percent with Wilson 95% intervals."]
+    return Table(header, rows, notes, data)
+
+
+def power_line(sizes: set[int]) -> str:
+    """What differences these sample sizes can show at all."""
+    parts = []
+    for n in sorted(sizes):
+        found = detectable_difference(n)
+        parts.append(f"{percent(found)} at n={n}" if found is not None else f"none at n={n}")
+    return "Smallest difference found with 80% power where 15% of answers differ: " + ", ".join(parts) + "."
+
+
+def _measures(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    measures = [("", name) for name in summary["measures"]]
+    return measures + [(group, "accuracy") for group in summary.get("groups", {})]
+
+
+def _measure(part: tuple[Stored, dict[str, Any]], group: str, name: str) -> dict[str, Any]:
+    summary = part[1]["summary"]
+    return summary["groups"][group] if group else summary["measures"][name]  # type: ignore[no-any-return]
+
+
+def _right(part: tuple[Stored, dict[str, Any]], entry: str, group: str) -> dict[str, bool]:
+    stored, _ = part
+    right = stored.right(entry)
+    if not group:
+        return right
+    members = {r["id"] for r in stored.records if r["entry"] == entry and r.get("group") == group}
+    return {identity: value for identity, value in right.items() if identity in members}
+
+
+def _row(
+    entry: str, group: str, name: str, parts: Sequence[tuple[Stored, dict[str, Any]]], names: Sequence[str]
+) -> tuple[list[str], list[dict[str, Any]]]:
+    first = _measure(parts[0], group, name)
+    title = f"{entry}: {group}" if group else entry
+    row = [title, MEASURES.get(name, name), str(first["n"]), with_interval(first)]
+    figures: list[dict[str, Any]] = [_figure(title, name, names[0], first)]
+    for part, checkpoint in zip(parts[1:], names[1:], strict=True):
+        measure = _measure(part, group, name)
+        figure = _figure(title, name, checkpoint, measure)
+        cell = ""
+        if name in PAIRED:
+            paired = paired_difference(_right(parts[0], entry, group), _right(part, entry, group))
+            cell = f"{signed(paired.difference)} ({paired.p:.3f})"
+            figure |= {"difference": paired.difference, "only_first": paired.only_a, "only_this": paired.only_b, "p": paired.p}
+        row += [with_interval(measure), cell]
+        figures.append(figure)
+    return row, figures
+
+
+def _figure(entry: str, name: str, checkpoint: str, measure: dict[str, Any]) -> dict[str, Any]:
+    return {"entry": entry, "measure": name, "checkpoint": checkpoint, **measure}
+
+
+def _short_names(paths: Sequence[Path]) -> list[str]:
+    """The shortest endings of the paths that tell them apart."""
+    parts = [path.resolve().parts for path in paths]
+    for length in range(1, max(map(len, parts)) + 1):
+        names = ["/".join(part[-length:]) for part in parts]
+        if len(set(names)) == len(names):
+            return names
+    raise AlumbenchError(f"{paths[0]}: the same checkpoint is given twice")

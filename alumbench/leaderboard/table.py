@@ -1,0 +1,90 @@
+"""One table in the forms people need: Markdown, CSV, JSON, LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from alumbench.errors import unknown
+from alumbench.storage import finite
+
+FORMATS = ("markdown", "csv", "json", "latex")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells as people read them, and the same as data.
+
+    Attributes:
+        header: column titles.
+        rows: one text a cell.
+        notes: lines to stand under it.
+        data: what a program wants instead of the texts: one mapping a figure.
+    """
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+    data: Sequence[Mapping[str, Any]] = field(default=())
+
+    def render(self, form: str) -> str:
+        """The table as text that ends with a newline.
+
+        Raises:
+            AlumbenchError: The form is unknown.
+        """
+        if form == "markdown":
+            rows = [[_plain_cell(cell) for cell in row] for row in self.rows]
+            return "\n".join([_tabulate(rows, self.header, "github"), "", *self.notes]).rstrip() + "\n"
+        if form == "latex":
+            notes = [f"% {line}" for line in self.notes]
+            return "\n".join([_tabulate(self.rows, self.header, "latex_booktabs"), *notes]).rstrip() + "\n"
+        if form == "json":
+            return json.dumps(finite(list(self.data)), indent=2, allow_nan=False) + "\n"
+        if form == "csv":
+            out = io.StringIO()
+            names = list(dict.fromkeys(name for item in self.data for name in item))
+            writer = csv.DictWriter(out, names, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows({name: _safe(value) for name, value in finite(dict(item)).items()} for item in self.data)
+            return out.getvalue()
+        raise unknown("format", form, FORMATS)
+
+
+def _tabulate(rows: Sequence[Sequence[str]], header: Sequence[str], form: str) -> str:
+    import tabulate
+
+    return str(tabulate.tabulate(rows, header, tablefmt=form, disable_numparse=True))
+
+
+def _plain_cell(cell: str) -> str:
+    """A cell that Markdown neither splits nor renders."""
+    return cell.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
+def _safe(value: Any) -> Any:
+    """A value that no spreadsheet takes for a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """`0.873` as `87.3`, None as a dash."""
+    return "–" if value is None else f"{100 * value:.{digits}f}"
+
+
+def signed(value: float | None) -> str:
+    """`0.012` as `+1.2`, in points."""
+    return "–" if value is None else f"{100 * value:+.1f}"
+
+
+def with_interval(measure: Mapping[str, Any]) -> str:
+    """`87.3 [85.0–89.4]`, the value alone where it has no interval, a dash where there is no number."""
+    if measure["value"] is None:
+        return "–"
+    if "low" not in measure:
+        return f"{measure['value']:.3f}"
+    return f"{percent(measure['value'])} [{percent(measure['low'])}–{percent(measure['high'])}]"

@@ -1,0 +1,1 @@
+"""The suites that come with the package: versioned TOML files beside this one."""
