@@ -112,7 +112,7 @@ def load_tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
     if tokenizer.pad_token is None:
         raise AlumbenchError(f"{files.path}: the tokenizer has no padding token, so texts cannot be batched")
     tokenizer.model_max_length = min(tokenizer.model_max_length, 512)
-    return tokenizer  # type: ignore[no-any-return]
+    return tokenizer
 
 
 def load_classifier(files: ModelFiles, task: Task | None = None) -> PreTrainedModel:
@@ -138,7 +138,7 @@ def load_classifier(files: ModelFiles, task: Task | None = None) -> PreTrainedMo
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # a new head is what was asked for, no reason to warn
     try:
-        return AutoModelForSequenceClassification.from_pretrained(  # type: ignore[no-any-return]
+        return AutoModelForSequenceClassification.from_pretrained(
             files.path, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, **values
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
@@ -188,8 +188,8 @@ def label_order(files: ModelFiles, task: Task, mapping: Sequence[str] = ()) -> l
         )
     if not names or all(_plain(name).removeprefix("label").strip().isdigit() for name in names):
         raise AlumbenchError(
-            f"{files.path}: its labels have no names ({', '.join(names) or 'none'}), and a guessed order would be wrong "
-            f"without a sign; name its outputs in order, for example --labels {example}"
+            f"{files.path}: its labels have no names ({', '.join(names) or 'none'}), and a guessed order would "
+            f"be wrong without a sign; name its outputs in order, for example --labels {example}"
         )
     at = {_plain(name): index for index, name in enumerate(names)}
     missing = [label for label in task.labels if _plain(label) not in at]

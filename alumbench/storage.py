@@ -32,8 +32,8 @@ def finite(value: Any) -> Any:
     return value
 
 
-def write_text(path: Path, text: str) -> None:
-    """Replaces `path` by `text`, whole or not at all.
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replaces `path` by `content`, whole or not at all.
 
     Raises:
         AlumbenchError: The folder cannot be written or the disk is full; `path` is as it was.
@@ -41,11 +41,9 @@ def write_text(path: Path, text: str) -> None:
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             temporary = file.name
-            file.write(text)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
@@ -55,6 +53,11 @@ def write_text(path: Path, text: str) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
         raise _cannot_write(path, error) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replaces `path` by `text` in UTF-8, whole or not at all (see `write_bytes`)."""
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: Any) -> None:

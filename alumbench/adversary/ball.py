@@ -57,7 +57,8 @@ class Ball:
         gradient = gradient.float() * self.free[..., None]
         if self.norm.startswith("linf"):
             return gradient.sign() * radius / gradient.shape[-1] ** 0.5
-        return gradient / self._length(gradient).clamp(min=TINY) * radius
+        unit: Tensor = gradient / self._length(gradient).clamp(min=TINY)
+        return unit * radius
 
     def project(self, delta: Tensor, radius: Tensor) -> Tensor:
         """The nearest δ inside the ball (Π in the paper), 0 on tokens that are not free."""
@@ -65,8 +66,10 @@ class Ball:
         if self.norm.startswith("linf"):
             bound = radius / delta.shape[-1] ** 0.5
             return torch.minimum(torch.maximum(delta, -bound), bound)
-        return delta * (radius / self._length(delta).clamp(min=TINY)).clamp(max=1.0)
+        shrink: Tensor = (radius / self._length(delta).clamp(min=TINY)).clamp(max=1.0)
+        return delta * shrink
 
     def _length(self, delta: Tensor) -> Tensor:
         dims = (-1,) if self.norm == "l2-token" else (-2, -1)
-        return torch.linalg.vector_norm(delta, dim=dims, keepdim=True)
+        length: Tensor = torch.linalg.vector_norm(delta, dim=dims, keepdim=True)
+        return length

@@ -25,9 +25,9 @@ def _nltk(path: str) -> Callable[[], bool]:
     def here() -> bool:
         import nltk
 
-        from alumbench.attacks.textattack_loader import _find_nltk_data
+        from alumbench.attacks.textattack_loader import find_nltk_data
 
-        _find_nltk_data()
+        find_nltk_data()
         for place in (path, f"{path}.zip"):
             try:
                 nltk.data.find(place)

@@ -54,7 +54,9 @@ class Searcher:
             AlumbenchError: A resource is missing, or the task is a regression.
         """
         if victim.task.is_regression:
-            raise AlumbenchError(f"recipe {recipe.name}: task {victim.task.name} is a regression, and has no label to flip")
+            raise AlumbenchError(
+                f"recipe {recipe.name}: task {victim.task.name} is a regression, and has no label to flip"
+            )
         self.recipe, self.victim, self.seed, self.seconds = recipe, victim, seed, seconds
         protected = victim.task.protected if protect else ()
         self.attack = recipe.make(VictimWrapper(victim), victim.task.columns, protected, query_budget)

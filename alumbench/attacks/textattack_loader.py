@@ -7,6 +7,8 @@ What stands in the way, in TextAttack 0.3.11, and what is done here:
 * `TA_CACHE_DIR` overwrites `HF_HOME` and other variables. They are put back.
 * It imports flair, bert-score and others that no recipe here needs: slow where they are present, fatal where they are
   absent. Stand-ins take their place, which load the real module when something in it is first used.
+* Its augmenters read NLTK's stopwords at import. Where they are absent, a stand-in lets the import pass and raises when
+  something asks it about a word.
 * Recipes call `nltk.download` when they are built. `offline()` makes that call do nothing.
 """
 
@@ -25,13 +27,14 @@ import tempfile
 from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from alumbench.errors import AlumbenchError
 
 DEFERRED = frozenset(
-    "flair jieba bert_score language_tool_python OpenHowNet pinyin num2words word2number lemminflect stanza".split()
+    ["OpenHowNet", "bert_score", "flair", "jieba", "language_tool_python", "lemminflect", "num2words", "pinyin"]
+    + ["stanza", "word2number"]
 )
 MARK = "post_install_check_3"
 CACHE_VARIABLES = ("TA_CACHE_DIR", "HF_HOME", "TFHUB_CACHE_DIR", "PYTORCH_TRANSFORMERS_CACHE", "XDG_CACHE_HOME")
@@ -44,17 +47,21 @@ def load_textattack() -> ModuleType:
     Raises:
         AlumbenchError: It is not installed, or another version's import fails.
     """
-    _find_nltk_data()
+    find_nltk_data()
+    for library in ("huggingface_hub", "datasets", "transformers.utils.hub"):
+        importlib.import_module(library)  # they read their cache variables once: before these are touched
     user_cache = os.environ.get("TA_CACHE_DIR") or os.path.expanduser("~/.cache/textattack")
     with tempfile.TemporaryDirectory() as empty:
         Path(empty, MARK).touch()
         variables = dict.fromkeys(CACHE_VARIABLES, empty) | {"TOKENIZERS_PARALLELISM": None}
         try:
-            with _environment_kept(variables), _deferred_imports(), offline():
+            with _environment_kept(variables), _deferred_imports(), _stopwords_or_stand_in(), offline():
                 os.environ["TA_CACHE_DIR"] = empty
                 textattack = importlib.import_module("textattack")
         except ImportError as error:
-            raise AlumbenchError(f"textattack cannot be imported ({error}): pip install 'textattack==0.3.11'") from error
+            raise AlumbenchError(
+                f"textattack cannot be imported ({error}): pip install 'textattack==0.3.11'"
+            ) from error
     textattack.shared.utils.install.TEXTATTACK_CACHE_DIR = user_cache
     for name in list(logging.root.manager.loggerDict):
         if name.startswith("textattack"):
@@ -75,7 +82,7 @@ def offline() -> Iterator[None]:
         nltk.download = original
 
 
-def _find_nltk_data() -> None:
+def find_nltk_data() -> None:
     """Lets NLTK look into the offline mirror too."""
     import nltk
 
@@ -85,6 +92,36 @@ def _find_nltk_data() -> None:
     folder = str(root / "nltk_data") if root is not None else ""
     if folder and Path(folder).is_dir() and folder not in nltk.data.path:
         nltk.data.path.append(folder)
+
+
+class _NoStopwords(frozenset[str]):
+    """Stands for the stopwords where they are absent: made in silence, an error when asked."""
+
+    def __contains__(self, word: object) -> bool:
+        from alumbench.attacks.resources import RESOURCES
+
+        raise AlumbenchError(f"NLTK's stopwords are missing: {RESOURCES['stopwords'].remedy}")
+
+
+@contextlib.contextmanager
+def _stopwords_or_stand_in() -> Iterator[None]:
+    import nltk.corpus
+
+    from alumbench.attacks.resources import RESOURCES
+
+    if RESOURCES["stopwords"].here():
+        yield
+        return
+    original = nltk.corpus.stopwords
+    nltk.corpus.stopwords = SimpleNamespace(words=lambda language: [])
+    try:
+        yield
+    finally:
+        nltk.corpus.stopwords = original
+        recipes = sys.modules.get("textattack.augmentation.recipes")
+        for constraint in getattr(recipes, "DEFAULT_CONSTRAINTS", []):
+            if hasattr(constraint, "stopwords"):
+                constraint.stopwords = _NoStopwords()
 
 
 @contextlib.contextmanager
@@ -101,7 +138,7 @@ def _environment_kept(names: dict[str, str | None]) -> Iterator[None]:
 
 
 class _DeferredName:
-    """Stands for a name of a module that is not loaded yet: `flair.data.Tokenizer`, say. Calling it loads the module."""
+    """Stands for a name of a module not loaded yet, `flair.data.Tokenizer` say. Calling it loads the module."""
 
     def __init__(self, path: str) -> None:
         self._path = path

@@ -81,7 +81,7 @@ class Victim:
     def _forward(self, texts: Sequence[Texts]) -> Tensor:
         encoded = self._encode(texts, padding=True, return_tensors="pt").to(self.device)
         with torch.inference_mode():
-            logits = self.model(**encoded).logits.float()
+            logits: Tensor = self.model(**encoded).logits.float()
         self.texts_scored += len(texts)
         return logits.index_select(-1, self._order).cpu()
 

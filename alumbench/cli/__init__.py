@@ -74,5 +74,7 @@ def main() -> None:
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("\nalumbench: stopped. What was finished is kept; the same command again goes on from there.", err=True)
+        click.echo(
+            "\nalumbench: stopped. What was finished is kept; the same command again goes on from there.", err=True
+        )
         sys.exit(130)

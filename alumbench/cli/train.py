@@ -34,8 +34,8 @@ from alumbench.cli.options import device_option, key_values, quiet_libraries, sp
 @click.option("--trainer", multiple=True, metavar="NAME=VALUE", help="Any further TrainingArguments field; repeatable.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the checkpoint.")
 @click.pass_context
-def train(ctx: click.Context, **options: Any) -> None:
-    """Fine-tune a model on a task with a method.
+def train(ctx: click.Context, /, **options: Any) -> None:
+    r"""Fine-tune a model on a task with a method.
 
     \b
     alumbench train --task sst2 --model sentence-transformers/all-MiniLM-L6-v2 \\
@@ -66,7 +66,9 @@ def train(ctx: click.Context, **options: Any) -> None:
     out = Path(options["out"])
     record = fine_tune(request, out)
     final = ", ".join(f"{name} {value:.4f}" for name, value in (record["dev"] or [{}])[-1].items() if name != "epoch")
-    click.echo(f"{out}: {options['method']}, {record['settings']['steps']} steps in {record['seconds']:.0f} s; dev {final}")
+    click.echo(
+        f"{out}: {options['method']}, {record['settings']['steps']} steps in {record['seconds']:.0f} s; dev {final}"
+    )
     click.echo(f"next: alumbench attack {out} --suite smoke")
 
 

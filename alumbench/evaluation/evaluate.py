@@ -12,7 +12,7 @@ import numpy as np
 
 from alumbench.attacks.recipe import load_recipe
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import PROVENANCE, ModelFiles
+from alumbench.checkpoints import PROVENANCE
 from alumbench.devices import device_name
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.suite import Entry, Suite
@@ -89,7 +89,10 @@ def evaluate(
                 records = _attack(entry, examples, done, victim, request, log, progress)
             else:
                 records = _score(entry, examples, done, victim, log, progress)
-            document["entries"][entry.name] |= {"complete": True, "summary": summarize(entry.kind, task, records)}
+            document["entries"][entry.name] |= {
+                "complete": True,
+                "summary": summarize(entry.kind, task, records, described["goal"]),
+            }
             write_json(out / EVALUATION, document)
     return document
 
@@ -216,13 +219,16 @@ def _describe(
     protected = task.protected if request.protect and entry.kind == "attack" else ()
     if entry.kind == "attack":
         recipe = load_recipe(entry.recipe.partition("@")[0])
-        parts += [f"atk:{entry.recipe}", f"q:{entry.queries or 'inf'}", f"s:{entry.seconds or 'inf'}", f"seed:{request.seed}"]
+        parts += [
+            f"atk:{entry.recipe}",
+            f"q:{entry.queries or 'inf'}",
+            f"s:{entry.seconds or 'inf'}",
+            f"seed:{request.seed}",
+        ]
         parts += [f"protected:{','.join(protected)}"] if protected else []
-        goal = {"goal": recipe.goal}
-    else:
-        goal = {}
     return {
         "kind": entry.kind,
+        "goal": recipe.goal if entry.kind == "attack" else "",
         "signature": "|".join(parts + ([f"limit:{request.limit}"] if request.limit else [])),
         "data_sha256": digest,
         "n": len(examples),
@@ -231,7 +237,7 @@ def _describe(
         "note": entry.note,
         "complete": False,
         "summary": None,
-    } | goal
+    }
 
 
 def _open_document(request: Request, victim: Victim, out: Path) -> dict[str, Any]:
@@ -257,7 +263,9 @@ def _open_document(request: Request, victim: Victim, out: Path) -> dict[str, Any
     if path.exists():
         document: dict[str, Any] = read_json(path)
         if document.get("schema") != SCHEMA:
-            raise AlumbenchError(f"{path}: schema {document.get('schema')} is unknown to this alumbench (it knows {SCHEMA})")
+            raise AlumbenchError(
+                f"{path}: schema {document.get('schema')} is unknown to this alumbench (it knows {SCHEMA})"
+            )
         for name, there, now in _differences(document["identity"], identity):
             raise AlumbenchError(
                 f"{out}: cannot go on, {name} changed: {there!r} there, {now!r} now. "
@@ -265,7 +273,9 @@ def _open_document(request: Request, victim: Victim, out: Path) -> dict[str, Any
             )
         return document
     if (out / RECORDS).exists() and (out / RECORDS).stat().st_size:
-        raise AlumbenchError(f"{out}: has {RECORDS} but no {EVALUATION}, so what made them is unknown; give another --out")
+        raise AlumbenchError(
+            f"{out}: has {RECORDS} but no {EVALUATION}, so what made them is unknown; give another --out"
+        )
     trained = victim.files.path / PROVENANCE
     document = {
         "schema": SCHEMA,

@@ -127,7 +127,8 @@ def _entry(values: Mapping[str, Any], where: str) -> Entry:
     sources = values.get("source", [])
     parts = build(Entry, values, where)
     parts["source"] = tuple(
-        Source(**build(Source, source, f"{where}, source")) for source in (sources if isinstance(sources, list) else [sources])
+        Source(**build(Source, source, f"{where}, source"))
+        for source in (sources if isinstance(sources, list) else [sources])
     )
     entry = Entry(**parts)
     if entry.kind not in KINDS:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from alumbench.attacks.outcome import ALREADY_WRONG, ATTACK_OUTCOMES, BROKEN, ROBUST
+from alumbench.metrics import score
 from alumbench.statistics import proportion
 from alumbench.tasks import Task
-from alumbench.metrics import score
 
 Record = Mapping[str, Any]
 BUDGETS = (50, 100, 500, 1000)
@@ -26,24 +26,29 @@ def is_right(record: Record) -> bool:
     return record["outcome"] in {"correct", ROBUST}
 
 
-def summarize(kind: str, task: Task, records: Sequence[Record]) -> dict[str, Any]:
+def summarize(kind: str, task: Task, records: Sequence[Record], goal: str = "") -> dict[str, Any]:
     """The figures of one entry.
 
     Args:
         kind: clean, fixed or attack.
         task: the task, for its metrics.
         records: of that entry, one an example.
+        goal: an attack's goal; a `reduction` has no accuracy under attack, for its label stays right.
 
     Returns:
         `measures`, each `{value, low, high, count, n}` or `{value: null, reason}`; `groups` for sets with parts;
         counts and costs for attacks.
     """
     if kind == "attack":
-        return _attack_summary(records)
+        return _attack_summary(records, goal)
     if task.is_regression:
         gold = np.array([record["label"] for record in records], dtype=float)
         predicted = np.array([record["prediction"] for record in records], dtype=float)
-        return {"measures": {name: number(value, len(records)) for name, value in score(task.metrics, gold, predicted).items()}}
+        return {
+            "measures": {
+                name: number(value, len(records)) for name, value in score(task.metrics, gold, predicted).items()
+            }
+        }
     measures = {"accuracy": share(sum(map(is_right, records)), len(records))}
     if kind == "clean" and set(task.metrics) - {"accuracy"}:
         index = {name: at for at, name in enumerate(task.labels)}
@@ -55,13 +60,16 @@ def summarize(kind: str, task: Task, records: Sequence[Record]) -> dict[str, Any
     groups = sorted({record["group"] for record in records if "group" in record})
     if groups:
         summary["groups"] = {
-            group: share(sum(is_right(r) for r in records if r.get("group") == group), sum(r.get("group") == group for r in records))
+            group: share(
+                sum(is_right(r) for r in records if r.get("group") == group),
+                sum(r.get("group") == group for r in records),
+            )
             for group in groups
         }
     return summary
 
 
-def _attack_summary(records: Sequence[Record]) -> dict[str, Any]:
+def _attack_summary(records: Sequence[Record], goal: str) -> dict[str, Any]:
     counts = Counter(record["outcome"] for record in records)
     n, wrong = len(records), counts[ALREADY_WRONG]
     attacked = [r for r in records if r["outcome"] in {ROBUST, BROKEN}]
@@ -69,12 +77,14 @@ def _attack_summary(records: Sequence[Record]) -> dict[str, Any]:
     queries = [r["queries"] for r in attacked]
     # An attack that failed or ran out of time on an example says nothing about what the model first answered.
     known = n - counts["error"] - counts["timeout"]
+    measures = {"clean_accuracy": share(known - wrong, known)}
+    if goal == "reduction":
+        measures["reduced_rate"] = share(counts[BROKEN], n - wrong)
+    else:
+        measures["accuracy_under_attack"] = share(counts[ROBUST], n)
+        measures["attack_success_rate"] = share(counts[BROKEN], n - wrong)
     return {
-        "measures": {
-            "clean_accuracy": share(known - wrong, known),
-            "accuracy_under_attack": share(counts[ROBUST], n),
-            "attack_success_rate": share(counts[BROKEN], n - wrong),
-        },
+        "measures": measures,
         "outcomes": {name: counts[name] for name in ATTACK_OUTCOMES},
         "queries": {
             "median": _quantile(queries, 0.5),

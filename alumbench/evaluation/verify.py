@@ -52,7 +52,7 @@ def verify(stored: Stored, victim: Victim) -> list[Verdict]:
     for name, entry in stored.document["entries"].items():
         records = [r for r in stored.records if r["entry"] == name and r["outcome"] == BROKEN]
         if entry["kind"] == "attack":
-            verdicts.append(_verify_entry(name, entry.get("goal", "untargeted"), records, victim))
+            verdicts.append(_verify_entry(name, entry["goal"], records, victim))
     return verdicts
 
 

@@ -3,7 +3,7 @@
 ```
 leaderboards/sst2-minilm/
   board.toml              title, columns, baseline
-  results/*.json          one evaluation each, with the hash of its records
+  results/*.json          one checkpoint each, with the hash of its records
   records/*.jsonl.gz      every example's outcome
   README.md table.csv table.json table.tex     built, never edited
 ```
@@ -23,17 +23,16 @@ from pathlib import Path
 from typing import Any
 
 from alumbench.errors import AlumbenchError, unknown
-from alumbench.evaluation.stored import Stored
+from alumbench.evaluation.stored import evaluations_of, finished_entries
 from alumbench.evaluation.summary import is_right, summarize
-from alumbench.leaderboard.compare import MEASURES, power_line
+from alumbench.leaderboard.compare import MEASURES, PAIRED, power_line
 from alumbench.leaderboard.table import Table, percent, signed
 from alumbench.statistics import paired_difference, proportion
-from alumbench.storage import finite, sha256_of, write_json, write_text
+from alumbench.storage import finite, sha256_of, write_bytes, write_json, write_text
 from alumbench.tasks import Task
 from alumbench.tasks.task import build as build_fields
 
 SCHEMA = 1
-PAIRED = {"accuracy", "accuracy_under_attack"}
 
 
 @dataclass(frozen=True)
@@ -90,46 +89,53 @@ class Board:
         return cls(**build_fields(cls, {**values, "columns": columns, "folder": folder}, str(path)))
 
 
-def add(folder: Path, evaluation: Path, row: str = "") -> Path:
-    """Takes an evaluation into the board as one entry with its records.
+def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
+    """Takes a checkpoint's finished evaluations into the board as one entry with its records.
 
     Args:
         folder: the board.
-        evaluation: a folder that `alumbench attack` wrote.
+        checkpoint: a checkpoint that `alumbench attack` evaluated, or one evaluation folder.
         row: name of its table row; by default its method and the parameters that differ from the defaults.
 
     Returns:
         The entry's file.
 
     Raises:
-        AlumbenchError: The evaluation was cut by `--limit`, is unfinished, or has no training record.
+        AlumbenchError: An evaluation was cut by `--limit`, is unfinished, or has no training record.
     """
     Board.read(folder)
-    stored = Stored.read(evaluation)
-    document = stored.document
-    if document["identity"]["limit"]:
-        raise AlumbenchError(f"{evaluation}: made with --limit {document['identity']['limit']}, so it can enter no leaderboard")
-    unfinished = [name for name, entry in document["entries"].items() if not entry["complete"]]
-    if unfinished:
-        raise AlumbenchError(f"{evaluation}: {', '.join(unfinished)} not finished; run the same 'alumbench attack' again")
+    evaluations = evaluations_of(checkpoint)
+    for stored in evaluations:
+        limit = stored.document["identity"]["limit"]
+        if limit:
+            raise AlumbenchError(f"{stored.folder}: made with --limit {limit}, so it can enter no leaderboard")
+        unfinished = [name for name, entry in stored.document["entries"].items() if not entry["complete"]]
+        if unfinished:
+            raise AlumbenchError(
+                f"{stored.folder}: {', '.join(unfinished)} not finished; run the same 'alumbench attack' again"
+            )
+    document = evaluations[0].document
     training = document["checkpoint"]["training"]
     if training is None:
-        raise AlumbenchError(f"{evaluation}: the checkpoint has no training.json, so how it came to be cannot be published")
+        raise AlumbenchError(f"{checkpoint}: it has no training.json, so how it came to be cannot be published")
     row = row or _row_name(training["method"])
-    suite = document["identity"]["suite"]
-    name = _file_name(f"{row}-seed{training['seed']}-{suite['name']}")
-    lines = sorted(json.dumps(finite(record), sort_keys=True) for record in stored.records)
+    name = _file_name(f"{row}-seed{training['seed']}")
+    entries = finished_entries(evaluations)
+    lines = sorted(
+        json.dumps(finite(record), sort_keys=True)
+        for entry, (stored, _) in entries.items()
+        for record in stored.records
+        if record["entry"] == entry
+    )
     records = folder / "records" / f"{name}.jsonl.gz"
-    records.parent.mkdir(parents=True, exist_ok=True)
-    records.write_bytes(gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0))
+    write_bytes(records, gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0))
     entry = {
         "schema": SCHEMA,
         "row": row,
         "training": training,
         "task": document["task"],
-        "identity": document["identity"],
-        "device": document["device"],
-        "entries": document["entries"],
+        "evaluations": [{**stored.document["identity"], "device": stored.document["device"]} for stored in evaluations],
+        "entries": {entry: described for entry, (_, described) in sorted(entries.items())},
         "records": {"file": f"records/{records.name}", "sha256": sha256_of(records), "n": len(lines)},
     }
     path = folder / "results" / f"{name}.json"
@@ -146,7 +152,7 @@ def build(folder: Path) -> Table:
     board = Board.read(folder)
     entries = [_load_entry(folder, path) for path in sorted((folder / "results").glob("*.json"))]
     if not entries:
-        raise AlumbenchError(f"{folder}: no entries; 'alumbench leaderboard add {folder} EVALUATION' adds one")
+        raise AlumbenchError(f"{folder}: no entries; 'alumbench leaderboard add {folder} CHECKPOINT' adds one")
     table = _table(board, entries)
     against = _against(board, entries)
     write_text(folder / "table.csv", table.render("csv"))
@@ -180,7 +186,9 @@ class _Entry:
         if entry is None:
             return None
         summary = entry["summary"]
-        return summary["groups"].get(column.group) if column.group else summary["measures"].get(column.measure)
+        found: dict[str, Any] | None
+        found = summary["groups"].get(column.group) if column.group else summary["measures"].get(column.measure)
+        return found
 
     def right(self, column: Column) -> dict[str, bool]:
         records = self.records.get(column.entry, [])
@@ -202,7 +210,7 @@ def _load_entry(folder: Path, path: Path) -> _Entry:
         record = json.loads(line)
         records.setdefault(record["entry"], []).append(record)
     for name, entry in content["entries"].items():
-        again = finite(summarize(entry["kind"], task, records.get(name, [])))
+        again = finite(summarize(entry["kind"], task, records.get(name, []), entry["goal"]))
         for key in ("measures", "groups"):
             if json.dumps(again.get(key), sort_keys=True) != json.dumps(entry["summary"].get(key), sort_keys=True):
                 raise AlumbenchError(f"{path}: entry {name}: its {key} do not follow from its records")
@@ -210,13 +218,20 @@ def _load_entry(folder: Path, path: Path) -> _Entry:
 
 
 def _table(board: Board, entries: Sequence[_Entry]) -> Table:
-    rows, data, sizes = [], [], set()
+    rows, data = [], []
+    sizes: set[int] = set()
     for row, members in _by_row(board, entries).items():
         seeds = sorted({member.seed for member in members})
         cells = [row, str(len(seeds)) + (" (single seed)" if len(seeds) == 1 else "")]
         for column in board.columns:
             measures = [m for m in (member.measure(column) for member in members) if m is not None]
-            figure = {"row": row, "column": column.title, "entry": column.entry, "measure": column.measure, "group": column.group}
+            figure = {
+                "row": row,
+                "column": column.title,
+                "entry": column.entry,
+                "measure": column.measure,
+                "group": column.group,
+            }
             figure |= _over_seeds(measures)
             cells.append(_cell(figure))
             data.append(figure)
@@ -224,8 +239,8 @@ def _table(board: Board, entries: Sequence[_Entry]) -> Table:
                 sizes.add(figure["n"])
         rows.append(cells)
     notes = [
-        "Percent; mean over training seeds ± standard deviation between them, then a Wilson 95% interval for the mean at "
-        "n examples (seeds share the examples, so they do not add to n).",
+        "Percent; mean over training seeds ± standard deviation between them, then a Wilson 95% interval for the mean "
+        "at n examples (seeds share the examples, so they do not add to n).",
         "",
         "Columns: " + "; ".join(f"**{c.title}**: {MEASURES[c.measure]}, {_size(data, c)}" for c in board.columns) + ".",
         "",
@@ -239,7 +254,12 @@ def _over_seeds(measures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     n = max((m["n"] for m in measures), default=0)
     figure: dict[str, Any] = {"n": n, "seeds": len(values), "value": None, "low": None, "high": None}
     if not values:
-        return figure | {"sd": None, "min": None, "max": None, "reason": "not evaluated" if not measures else measures[0]["reason"]}
+        return figure | {
+            "sd": None,
+            "min": None,
+            "max": None,
+            "reason": "not evaluated" if not measures else measures[0]["reason"],
+        }
     mean = statistics.fmean(values)
     figure |= {"value": mean, "min": min(values), "max": max(values)}
     figure["sd"] = statistics.stdev(values) if len(values) > 1 else None
@@ -285,7 +305,9 @@ def _against(board: Board, entries: Sequence[_Entry]) -> Table | None:
             each = ", ".join(f"{signed(pair.difference)} (p {pair.p:.3f})" for pair in pairs)
             cells.append(f"{signed(statistics.fmean(differences))}: {each}" if differences else "–")
         body.append(cells)
-    notes = ["Mean difference in points, then each seed's with its exact McNemar p (not corrected for the number of cells)."]
+    notes = [
+        "Mean difference in points, then each seed's with its exact McNemar p (not corrected for the number of cells)."
+    ]
     return Table(["row", *(column.title for column in columns)], body, notes)
 
 
@@ -307,15 +329,18 @@ def _provenance(folder: Path, entries: Sequence[_Entry]) -> list[str]:
             settings = ", ".join(f"{k} {v}" for k, v in training["settings"].items() if k not in {"trainer"})
             parameters = ", ".join(f"{k} {v}" for k, v in training["method"]["parameters"].items()) or "no parameters"
             lines.append(
-                f"- `{entry.row}`: {training['model']['name']}, method {training['method']['name']} ({parameters}); "
-                f"{settings}; {training['data']['train']['examples']} training examples; trained on {training['device']}."
+                f"- `{entry.row}`: {training['model']['name']}, method {training['method']['name']} "
+                f"({parameters}); {settings}; {training['data']['train']['examples']} training examples; trained on {training['device']}."
             )
-    versions = sorted({json.dumps(e.content["identity"]["versions"], sort_keys=True) for e in entries})
+    made = [evaluation for e in entries for evaluation in e.content["evaluations"]]
+    versions = sorted({json.dumps(evaluation["versions"], sort_keys=True) for evaluation in made})
     for version in versions:
         lines.append("- Versions: " + ", ".join(f"{k} {v}" for k, v in json.loads(version).items()) + ".")
     signatures = sorted({part["signature"] for e in entries for part in e.content["entries"].values()})
     lines += [f"- `{signature}`" for signature in signatures]
-    lines.append(f"- Rebuild: `alumbench leaderboard build leaderboards/{folder.resolve().name}`, from `results/` and `records/`.")
+    lines.append(
+        f"- Rebuild, from `results/` and `records/`: `alumbench leaderboard build leaderboards/{folder.resolve().name}`."
+    )
     return lines
 
 
@@ -324,7 +349,7 @@ def _row_name(method: Mapping[str, Any]) -> str:
 
     defaults = make_method(method["name"], {}).parameters()
     other = [f"{k}={v}" for k, v in method["parameters"].items() if defaults.get(k) != v]
-    return method["name"] + (f" ({', '.join(other)})" if other else "")
+    return str(method["name"]) + (f" ({', '.join(other)})" if other else "")
 
 
 def _file_name(text: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from alumbench.errors import AlumbenchError
-from alumbench.evaluation.stored import Stored, evaluations_of, finished_entries
+from alumbench.evaluation.stored import EVALUATIONS, Stored, evaluations_of, finished_entries
 from alumbench.leaderboard.table import Table, percent, signed, with_interval
 from alumbench.statistics import detectable_difference, paired_difference
 
@@ -16,6 +16,7 @@ MEASURES = {
     "clean_accuracy": "clean accuracy",
     "accuracy_under_attack": "accuracy under attack",
     "attack_success_rate": "attack success rate",
+    "reduced_rate": "reduced to fewer words",
     "f1": "F1",
     "matthews_correlation": "Matthews correlation",
     "pearson": "Pearson r",
@@ -37,13 +38,17 @@ def compare(paths: Sequence[Path]) -> Table:
     names = _short_names(paths)
     shared = [entry for entry in found[0] if all(entry in other for other in found)]
     if not shared:
-        listed = "; ".join(f"{name} has {', '.join(entries) or 'none'}" for name, entries in zip(names, found, strict=True))
+        listed = "; ".join(
+            f"{name} has {', '.join(entries) or 'none'}" for name, entries in zip(names, found, strict=True)
+        )
         raise AlumbenchError(f"no finished entry is common to all: {listed}. Run the same suite on each")
     rows, data = [], []
     for entry in shared:
         parts = [entries[entry] for entries in found]
         if len({part[1]["data_sha256"] for part in parts}) > 1:
-            raise AlumbenchError(f"entry {entry}: the checkpoints were evaluated on different examples; nothing to pair")
+            raise AlumbenchError(
+                f"entry {entry}: the checkpoints were evaluated on different examples; nothing to pair"
+            )
         for group, measure in _measures(parts[0][1]["summary"]):
             row, figures = _row(entry, group, measure, parts, names)
             rows.append(row)
@@ -102,7 +107,12 @@ def _row(
         if name in PAIRED:
             paired = paired_difference(_right(parts[0], entry, group), _right(part, entry, group))
             cell = f"{signed(paired.difference)} ({paired.p:.3f})"
-            figure |= {"difference": paired.difference, "only_first": paired.only_a, "only_this": paired.only_b, "p": paired.p}
+            figure |= {
+                "difference": paired.difference,
+                "only_first": paired.only_a,
+                "only_this": paired.only_b,
+                "p": paired.p,
+            }
         row += [with_interval(measure), cell]
         figures.append(figure)
     return row, figures
@@ -114,7 +124,8 @@ def _figure(entry: str, name: str, checkpoint: str, measure: dict[str, Any]) -> 
 
 def _short_names(paths: Sequence[Path]) -> list[str]:
     """The shortest endings of the paths that tell them apart."""
-    parts = [path.resolve().parts for path in paths]
+    # An evaluation lies in CHECKPOINT/evaluations/NAME, and the checkpoint's name says more than its own.
+    parts = [(p.parent.parent if p.parent.name == EVALUATIONS else p).parts for p in (path.resolve() for path in paths)]
     for length in range(1, max(map(len, parts)) + 1):
         names = ["/".join(part[-length:]) for part in parts]
         if len(set(names)) == len(names):

@@ -20,19 +20,19 @@ from collections.abc import Callable
 
 from alumbench.errors import unknown
 
-POSITIVE = "good great lovely brilliant charming superb clever moving fresh delightful".split()
-NEGATIVE = "bad awful dull terrible clumsy dreadful stupid boring stale annoying".split()
-INTENSIFIERS = "very really truly quite extremely rather".split()
-THINGS = "film play book song show story concert novel meal game".split()
-ASIDES = "poster ticket seat weather queue cover lobby trailer".split()
-OTHERS = "critics friends neighbours reporters people".split()
+POSITIVE = ["good", "great", "lovely", "brilliant", "charming", "superb", "clever", "moving", "fresh", "delightful"]
+NEGATIVE = ["bad", "awful", "dull", "terrible", "clumsy", "dreadful", "stupid", "boring", "stale", "annoying"]
+INTENSIFIERS = ["very", "really", "truly", "quite", "extremely", "rather"]
+THINGS = ["film", "play", "book", "song", "show", "story", "concert", "novel", "meal", "game"]
+ASIDES = ["poster", "ticket", "seat", "weather", "queue", "cover", "lobby", "trailer"]
+OTHERS = ["critics", "friends", "neighbours", "reporters", "people"]
 OPENINGS = ["", "in the end , ", "last night ", "to be honest , ", "after all , ", "i think "]
 
-ANIMALS = "dog cat horse bird fox rabbit".split()
-PEOPLE = "doctor teacher girl boy baker singer".split()
-LOOKS = "old young tall small tired happy".split()
-ACTS = "sleeps runs waits sits plays eats".split()
-PLACES = "garden kitchen street park forest barn".split()
+ANIMALS = ["dog", "cat", "horse", "bird", "fox", "rabbit"]
+PEOPLE = ["doctor", "teacher", "girl", "boy", "baker", "singer"]
+LOOKS = ["old", "young", "tall", "small", "tired", "happy"]
+ACTS = ["sleeps", "runs", "waits", "sits", "plays", "eats"]
+PLACES = ["garden", "kitchen", "street", "park", "forest", "barn"]
 PURPOSES = ["to find food", "for the first time", "with a cousin", "because of the rain", "every day"]
 
 SIZES = {"train": 2400, "dev": 400, "adversarial": 400}

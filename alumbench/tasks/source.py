@@ -26,7 +26,9 @@ def mirror() -> Path | None:
         return None
     folder = Path(value).expanduser()
     if not (folder / "data").is_dir() and not (folder / "models").is_dir():
-        raise AlumbenchError(f"ALUMBENCH_MIRROR={value}: no folder with data/ or models/ in it; unset it to use the hub")
+        raise AlumbenchError(
+            f"ALUMBENCH_MIRROR={value}: no folder with data/ or models/ in it; unset it to use the hub"
+        )
     return folder
 
 

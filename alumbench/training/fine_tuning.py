@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alumbench.checkpoints import PROVENANCE, find_model, load_classifier, load_tokenizer
+from alumbench.devices import choose_device, device_name
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.methods import make_method
+from alumbench.metrics import score_outputs
 from alumbench.storage import read_json, write_json
 from alumbench.tasks import Example, Task, data_hash
 from alumbench.tasks.source import load_examples_from
-from alumbench.devices import choose_device, device_name
-from alumbench.metrics import score_outputs
 from alumbench.versions import library_versions
 
 if TYPE_CHECKING:
@@ -70,8 +70,13 @@ class FineTuning:
     trainer: Mapping[str, Any] = field(default_factory=dict)
 
 
-def fine_tune(request: FineTuning, out: Path) -> dict[str, Any]:
+def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print) -> dict[str, Any]:
     """Trains, or goes on training, and leaves the checkpoint with `training.json` in `out`.
+
+    Args:
+        request: what to train.
+        out: the checkpoint's folder.
+        say: takes a line of progress.
 
     Returns:
         The content of `training.json`.
@@ -82,14 +87,16 @@ def fine_tune(request: FineTuning, out: Path) -> dict[str, Any]:
     import torch
     from transformers import set_seed
 
+    from alumbench.training.clock import Clock
+
     method = make_method(request.method, request.parameters)
     asked = asdict(request) | {"method_parameters": method.parameters()}
-    done = _finished(out, asked)
+    done = _finished(out, asked, say)
     if done is not None:
         return done
     files = find_model(request.model)
     tokenizer = load_tokenizer(files)
-    train, dev, data = load_data(request)
+    train, dev, data = load_data(request, say)
     write_json(out / REQUEST, asked)
     set_seed(request.seed)
     model = load_classifier(files, request.task)
@@ -97,10 +104,12 @@ def fine_tune(request: FineTuning, out: Path) -> dict[str, Any]:
     trainer = _trainer(request, method, model, tokenizer, train, dev, arguments)
     start, last = time.monotonic(), _last_checkpoint(out / TRAINER_FOLDER)
     if last is not None:
-        print(f"going on from {last}")
+        say(f"going on from {last}")
     before = read_json(last / "alumbench.json")["seconds"] if last and (last / "alumbench.json").exists() else 0.0
-    _keep_time(trainer, start, before)
-    trainer.train(resume_from_checkpoint=str(last) if last is not None else None)
+    trainer.add_callback(Clock(start, before, say))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="mtime may not be reliable")  # true of some disks, and harmless
+        trainer.train(resume_from_checkpoint=str(last) if last is not None else None)
     seconds = before + time.monotonic() - start
     history = [entry for entry in trainer.state.log_history if "eval_loss" in entry]
     record = {
@@ -137,7 +146,9 @@ def fine_tune(request: FineTuning, out: Path) -> dict[str, Any]:
     return read_json(out / PROVENANCE)  # type: ignore[no-any-return]
 
 
-def load_data(request: FineTuning) -> tuple[list[Example], list[Example], dict[str, Any]]:
+def load_data(
+    request: FineTuning, say: Callable[[str], None] = print
+) -> tuple[list[Example], list[Example], dict[str, Any]]:
     """The training and dev examples of a request, and where they came from with hashes.
 
     The training subset is drawn by a generator that the seed does not touch, so that seeds differ in training alone.
@@ -161,12 +172,14 @@ def load_data(request: FineTuning) -> tuple[list[Example], list[Example], dict[s
         try:
             dev, dev_origins = load_examples_from(task.dev, task.columns, task.labels)
         except AlumbenchError as error:
-            raise AlumbenchError(f"{error}; or take a dev set from the training examples with --held-out 1000") from error
+            raise AlumbenchError(
+                f"{error}; or take a dev set from the training examples with --held-out 1000"
+            ) from error
     train = [train[i] for i in (order[: request.train_size] if request.train_size else order)]
     texts = {example.texts for example in dev}
     shared = sum(example.texts in texts for example in train)
     if shared:
-        print(f"note: {shared} of {len(train)} training examples also occur among the {len(dev)} dev examples")
+        say(f"note: {shared} of {len(train)} training examples also occur among the {len(dev)} dev examples")
     data = {
         "train": {"examples": len(train), "sha256": data_hash(train), "sources": origins},
         "dev": {"examples": len(dev), "sha256": data_hash(dev), "sources": dev_origins},
@@ -174,7 +187,7 @@ def load_data(request: FineTuning) -> tuple[list[Example], list[Example], dict[s
     }
     for origin in origins:
         if "rows" in origin:
-            print(f"note: {origin['path']} holds {origin['rows']}")
+            say(f"note: {origin['path']} holds {origin['rows']}")
     return train, dev, data
 
 
@@ -194,9 +207,11 @@ def tokenize(
 def _trainer(
     request: FineTuning, method: Any, model: Any, tokenizer: Any, train: Any, dev: Any, arguments: Any
 ) -> MethodTrainer:
+    from transformers import PrinterCallback
+
     from alumbench.training.method_trainer import MethodTrainer, PaddingCollator
 
-    return MethodTrainer(
+    trainer = MethodTrainer(
         method,
         request.seed,
         model=model,
@@ -207,6 +222,8 @@ def _trainer(
         data_collator=PaddingCollator(tokenizer),
         compute_metrics=lambda output: score_outputs(request.task, output.predictions, output.label_ids),
     )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
 
 
 def _arguments(request: FineTuning, out: Path, examples: int) -> TrainingArguments:
@@ -234,7 +251,7 @@ def _arguments(request: FineTuning, out: Path, examples: int) -> TrainingArgumen
         "weight_decay": 0.01,
         "max_grad_norm": 1.0,
         "report_to": "none",
-        "disable_tqdm": not sys.stderr.isatty(),
+        "disable_tqdm": True,
         "per_device_eval_batch_size": 64,
         "dataloader_pin_memory": not on_cpu,
     }
@@ -259,7 +276,7 @@ def _arguments(request: FineTuning, out: Path, examples: int) -> TrainingArgumen
         raise AlumbenchError(f"--trainer: {str(error)[:300]}") from error
 
 
-def _finished(out: Path, asked: dict[str, Any]) -> dict[str, Any] | None:
+def _finished(out: Path, asked: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any] | None:
     """The record of a finished run of the same request, None where there is work to do."""
     if not (out / REQUEST).exists():
         if out.exists() and any(out.iterdir()):
@@ -273,7 +290,7 @@ def _finished(out: Path, asked: dict[str, Any]) -> dict[str, Any] | None:
                 f"{value!r:.200} asked for); give another --out, or delete it to start anew"
             )
     if (out / PROVENANCE).exists():
-        print(f"{out}: this run is finished already")
+        say(f"{out}: this run is finished already")
         return read_json(out / PROVENANCE)  # type: ignore[no-any-return]
     return None
 
@@ -288,18 +305,6 @@ def _last_checkpoint(folder: Path) -> Path | None:
     """The newest whole checkpoint: the Trainer writes its state last, so one without it was cut off."""
     whole = [p for p in folder.glob("checkpoint-*") if (p / "trainer_state.json").exists()]
     return max(whole, key=lambda p: int(p.name.split("-")[1]), default=None)
-
-
-def _keep_time(trainer: MethodTrainer, start: float, before: float) -> None:
-    """Writes the time spent beside each intermediate checkpoint, so that a resumed run reports all of it."""
-    from transformers import TrainerCallback
-
-    class Clock(TrainerCallback):  # type: ignore[misc]
-        def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            write_json(folder / "alumbench.json", {"seconds": before + time.monotonic() - start})
-
-    trainer.add_callback(Clock())
 
 
 def _is_metric(key: str) -> bool:

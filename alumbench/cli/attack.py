@@ -1,0 +1,126 @@
+"""`alumbench attack`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from alumbench.cli.options import device_option, quiet_libraries, split_names
+
+
+@click.command(short_help="run a suite of attacks and adversarial sets on checkpoints")
+@click.argument("checkpoints", nargs=-1, required=True, metavar="CHECKPOINT...")
+@click.option("--suite", "suite_name", required=True, help="A suite of 'alumbench suites', or a TOML file.")
+@click.option("--only", multiple=True, metavar="ENTRY", help="Run this entry alone; repeatable.")
+@click.option("--data", type=click.Path(path_type=Path), help="Your own examples instead of the suite's.")
+@click.option("--text-columns", default="", help="Their text columns; default: the task's.")
+@click.option("--label-column", default="label", show_default=True, help="Their label column.")
+@click.option("--task", default="", help="The task, for a checkpoint without training.json.")
+@click.option("--labels", default="", help="Names of the checkpoint's outputs in order, where it has none.")
+@click.option("--seed", default=1, show_default=True, help="Seeds the attacks, with each example's id.")
+@click.option("--limit", default=0, help="Cut each entry to so many examples: for a look, never for a leaderboard.")
+@click.option("--no-protection", is_flag=True, help="Let attacks change context columns (a premise, say) too.")
+@click.option("--batch-size", default=64, show_default=True)
+@device_option
+@click.option("--out", type=click.Path(path_type=Path), help="Folder; default: CHECKPOINT/evaluations/SUITE-seedN.")
+def attack(checkpoints: tuple[str, ...], **options: Any) -> None:
+    r"""Run a suite on checkpoints: adversarial sets, and attacks through TextAttack.
+
+    \b
+    alumbench attack runs/sst2-alum-1 --suite textattack-core
+
+    One JSON line an example in records.jsonl; the same command again goes on where it stopped.
+    """
+    quiet_libraries()
+    from alumbench.errors import AlumbenchError
+    from alumbench.evaluation.evaluate import Request, evaluate
+    from alumbench.evaluation.stored import EVALUATIONS, Stored
+    from alumbench.evaluation.suite import load_suite
+    from alumbench.leaderboard.compare import compare
+
+    if options["out"] and len(checkpoints) > 1:
+        raise click.UsageError("--out is for one checkpoint; leave it out to write beside each.")
+    suite = load_suite(options["suite_name"])
+    for checkpoint in checkpoints:
+        victim = _victim(checkpoint, suite, options)
+        source = _data(options, victim.task)
+        name = f"{suite.name}-seed{options['seed']}"
+        name += f"-limit{options['limit']}" if options["limit"] else ""
+        name += f"-{options['data'].stem}" if options["data"] else ""
+        name += "-unprotected" if options["no_protection"] else ""
+        if not options["out"] and not Path(checkpoint).is_dir():
+            raise AlumbenchError(f"{checkpoint} is no local folder: say where its evaluation goes with --out")
+        out = options["out"] or Path(checkpoint) / EVALUATIONS / name
+        request = Request(
+            suite=suite,
+            seed=options["seed"],
+            limit=options["limit"],
+            only=options["only"],
+            data=source,
+            labels=split_names(options["labels"]),
+            protect=not options["no_protection"],
+        )
+        with _Progress() as progress:
+            evaluate(request, victim, out, progress)
+        click.echo(f"\n{checkpoint}, suite {suite.name}@{suite.version} on {Stored.read(out).document['device']}")
+        click.echo(compare([out]).render("markdown"))
+        click.echo(f"records: {out}")
+    click.echo(
+        f"next: alumbench compare {' '.join(checkpoints)}" + ("" if len(checkpoints) > 1 else " OTHER-CHECKPOINT")
+    )
+    if not options["data"]:
+        click.echo(f"      alumbench verify {out}")
+
+
+def _victim(checkpoint: str, suite: Any, options: Mapping[str, Any]) -> Any:
+    """The loaded checkpoint, after the suite was found to have something for its task."""
+    from alumbench.attacks.victim import Victim
+    from alumbench.checkpoints import checkpoint_task, find_model
+
+    files = find_model(checkpoint)
+    task = checkpoint_task(files, options["task"])
+    suite.entries_for(task, options["only"])
+    return Victim(files, task, options["device"], split_names(options["labels"]), options["batch_size"])
+
+
+def _data(options: Mapping[str, Any], task: Any) -> Any:
+    """The user's own examples as a source, None without `--data`."""
+    from alumbench.tasks import Source
+
+    if not options["data"]:
+        return None
+    columns = split_names(options["text_columns"]) or task.columns
+    return Source(file=str(options["data"]), columns=columns, label_column=options["label_column"])
+
+
+class _Progress:
+    """One bar an entry on standard error: examples done and outcomes so far."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._entry = ""
+
+    def __call__(self, entry: str, done: int, total: int, counts: Mapping[str, int]) -> None:
+        from tqdm import tqdm
+
+        if entry != self._entry:
+            self.close()
+            self._bar, self._entry = tqdm(total=total, desc=entry, unit="ex", mininterval=1.0), entry
+        self._bar.n = done
+        if counts:
+            self._bar.set_postfix(dict(counts), refresh=False)
+        self._bar.update(0)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.refresh()
+            self._bar.close()
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,29 @@
+"""`alumbench demo`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from alumbench.cli.options import quiet_libraries
+
+
+@click.command(short_help="a table from nothing")
+@click.option("--out", type=click.Path(path_type=Path), default="demo", show_default=True, help="Folder for all of it.")
+@click.option("--seeds", default=3, show_default=True, help="Training seeds a method.")
+def demo(out: Path, seeds: int) -> None:
+    """Train, attack and compare two methods on a miniature task: no network, no data, a minute or two.
+
+    Killed, the same command goes on; finished, it only prints.
+    """
+    quiet_libraries()
+    from alumbench.demo import run_demo
+
+    start = time.monotonic()
+    table = run_demo(out, seeds, lambda line: click.echo(f"[{time.monotonic() - start:5.1f} s] {line}"))
+    click.echo(f"\n{table.render('markdown')}")
+    click.echo(f"everything is in {out}: {out}/board/README.md is the table with its evidence,")
+    click.echo(f"{out}/alum-1 a checkpoint, {out}/alum-1/evaluations/smoke-seed1/records.jsonl its attacked examples.")
+    click.echo(f"next: alumbench compare {out}/standard-1 {out}/alum-1")

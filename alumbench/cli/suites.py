@@ -1,0 +1,27 @@
+"""`alumbench suites`."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command(short_help="what a checkpoint can be evaluated on")
+def suites() -> None:
+    """List the suites and their entries, with the tasks each is for and whether its data is here."""
+    from alumbench.attacks import load_recipe
+    from alumbench.evaluation.suite import load_suite, suite_names
+
+    for name in suite_names():
+        suite = load_suite(name)
+        click.echo(f"{name}@{suite.version}: {suite.title}")
+        for entry in suite.entries:
+            missing = [source.here() for source in entry.source if source.here()]
+            about = "the task's dev set" if entry.kind == "clean" else f"tasks {', '.join(entry.tasks)}"
+            if entry.kind == "attack":
+                missing += load_recipe(entry.recipe.partition("@")[0]).missing()
+                about += (
+                    f"; {entry.recipe}, {entry.examples or 'all'} examples, {entry.queries or 'any number of'} queries"
+                )
+            click.echo(f"  {entry.name:24} {entry.kind:7} {about}; {'; '.join(missing) or 'here'}")
+            if entry.note:
+                click.echo(f"  {'':32} note: {entry.note}")

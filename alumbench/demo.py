@@ -1,0 +1,73 @@
+"""The demo: everything the harness does, on a miniature task, from nothing but the installed package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from alumbench.leaderboard.table import Table
+from alumbench.storage import write_text
+
+BOARD = """\
+title = "Demo: miniature sentiment, tiny BERT"
+about = "Generated sentences; these figures say nothing about natural language."
+baseline = "standard"
+
+[[columns]]
+title = "clean"
+entry = "clean"
+measure = "accuracy"
+
+[[columns]]
+title = "adversarial set"
+entry = "adversarial"
+measure = "accuracy"
+
+[[columns]]
+title = "under deepwordbug"
+entry = "deepwordbug-all-words"
+measure = "accuracy_under_attack"
+"""
+
+
+def run_demo(out: Path, seeds: int, say: Callable[[str], None]) -> Table:
+    """Trains `standard` and `alum` with several seeds, attacks each, and builds a board.
+
+    Args:
+        out: folder for everything; what is there already is not done again.
+        seeds: training seeds a method.
+        say: called with a line at each stage.
+
+    Returns:
+        The board's table.
+    """
+    from alumbench.attacks.victim import Victim
+    from alumbench.checkpoints import checkpoint_task, find_model
+    from alumbench.evaluation.evaluate import Request, evaluate
+    from alumbench.evaluation.stored import EVALUATIONS
+    from alumbench.evaluation.suite import load_suite
+    from alumbench.leaderboard.board import add, build
+    from alumbench.tasks import load_task
+    from alumbench.tasks.source import load_examples_from
+    from alumbench.training.fine_tuning import FineTuning, fine_tune
+    from alumbench.training.tiny_bert import make_tiny_bert
+
+    task, suite = load_task("mini-sentiment"), load_suite("smoke")
+    model, board = out / "model", out / "board"
+    if not (model / "config.json").exists():
+        say("learning a word-piece vocabulary and making a tiny BERT")
+        examples, _ = load_examples_from(task.train, task.columns, task.labels)
+        make_tiny_bert(model, (example.texts[0] for example in examples))
+    write_text(board / "board.toml", BOARD)
+    for method in ("standard", "alum"):
+        for seed in range(1, seeds + 1):
+            say(f"{method}, seed {seed}: training")
+            checkpoint = out / f"{method}-{seed}"
+            request = FineTuning(task, str(model), method, seed=seed, epochs=4, lr=1e-3, max_length=64, device="cpu")
+            fine_tune(request, checkpoint, lambda _: None)
+            say(f"{method}, seed {seed}: suite {suite.name}")
+            files = find_model(str(checkpoint))
+            victim = Victim(files, checkpoint_task(files), "cpu")
+            evaluate(Request(suite), victim, checkpoint / EVALUATIONS / f"{suite.name}-seed1", lambda *_: None)
+            add(board, checkpoint)
+    return build(board)

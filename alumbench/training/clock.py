@@ -1,0 +1,57 @@
+"""Time spent and time left: a line of progress at each log, and the seconds beside each intermediate checkpoint."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from alumbench.storage import write_json
+
+TIME_FILE = "alumbench.json"
+
+
+class Clock(TrainerCallback):  # type: ignore[misc]
+    """Reports progress, and lets a resumed run report the time of all its parts."""
+
+    def __init__(self, start: float, before: float, say: Callable[[str], None]) -> None:
+        """Starts.
+
+        Args:
+            start: `time.monotonic()` when this part of the run began.
+            before: seconds spent in earlier parts.
+            say: takes a line.
+        """
+        self.start, self.before, self.say = start, before, say
+        self._first_step = 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Notes where this part begins."""
+        self._first_step = state.global_step
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        """One line: step, losses or dev figures, time left."""
+        logs = logs or {}
+        figures = [
+            f"{name.removeprefix('eval_')} {value:.4f}"
+            for name, value in logs.items()
+            if (name.startswith("loss") or (name.startswith("eval_") and not name.endswith(("runtime", "second"))))
+        ]
+        done = state.global_step - self._first_step
+        if figures and done:
+            left = (time.monotonic() - self.start) / done * (state.max_steps - state.global_step)
+            about = "dev " if "eval_loss" in logs else ""
+            self.say(f"step {state.global_step}/{state.max_steps}: {about}{', '.join(figures)}; {_clock(left)} left")
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Keeps the seconds so far."""
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        write_json(folder / TIME_FILE, {"seconds": self.before + time.monotonic() - self.start})
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
