@@ -56,7 +56,8 @@ class Ball:
         """
         gradient = gradient.float() * self.free[..., None]
         if self.norm.startswith("linf"):
-            return gradient.sign() * radius / gradient.shape[-1] ** 0.5
+            signs: Tensor = gradient.sign() * radius
+            return signs / gradient.shape[-1] ** 0.5
         unit: Tensor = gradient / self._length(gradient).clamp(min=TINY)
         return unit * radius
 

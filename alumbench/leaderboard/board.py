@@ -163,7 +163,7 @@ def build(folder: Path) -> Table:
         page += [f"## Against `{board.baseline}`, seed by seed", "", against.render("markdown").strip(), ""]
     if board.reading:
         page += ["## What it means", "", board.reading.strip(), ""]
-    page += ["## How it was made", "", *_provenance(folder, entries), ""]
+    page += ["## How it was made", "", *_provenance(entries), ""]
     write_text(folder / "README.md", "\n".join(page))
     return table
 
@@ -225,7 +225,7 @@ def _table(board: Board, entries: Sequence[_Entry]) -> Table:
         cells = [row, str(len(seeds)) + (" (single seed)" if len(seeds) == 1 else "")]
         for column in board.columns:
             measures = [m for m in (member.measure(column) for member in members) if m is not None]
-            figure = {
+            figure: dict[str, Any] = {
                 "row": row,
                 "column": column.title,
                 "entry": column.entry,
@@ -319,7 +319,7 @@ def _by_row(board: Board, entries: Sequence[_Entry]) -> dict[str, list[_Entry]]:
     return rows
 
 
-def _provenance(folder: Path, entries: Sequence[_Entry]) -> list[str]:
+def _provenance(entries: Sequence[_Entry]) -> list[str]:
     """Lines that say what each row is, from the entries themselves."""
     lines, seen = [], set()
     for entry in sorted(entries, key=lambda e: (e.row, e.seed)):
@@ -330,7 +330,8 @@ def _provenance(folder: Path, entries: Sequence[_Entry]) -> list[str]:
             parameters = ", ".join(f"{k} {v}" for k, v in training["method"]["parameters"].items()) or "no parameters"
             lines.append(
                 f"- `{entry.row}`: {training['model']['name']}, method {training['method']['name']} "
-                f"({parameters}); {settings}; {training['data']['train']['examples']} training examples; trained on {training['device']}."
+                f"({parameters}); {settings}; {training['data']['train']['examples']} training examples; "
+                f"trained on {training['device']}."
             )
     made = [evaluation for e in entries for evaluation in e.content["evaluations"]]
     versions = sorted({json.dumps(evaluation["versions"], sort_keys=True) for evaluation in made})
@@ -338,9 +339,7 @@ def _provenance(folder: Path, entries: Sequence[_Entry]) -> list[str]:
         lines.append("- Versions: " + ", ".join(f"{k} {v}" for k, v in json.loads(version).items()) + ".")
     signatures = sorted({part["signature"] for e in entries for part in e.content["entries"].values()})
     lines += [f"- `{signature}`" for signature in signatures]
-    lines.append(
-        f"- Rebuild, from `results/` and `records/`: `alumbench leaderboard build leaderboards/{folder.resolve().name}`."
-    )
+    lines.append("- `alumbench leaderboard build` on this folder recomputes all of it from `results/` and `records/`.")
     return lines
 
 
