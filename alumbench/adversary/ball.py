@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -56,8 +57,7 @@ class Ball:
         """
         gradient = gradient.float() * self.free[..., None]
         if self.norm.startswith("linf"):
-            signs: Tensor = gradient.sign() * radius
-            return signs / gradient.shape[-1] ** 0.5
+            return gradient.sign() * radius / math.sqrt(gradient.shape[-1])
         unit: Tensor = gradient / self._length(gradient).clamp(min=TINY)
         return unit * radius
 
@@ -65,7 +65,7 @@ class Ball:
         """The nearest δ inside the ball (Π in the paper), 0 on tokens that are not free."""
         delta = delta * self.free[..., None]
         if self.norm.startswith("linf"):
-            bound = radius / delta.shape[-1] ** 0.5
+            bound = radius / math.sqrt(delta.shape[-1])
             return torch.minimum(torch.maximum(delta, -bound), bound)
         shrink: Tensor = (radius / self._length(delta).clamp(min=TINY)).clamp(max=1.0)
         return delta * shrink
