@@ -56,6 +56,7 @@ class Board:
         columns: what the table shows.
         baseline: the row that others are compared with, '' for none.
         reading: a paragraph under the table: what it means.
+        tall: whether the page lists columns downwards, for boards of many columns and few rows.
     """
 
     folder: Path
@@ -64,6 +65,7 @@ class Board:
     about: str = ""
     baseline: str = ""
     reading: str = ""
+    tall: bool = False
 
     @classmethod
     def read(cls, folder: Path) -> Board:
@@ -246,7 +248,10 @@ def _table(board: Board, entries: Sequence[_Entry]) -> Table:
         "",
         power_line(sizes),
     ]
-    return Table(["row", "seeds", *(column.title for column in board.columns)], rows, notes, data)
+    header = ["row", "seeds", *(column.title for column in board.columns)]
+    if board.tall:
+        header, *rows = [list(line) for line in zip(header, *rows, strict=True)]
+    return Table(header, rows, notes, data)
 
 
 def _over_seeds(measures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,17 @@
+"""Runs all benchmarks, or those named: `python -m tests.benchmarks [victim_wrapper] [trainer]`.
+
+Each prints its ratios with medians, n and the device, as JSON. Nothing is asserted: a loaded machine is no failure.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+
+NAMES = ("victim_wrapper", "trainer")
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or NAMES:
+        result = importlib.import_module(f"tests.benchmarks.{name}").run()
+        print(json.dumps({"benchmark": name, **result}, indent=2))
