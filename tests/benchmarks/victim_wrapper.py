@@ -1,6 +1,6 @@
 """Our victim wrapper against TextAttack's own, deepwordbug, the same seeds, example by example in one run.
 
-TextAttack pads each call to the tokenizer's `model_max_length`. Checkpoints as people share them say 512 there; ours say
+TextAttack pads each call to the tokenizer's `model_max_length`. Shared checkpoints mostly say 512 there; ours say
 the length they were trained with, so the stock wrapper is measured with both.
 """
 

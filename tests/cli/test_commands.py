@@ -1,0 +1,107 @@
+"""The command line as a user meets it: real processes' exit codes and words, through Click's runner."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from alumbench.cli import COMMANDS, group, main
+from alumbench.methods import method_names
+from alumbench.tasks import task_names
+
+
+def invoke(*arguments: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """Runs the command as the shell would: exit status, and all it printed."""
+    monkeypatch.setattr(sys, "argv", ["alumbench", *arguments])
+    try:
+        main()
+        status = 0
+    except SystemExit as stop:
+        status = int(stop.code or 0)
+    captured = capsys.readouterr()
+    return status, captured.out + captured.err
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    return lambda *arguments: invoke(*map(str, arguments), monkeypatch=monkeypatch, capsys=capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["trian"], "Did you mean 'train'"),
+        (["train", "--task", "sst3", "--model", "m", "--out", "o"], "Did you mean 'sst2'"),
+        (["train", "--task", "sst2", "--model", "m", "--out", "o", "--method", "alumm"], "Did you mean 'alum'"),
+        (
+            ["train", "--task", "sst2", "--model", "m", "--out", "o", "--method", "alum", "--set", "epsilo=1"],
+            "'epsilon'",
+        ),
+        (["train", "--task", "sst2", "--model", "m", "--out", "o", "--set", "alpha"], "expected --set NAME=VALUE"),
+        (["train", "--task", "sst2", "--model", "m"], "Missing option '--out'"),
+        (["train", "--model", "m", "--out", "o"], "Give --task or --train-file"),
+        (["attack", "nowhere", "--suite", "smok"], "Did you mean 'smoke'"),
+        (["attack", "nowhere/none", "--suite", "smoke"], "nowhere/none"),
+        (["compare", "nowhere"], "alumbench attack nowhere"),
+        (["verify", "nowhere"], "no evaluations"),
+        (["leaderboard", "build", "nowhere"], "board.toml"),
+    ],
+    ids=lambda value: "-".join(value)[:40] if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_clear_line(run, arguments: list[str], message: str) -> None:
+    status, text = run(*arguments)
+    assert status != 0
+    assert message in text
+    assert "Traceback" not in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(run, command: str) -> None:
+    status, text = run(command, "--help")
+    assert status == 0 and "Usage: alumbench" in text
+
+
+def test_listings_name_everything(run) -> None:
+    for command, names in (("tasks", task_names()), ("methods", method_names())):
+        status, text = run(command)
+        assert status == 0 and all(name in text for name in names)
+    status, text = run("recipes")
+    assert status == 0 and "deepwordbug-all-words@1" in text
+    status, text = run("suites")
+    assert status == 0 and "textattack-core@1" in text and "advglue-sst2" in text
+
+
+def test_doctor_says_what_is_missing_and_how_it_comes(run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import nltk
+
+    monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
+    status, text = run("doctor", "--suite", "textattack-core")
+    assert status == 0
+    assert "stopwords" in text and "python -m nltk.downloader stopwords" in text
+    assert "python -m nltk.downloader wordnet" in text
+
+
+def test_attack_compare_and_verify_from_the_command_line(run, checkpoint: Path, tmp_path: Path) -> None:
+    status, text = run("attack", checkpoint, "--suite", "smoke", "--limit", "6", "--out", tmp_path / "one")
+    assert status == 0, text
+    assert "accuracy under attack" in text and "records:" in text and "next: alumbench" in text
+    status, text = run("verify", tmp_path / "one")
+    assert status == 0 and "still hold" in text
+    status, text = run("compare", tmp_path / "one", "--format", "json")
+    assert status == 0 and {item["entry"] for item in json.loads(text)} == {
+        "clean",
+        "adversarial",
+        "deepwordbug-all-words",
+    }
+
+
+def test_a_suite_for_other_tasks_is_refused(run, checkpoint: Path) -> None:
+    status, text = run("attack", checkpoint, "--suite", "anli")
+    assert status == 1 and "suite 'anli' has no entry for task 'mini-sentiment'" in text
+
+
+def test_the_group_lists_what_exists() -> None:
+    assert group.list_commands(None) == list(COMMANDS)  # type: ignore[arg-type]

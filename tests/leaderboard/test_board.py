@@ -1,0 +1,160 @@
+"""Boards: entries in, the same bytes out, and nothing that its records do not say."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from alumbench.attacks.victim import Victim
+from alumbench.checkpoints import checkpoint_task, find_model
+from alumbench.demo import BOARD
+from alumbench.errors import AlumbenchError
+from alumbench.evaluation.evaluate import Request, evaluate
+from alumbench.evaluation.suite import load_suite
+from alumbench.leaderboard.board import add, build
+from alumbench.leaderboard.compare import compare
+
+BUILT = ("README.md", "table.csv", "table.json", "table.tex")
+
+
+@pytest.fixture(scope="module")
+def evaluated(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Three copies of a checkpoint under different seeds and methods, each with a finished `smoke` of few examples."""
+    folders = []
+    for method, seed in (("standard", 1), ("standard", 2), ("alum", 1)):
+        folder = tmp_path_factory.mktemp("runs") / f"{method}-{seed}"
+        shutil.copytree(checkpoint, folder)
+        record = json.loads((folder / "training.json").read_text())
+        record["seed"], record["method"]["name"] = seed, method
+        (folder / "training.json").write_text(json.dumps(record))
+        files = find_model(str(folder))
+        victim = Victim(files, checkpoint_task(files), "cpu")
+        request = Request(load_suite("smoke"), seed=seed, only=("clean", "adversarial"))
+        evaluate(request, victim, folder / "evaluations/smoke", lambda *_: None)
+        folders.append(folder)
+    return folders
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "board"
+    folder.mkdir()
+    (folder / "board.toml").write_text(BOARD)
+    return folder
+
+
+def _bytes(board: Path) -> dict[str, bytes]:
+    return {name: (board / name).read_bytes() for name in BUILT}
+
+
+def test_building_twice_from_entries_in_any_order_gives_the_same_bytes(board: Path, evaluated: list[Path]) -> None:
+    """R19."""
+    for folder in evaluated:
+        add(board, folder)
+    build(board)
+    first = _bytes(board)
+    shutil.rmtree(board / "results")
+    shutil.rmtree(board / "records")
+    for folder in reversed(evaluated):
+        add(board, folder)
+    build(board)
+    assert _bytes(board) == first
+
+
+def test_table_holds_what_the_records_say(board: Path, evaluated: list[Path]) -> None:
+    for folder in evaluated:
+        add(board, folder)
+    build(board)
+    lines = (evaluated[0] / "evaluations/smoke/records.jsonl").read_text().splitlines()
+    records = [record for record in map(json.loads, lines) if record["entry"] == "adversarial"]
+    right = sum(record["prediction"] == record["label"] for record in records) / len(records)
+    table = json.loads((board / "table.json").read_text())
+    cell = next(c for c in table if c["row"] == "standard" and c["entry"] == "adversarial")
+    assert cell["value"] == pytest.approx(right) and cell["n"] == len(records) == 400
+    assert cell["low"] < right < cell["high"] and cell["seeds"] == 2
+    page = (board / "README.md").read_text()
+    assert f"{100 * right:.1f} ± 0.0" in page
+    assert "(single seed)" in page  # the alum row has one seed, and says so
+    missing = next(c for c in table if c["entry"] == "deepwordbug-all-words")
+    assert missing["value"] is None and missing["reason"] == "not evaluated"
+
+
+def test_changed_records_are_refused(board: Path, evaluated: list[Path]) -> None:
+    add(board, evaluated[0])
+    records = next((board / "records").iterdir())
+    lines = gzip.decompress(records.read_bytes()).decode().replace('"wrong"', '"correct"', 1)
+    records.write_bytes(gzip.compress(lines.encode(), mtime=0))
+    with pytest.raises(AlumbenchError, match="is not the file that was added"):
+        build(board)
+    records.unlink()
+    with pytest.raises(AlumbenchError, match="are missing"):
+        build(board)
+
+
+def test_a_figure_that_differs_from_its_records_is_refused(board: Path, evaluated: list[Path]) -> None:
+    path = add(board, evaluated[0])
+    entry = json.loads(path.read_text())
+    entry["entries"]["clean"]["summary"]["measures"]["accuracy"]["value"] += 0.01
+    path.write_text(json.dumps(entry))
+    with pytest.raises(AlumbenchError, match="clean: its measures do not follow from its records"):
+        build(board)
+
+
+def test_an_unknown_schema_is_refused(board: Path, evaluated: list[Path]) -> None:
+    path = add(board, evaluated[0])
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": 99}))
+    with pytest.raises(AlumbenchError, match="schema 99 is unknown"):
+        build(board)
+
+
+def test_a_cut_or_unfinished_run_enters_no_board(board: Path, checkpoint: Path, tmp_path: Path) -> None:
+    files = find_model(str(checkpoint))
+    victim = Victim(files, checkpoint_task(files), "cpu")
+    evaluate(Request(load_suite("smoke"), limit=5, only=("clean",)), victim, tmp_path / "cut", lambda *_: None)
+    with pytest.raises(AlumbenchError, match="--limit 5"):
+        add(board, tmp_path / "cut")
+    evaluate(Request(load_suite("smoke"), only=("clean",)), victim, tmp_path / "whole", lambda *_: None)
+    document = json.loads((tmp_path / "whole/evaluation.json").read_text())
+    document["entries"]["clean"]["complete"] = False
+    (tmp_path / "whole/evaluation.json").write_text(json.dumps(document))
+    with pytest.raises(AlumbenchError, match="clean not finished"):
+        add(board, tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("title = 'x'\ncolums = []", "Did you mean 'columns'"),
+        ("title = 'x'\n[[columns]]\ntitle = 'a'\nentry = 'clean'\nmeasure = 'acuracy'", "Did you mean 'accuracy'"),
+        ("title = ", "board.toml"),
+    ],
+)
+def test_wrong_settings_are_named(board: Path, text: str, message: str) -> None:
+    (board / "board.toml").write_text(text)
+    with pytest.raises(AlumbenchError, match=message):
+        build(board)
+
+
+def test_compare_pairs_the_same_examples(evaluated: list[Path]) -> None:
+    table = compare([evaluated[0], evaluated[2]])
+    figures = [f for f in table.data if f["checkpoint"] == "alum-1" and f["measure"] == "accuracy"]
+    # The same weights under another name: no example differs, so the difference is 0 and p is 1.
+    assert figures and all(f["difference"] == 0 and f["p"] == 1.0 for f in figures)
+    assert "standard-1" in table.header and "Smallest difference" in table.render("markdown")
+    with pytest.raises(AlumbenchError, match="no finished entry is common"):
+        compare([evaluated[0], _only_attack(evaluated[1])])
+
+
+def _only_attack(folder: Path) -> Path:
+    other = folder.parent / "attack-only"
+    shutil.copytree(folder, other, dirs_exist_ok=True)
+    path = other / "evaluations/smoke/evaluation.json"
+    document = json.loads(path.read_text())
+    document["entries"] = {}
+    path.write_text(json.dumps(document))
+    return other

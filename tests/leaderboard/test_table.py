@@ -1,0 +1,62 @@
+"""Tables in every form: nothing breaks out of a cell, and no NaN is written."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+
+import pytest
+
+from alumbench.errors import AlumbenchError
+from alumbench.leaderboard.table import FORMATS, Table, with_interval
+
+TABLE = Table(
+    ["row", "score"],
+    [["a|b <script>", "1.0"], ["=cmd()", "–"]],
+    ["a note"],
+    [{"row": "a|b <script>", "value": 0.5}, {"row": "=cmd()", "value": math.nan}],
+)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_each_form_ends_with_one_newline(form: str) -> None:
+    text = TABLE.render(form)
+    assert text.endswith("\n") and not text.endswith("\n\n")
+
+
+def test_markdown_cells_stay_cells() -> None:
+    lines = TABLE.render("markdown").splitlines()
+    assert "a\\|b &lt;script>" in lines[2] and "a note" in lines
+
+
+def test_csv_starts_no_formula_and_has_no_nan() -> None:
+    rows = list(csv.DictReader(io.StringIO(TABLE.render("csv"))))
+    assert rows[1] == {"row": "'=cmd()", "value": ""}
+
+
+def test_json_has_null_for_nan() -> None:
+    assert json.loads(TABLE.render("json"))[1]["value"] is None
+
+
+def test_latex_escapes_its_special_characters() -> None:
+    text = TABLE.render("latex")
+    assert "<" not in text.replace("\\ensuremath{<}", "") and "\\toprule" in text
+
+
+def test_an_unknown_form_offers_the_nearest() -> None:
+    with pytest.raises(AlumbenchError, match="Did you mean 'markdown'"):
+        TABLE.render("markdwn")
+
+
+@pytest.mark.parametrize(
+    ("measure", "text"),
+    [
+        ({"value": 0.873, "low": 0.85, "high": 0.894, "n": 872}, "87.3 [85.0–89.4]"),
+        ({"value": 0.5123, "n": 10}, "0.512"),
+        ({"value": None, "reason": "no example", "n": 0}, "–"),
+    ],
+)
+def test_a_cell_shows_value_and_interval(measure: dict[str, float], text: str) -> None:
+    assert with_interval(measure) == text
