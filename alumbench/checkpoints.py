@@ -47,12 +47,13 @@ class ModelFiles:
 
 
 def find_model(name: str) -> ModelFiles:
-    """The folder of a model named by path or hub id (looked up in the mirror first when one is set).
+    """The folder of a model named by path, hub id or `ID@REVISION` (looked up in the mirror when one is set).
 
     Raises:
         AlumbenchError: It is nowhere, has no safetensors, or wants to run code of its own.
     """
     path, revision = Path(name).expanduser(), ""
+    name, _, wanted = name.partition("@")
     root = mirror()
     if not path.is_dir() and root is not None:
         path = root / "models" / name
@@ -61,7 +62,7 @@ def find_model(name: str) -> ModelFiles:
             known = [str(at.parent.relative_to(models)) for at in models.glob("**/config.json")]
             raise unknown("model", name, known) if known else AlumbenchError(f"{path}: no such model in the mirror")
     elif not path.is_dir():
-        path, revision = _download(name)
+        path, revision = _download(name, wanted)
     files = ModelFiles(path, revision)
     if not (path / "config.json").is_file():
         raise AlumbenchError(f"{path}: no config.json, so it is no transformers checkpoint")
@@ -81,12 +82,14 @@ def find_model(name: str) -> ModelFiles:
     return files
 
 
-def _download(name: str) -> tuple[Path, str]:
+def _download(name: str, revision: str) -> tuple[Path, str]:
     import huggingface_hub
 
     try:
         folder = huggingface_hub.snapshot_download(
-            name, allow_patterns=["*.safetensors", "*.json", "*.txt", "*.model", "tokenizer*"]
+            name,
+            revision=revision or None,
+            allow_patterns=["*.safetensors", "*.json", "*.txt", "*.model", "tokenizer*"],
         )
     except Exception as error:
         raise AlumbenchError(

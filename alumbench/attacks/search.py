@@ -77,8 +77,6 @@ class Searcher:
                     result = self.attack.attack(columns, gold)
             except TimeLimit:
                 ended, message = TIMEOUT, f"no end after {self.seconds:g} s"
-            except (KeyboardInterrupt, SystemExit):
-                raise
             except Exception as error:
                 ended, message = ERROR, f"{type(error).__name__}: {error}"[:300]
         seconds = time.monotonic() - start

@@ -19,7 +19,7 @@ from alumbench.cli.options import device_option, key_values, quiet_libraries, sp
 @click.option("--label-column", default="label", show_default=True)
 @click.option("--labels", default="", help="Label names in order of the file's integers; default: the names in it.")
 @click.option("--protected", default="", help="Columns that attacks may not change, for pairs.")
-@click.option("--model", help="A folder, or a hub id.")
+@click.option("--model", help="A folder, a hub id, or ID@REVISION.")
 @click.option("--method", default="standard", show_default=True, help="A method of 'alumbench methods'.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the method; repeatable.")
 @click.option("--seed", default=1, show_default=True)

@@ -56,6 +56,9 @@ class Stored:
 def evaluations_of(path: Path) -> list[Stored]:
     """The evaluations of a checkpoint folder, or the one that the path itself is.
 
+    Of a checkpoint, runs that were cut by `--limit`, made on the user's own data or without protection are left out:
+    they answer another question, and are read when their own folder is given.
+
     Raises:
         AlumbenchError: There are none.
     """
@@ -64,23 +67,39 @@ def evaluations_of(path: Path) -> list[Stored]:
     folders = sorted(at.parent for at in (path / EVALUATIONS).glob(f"*/{EVALUATION}"))
     if not folders:
         raise AlumbenchError(f"{path}: no evaluations; 'alumbench attack {path} --suite NAME' makes one")
-    return [Stored.read(folder) for folder in folders]
+    every = [Stored.read(folder) for folder in folders]
+    plain = [s for s in every if _is_plain(s.document["identity"])]
+    if not plain:
+        raise AlumbenchError(
+            f"{path}: only special evaluations (with --limit, --data or --no-protection): "
+            f"give one of {', '.join(str(folder) for folder in folders)}"
+        )
+    return plain
+
+
+def _is_plain(identity: dict[str, Any]) -> bool:
+    return not identity["limit"] and not identity["data"] and bool(identity["protected"])
 
 
 def finished_entries(evaluations: Sequence[Stored]) -> dict[str, tuple[Stored, dict[str, Any]]]:
     """By name, each finished entry of several evaluations of one checkpoint; the same entry twice counts once.
 
     Raises:
-        AlumbenchError: Two evaluations hold an entry of one name on different data.
+        AlumbenchError: Two evaluations hold an entry of one name that was made otherwise (other data, seed or budget).
     """
     found: dict[str, tuple[Stored, dict[str, Any]]] = {}
     for stored in evaluations:
         for name, entry in stored.complete_entries().items():
             other = found.get(name)
-            if other is not None and other[1]["data_sha256"] != entry["data_sha256"]:
+            if other is not None and _made(other[1]) != _made(entry):
                 raise AlumbenchError(
-                    f"{other[0].folder} and {stored.folder} both have an entry '{name}', on different data; "
-                    f"give one evaluation folder instead of the checkpoint"
+                    f"{other[0].folder} and {stored.folder} both have an entry '{name}', made otherwise "
+                    f"({_made(other[1])}; {_made(entry)}); give one evaluation folder instead of the checkpoint"
                 )
             found.setdefault(name, (stored, entry))
     return found
+
+
+def _made(entry: dict[str, Any]) -> str:
+    """An entry's signature without its suite: the clean dev set is the same in all of them."""
+    return str(entry["signature"]).partition("|")[2]

@@ -52,6 +52,6 @@ def own_task(
         columns=tuple(columns),
         labels=tuple(labels),
         protected=tuple(protected),
-        train=(Source(file=str(train_file), label_column=label_column),),
-        dev=(Source(file=str(validation_file), label_column=label_column),) if validation_file else (),
+        train=(Source(file=str(train_file.resolve()), label_column=label_column),),
+        dev=(Source(file=str(validation_file.resolve()), label_column=label_column),) if validation_file else (),
     )

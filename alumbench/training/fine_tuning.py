@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import shutil
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,9 +109,10 @@ def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print
         say(f"going on from {last}")
     before = read_json(last / "alumbench.json")["seconds"] if last and (last / "alumbench.json").exists() else 0.0
     trainer.add_callback(Clock(start, before, say))
-    with warnings.catch_warnings():
+    with _disk_errors_told(out), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="mtime may not be reliable")  # true of some disks, and harmless
         trainer.train(resume_from_checkpoint=str(last) if last is not None else None)
+    trainer.check_finite()
     seconds = before + time.monotonic() - start
     history = [entry for entry in trainer.state.log_history if "eval_loss" in entry]
     record = {
@@ -137,9 +140,10 @@ def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print
         "threads": torch.get_num_threads(),
         "versions": library_versions(),
     }
-    trainer.model.float().save_pretrained(out, safe_serialization=True)
     tokenizer.model_max_length = request.max_length
-    tokenizer.save_pretrained(out)
+    with _disk_errors_told(out):
+        trainer.model.float().save_pretrained(out, safe_serialization=True)
+        tokenizer.save_pretrained(out)
     # Last, since its presence says that the run is whole.
     write_json(out / PROVENANCE, record)
     shutil.rmtree(out / TRAINER_FOLDER, ignore_errors=True)
@@ -295,9 +299,21 @@ def _finished(out: Path, asked: dict[str, Any], say: Callable[[str], None]) -> d
     return None
 
 
-def _as_json(value: Any) -> Any:
-    import json
+@contextlib.contextmanager
+def _disk_errors_told(out: Path) -> Iterator[None]:
+    """Turns a full disk or a lost folder into a line that says how to go on."""
+    from safetensors import SafetensorError
 
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise AlumbenchError(
+            f"{out}: cannot be written ({error}). The last whole checkpoint is kept: make room, then run the same "
+            f"command again, or give another --out"
+        ) from error
+
+
+def _as_json(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 

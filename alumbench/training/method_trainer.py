@@ -82,10 +82,19 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
         super().log(logs, *args, **kwargs)
 
     def _maybe_log_save_evaluate(self, *args: Any, **kwargs: Any) -> Any:
-        if (self.control.should_log or self.control.should_save) and int(self._bad_since) >= 0:
+        if self.control.should_log or self.control.should_save:
+            self.check_finite()
+        return super()._maybe_log_save_evaluate(*args, **kwargs)
+
+    def check_finite(self) -> None:
+        """Stops a run whose loss has turned NaN or infinite.
+
+        Raises:
+            AlumbenchError: It has; the text says since which step.
+        """
+        if int(self._bad_since) >= 0:
             raise AlumbenchError(
                 f"the loss is not finite since step {int(self._bad_since)} of {self.state.max_steps}; stopped. "
                 f"The last checkpoint before it is kept in {self.args.output_dir}. Start anew with a "
                 f"lower --lr, or a smaller alpha or epsilon, and another --out"
             )
-        return super()._maybe_log_save_evaluate(*args, **kwargs)
