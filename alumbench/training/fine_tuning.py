@@ -318,9 +318,17 @@ def _as_json(value: Any) -> Any:
 
 
 def _last_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint: the Trainer writes its state last, so one without it was cut off."""
-    whole = [p for p in folder.glob("checkpoint-*") if (p / "trainer_state.json").exists()]
+    """The newest whole checkpoint: the Trainer writes its state last, so one without a whole state was cut off."""
+    whole = [p for p in folder.glob("checkpoint-*") if _is_json(p / "trainer_state.json")]
     return max(whole, key=lambda p: int(p.name.split("-")[1]), default=None)
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _is_metric(key: str) -> bool:
