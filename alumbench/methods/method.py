@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -101,11 +102,15 @@ def make_method(name: str, values: Mapping[str, Any]) -> Method:
 
 
 def _parse(value: Any, kind: str, where: str) -> Any:
+    """The value, from the command line or TOML, as the parameter's type; a rounded or unbounded number is a mistake."""
+    text = str(value)
     try:
         if kind == "bool":
-            if str(value).lower() not in {"true", "false", "1", "0", "yes", "no"}:
+            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]
+        if kind == "float":
+            if not math.isfinite(float(text)):
                 raise ValueError
-            return str(value).lower() in {"true", "1", "yes"}
-        return {"int": int, "float": float, "str": str}[kind](value)
-    except ValueError:
+            return float(text)
+        return {"int": int, "str": str}[kind](text)
+    except (KeyError, ValueError):
         raise AlumbenchError(f"{where}: {value!r} is no {kind}") from None

@@ -99,7 +99,9 @@ def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print
     files = find_model(request.model)
     tokenizer = load_tokenizer(files)
     train, dev, data = load_data(request, say)
-    write_json(out / REQUEST, asked)
+    if (out / REQUEST).exists():
+        _same_request(out, {"data": data}, read_json(out / REQUEST))
+    write_json(out / REQUEST, asked | {"data": data})
     set_seed(request.seed)
     model = load_classifier(files, request.task)
     arguments = _arguments(request, out, len(train))
@@ -286,17 +288,20 @@ def _finished(out: Path, asked: dict[str, Any], say: Callable[[str], None]) -> d
         if out.exists() and any(out.iterdir()):
             raise AlumbenchError(f"{out}: not empty and not a training run; give another --out")
         return None
-    before = read_json(out / REQUEST)
+    _same_request(out, asked, read_json(out / REQUEST))
+    if (out / PROVENANCE).exists():
+        say(f"{out}: this run is finished already")
+        return read_json(out / PROVENANCE)  # type: ignore[no-any-return]
+    return None
+
+
+def _same_request(out: Path, asked: Mapping[str, Any], before: Mapping[str, Any]) -> None:
     for name, value in asked.items():
         if before.get(name) != _as_json(value):
             raise AlumbenchError(
                 f"{out}: holds a run whose {name.replace('_', ' ')} differs ({before.get(name)!r:.200} there, "
                 f"{value!r:.200} asked for); give another --out, or delete it to start anew"
             )
-    if (out / PROVENANCE).exists():
-        say(f"{out}: this run is finished already")
-        return read_json(out / PROVENANCE)  # type: ignore[no-any-return]
-    return None
 
 
 @contextlib.contextmanager
