@@ -110,7 +110,7 @@ def load_tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(files.path, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise AlumbenchError(f"{files.path}: the tokenizer cannot be loaded: {str(error)[:300]}") from error
     if tokenizer.pad_token is None:
         raise AlumbenchError(f"{files.path}: the tokenizer has no padding token, so texts cannot be batched")
@@ -125,6 +125,7 @@ def load_classifier(files: ModelFiles, task: Task | None = None) -> PreTrainedMo
         AlumbenchError: No sequence classifier can be made of it.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForSequenceClassification
     from transformers.utils import logging
 
@@ -144,7 +145,7 @@ def load_classifier(files: ModelFiles, task: Task | None = None) -> PreTrainedMo
         return AutoModelForSequenceClassification.from_pretrained(
             files.path, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, **values
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise AlumbenchError(f"{files.path}: no sequence classifier can be loaded: {str(error)[:300]}") from error
     finally:
         logging.set_verbosity(verbosity)

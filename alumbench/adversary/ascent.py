@@ -46,6 +46,9 @@ class Ascent:
             raise ValueError(f"unknown direction '{self.direction}'; known: {', '.join(DIRECTIONS)}")
         if self.steps < 0:
             raise ValueError(f"K = {self.steps} ascent steps: must be 0 or more")
+        for name, value in (("step", self.step), ("start", self.start)):
+            if value <= 0:
+                raise ValueError(f"{name} = {value}: must be above 0")
 
     @property
     def needs_clean_gradient(self) -> bool:

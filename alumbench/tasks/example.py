@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -71,20 +72,31 @@ def examples_from_rows(
     for line, (raw, group, *texts) in enumerate(
         zip(rows[label_column], groups, *(rows[column] for column in columns), strict=True), start=1
     ):
-        if raw is None or raw == -1:
+        if is_unlabelled(raw):
             unlabelled += 1
             continue
         label = _label(raw, labels, names, f"{where}, row {line}")
         for column, text in zip(columns, texts, strict=True):
             if not isinstance(text, str):
                 raise AlumbenchError(f"{where}, row {line}: column '{column}' holds {text!r}, expected a text")
-        digest = hashlib.sha256("\0".join([*texts, str(label)]).encode(errors="surrogatepass")).hexdigest()[:12]
+        digest = hashlib.sha256(_joined([*texts, str(label)])).hexdigest()[:12]
         seen[digest] += 1
         identity = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
         examples.append(Example(identity, tuple(texts), label, str(group)))
     if not examples:
         raise AlumbenchError(f"{where}: no labelled example in {unlabelled} rows")
     return examples, unlabelled
+
+
+def is_unlabelled(raw: object) -> bool:
+    """Whether a label's cell says that there is no gold label: -1, null, or nothing."""
+    return raw is None or raw == -1 or (isinstance(raw, str) and not raw.strip())
+
+
+def _joined(parts: Sequence[str]) -> bytes:
+    """The parts as bytes that no other parts give: joined by NUL, or as JSON where a part holds a NUL itself."""
+    text = json.dumps(parts) if any("\0" in part for part in parts) else "\0".join(parts)
+    return text.encode(errors="surrogatepass")
 
 
 def _label(raw: Any, labels: Sequence[str], names: Mapping[str, str], where: str) -> str | float:
@@ -114,6 +126,5 @@ def data_hash(examples: Sequence[Example]) -> str:
     """One SHA-256 over ids, texts and labels in order: two runs with the same hash saw the same data."""
     digest = hashlib.sha256()
     for example in examples:
-        line = "\0".join([example.id, *example.texts, str(example.label), example.group]) + "\1"
-        digest.update(line.encode(errors="surrogatepass"))
+        digest.update(_joined([example.id, *example.texts, str(example.label), example.group]) + b"\1")
     return digest.hexdigest()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alumbench.errors import AlumbenchError
+from alumbench.tasks.example import is_unlabelled
 from alumbench.tasks.source import Source, read_file
 from alumbench.tasks.task import Task
 
@@ -33,7 +34,7 @@ def own_task(
             )
     if not 1 <= len(columns) <= 2:
         raise AlumbenchError(f"--text-columns {','.join(columns)}: expected one column, or two for pairs")
-    found = sorted({str(value) for value in rows[label_column] if value not in (None, -1)})
+    found = _label_names(rows[label_column])
     if not labels:
         if not found:
             raise AlumbenchError(f"{train_file}: column '{label_column}' holds no label")
@@ -55,3 +56,12 @@ def own_task(
         train=(Source(file=str(train_file.resolve()), label_column=label_column),),
         dev=(Source(file=str(validation_file.resolve()), label_column=label_column),) if validation_file else (),
     )
+
+
+def _label_names(values: Sequence[object]) -> list[str]:
+    """The labels in a column, sorted; those that differ in case or blanks alone are one, named as it first occurs."""
+    names: dict[str, str] = {}
+    for value in values:
+        if not is_unlabelled(value):
+            names.setdefault(str(value).strip().casefold(), str(value).strip())
+    return sorted(names.values())

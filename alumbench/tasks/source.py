@@ -148,6 +148,8 @@ def read_file(path: Path) -> Rows:
             table = datasets.Dataset.from_parquet(str(path), keep_in_memory=True)
     except Exception as error:
         cause = error.__cause__ or error
+        if "corresponds to no data" in str(error):
+            raise AlumbenchError(f"{path}: the file has no rows") from error
         raise AlumbenchError(f"{path}: cannot be read as {kind}: {str(cause)[:300]}") from error
     return {name: table[name][:] for name in table.column_names}
 

@@ -1,4 +1,4 @@
-"""Time spent and time left: a line of progress at each log, and the seconds beside each intermediate checkpoint."""
+"""Time spent and time left, and when intermediate checkpoints are written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ TIME_FILE = "alumbench.json"
 
 
 class Clock(TrainerCallback):  # type: ignore[misc]
-    """Reports progress, and lets a resumed run report the time of all its parts."""
+    """A line of progress at each log; the seconds beside each checkpoint, so that a resumed run reports all of them.
+
+    A checkpoint that falls on an epoch's end waits for the epoch's dev figures: resumed from there, they would be lost.
+    """
 
     def __init__(self, start: float, before: float, say: Callable[[str], None]) -> None:
         """Starts.
@@ -27,6 +30,7 @@ class Clock(TrainerCallback):  # type: ignore[misc]
         """
         self.start, self.before, self.say = start, before, say
         self._first_step = 0
+        self._save_waits = False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Notes where this part begins."""
@@ -45,6 +49,17 @@ class Clock(TrainerCallback):  # type: ignore[misc]
             left = (time.monotonic() - self.start) / done * (state.max_steps - state.global_step)
             about = "dev " if "eval_loss" in logs else ""
             self.say(f"step {state.global_step}/{state.max_steps}: {about}{', '.join(figures)}; {_clock(left)} left")
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Puts a checkpoint off that falls on an epoch's end."""
+        ends = abs(state.epoch - round(state.epoch)) < 1e-9 or state.global_step >= state.max_steps
+        if control.should_save and ends:
+            control.should_save, self._save_waits = False, True
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Writes it after the evaluation, which comes first when both are asked for."""
+        if self._save_waits:
+            control.should_save, self._save_waits = True, False
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Keeps the seconds so far."""

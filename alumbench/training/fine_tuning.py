@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
+import os
 import shutil
 import time
 import warnings
@@ -91,6 +93,8 @@ def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print
 
     from alumbench.training.clock import Clock
 
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise AlumbenchError("training in several processes is not supported yet; run it in one, without torchrun")
     method = make_method(request.method, request.parameters)
     asked = asdict(request) | {"method_parameters": method.parameters()}
     done = _finished(out, asked, say)
@@ -101,11 +105,11 @@ def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print
     train, dev, data = load_data(request, say)
     if (out / REQUEST).exists():
         _same_request(out, {"data": data}, read_json(out / REQUEST))
-    write_json(out / REQUEST, asked | {"data": data})
     set_seed(request.seed)
     model = load_classifier(files, request.task)
     arguments = _arguments(request, out, len(train))
     trainer = _trainer(request, method, model, tokenizer, train, dev, arguments)
+    write_json(out / REQUEST, asked | {"data": data})  # not before all of it was found to be right
     start, last = time.monotonic(), _last_checkpoint(out / TRAINER_FOLDER)
     if last is not None:
         say(f"going on from {last}")
@@ -245,7 +249,9 @@ def _arguments(request: FineTuning, out: Path, examples: int) -> TrainingArgumen
             raise unknown("TrainingArguments field", name, known)
         if name in ours:
             raise AlumbenchError(f"--trainer {name}: this one has an option of its own, see 'alumbench train --help'")
-    steps = max(1, int(request.epochs * examples / request.batch_size))
+    accumulated = int(request.trainer.get("gradient_accumulation_steps", 1))
+    per_epoch = math.ceil(math.ceil(examples / request.batch_size) / accumulated)
+    steps = int(request.trainer.get("max_steps", 0)) or max(1, math.ceil(request.epochs * per_epoch))
     values: dict[str, Any] = {
         "eval_strategy": "epoch",
         "save_strategy": "steps",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -33,13 +32,7 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
     """The Trainer owns devices, precision, accumulation and resuming; the method owns the loss."""
 
     def __init__(self, method: Method, seed: int, **kwargs: Any) -> None:
-        """Takes the method, the run's seed and what `Trainer` takes.
-
-        Raises:
-            AlumbenchError: It runs in several processes.
-        """
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            raise AlumbenchError("training in several processes is not supported yet; run it in one, without torchrun")
+        """Takes the method, the run's seed and what `Trainer` takes."""
         super().__init__(**kwargs)
         self.method, self.run_seed = method, seed
         # The loss below is a mean over examples, so accumulation divides it by the number of steps for any model.

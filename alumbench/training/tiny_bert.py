@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 def make_tiny_bert(folder: Path, texts: Iterable[str], vocabulary: int = 400, hidden: int = 64, seed: int = 0) -> None:
@@ -16,18 +19,16 @@ def make_tiny_bert(folder: Path, texts: Iterable[str], vocabulary: int = 400, hi
         hidden: size of the hidden states (two layers, four heads).
         seed: of the random weights.
     """
-    import tokenizers
     import torch
-    from tokenizers.implementations import BertWordPieceTokenizer
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
-    learner: tokenizers.Tokenizer = BertWordPieceTokenizer(lowercase=True)
-    learner.train_from_iterator(texts, vocab_size=vocabulary, min_frequency=1, show_progress=False)
-    # The size is asked for as a maximum: no more pieces than the texts have are made.
-    tokenizer = BertTokenizerFast(tokenizer_object=learner._tokenizer, model_max_length=64)
+    pieces = word_pieces(texts, vocabulary)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
+    tokenizer = BertTokenizerFast(vocab_file=str(folder / "vocab.txt"), model_max_length=64)
     torch.manual_seed(seed)
     config = BertConfig(
-        vocab_size=learner.get_vocab_size(),
+        vocab_size=len(pieces),
         hidden_size=hidden,
         num_hidden_layers=2,
         num_attention_heads=4,
@@ -36,3 +37,19 @@ def make_tiny_bert(folder: Path, texts: Iterable[str], vocabulary: int = 400, hi
     )
     BertModel(config).save_pretrained(folder, safe_serialization=True)
     tokenizer.save_pretrained(folder)
+
+
+def word_pieces(texts: Iterable[str], size: int) -> list[str]:
+    """Special tokens, every character alone and inside a word, then whole words by frequency.
+
+    The learner of the `tokenizers` library breaks ties by the order of hash maps and gives other pieces at each call,
+    which would make no run of the demo repeatable.
+    """
+    words = Counter(word for text in texts for word in text.lower().split())
+    letters = sorted({letter for word in words for letter in word})
+    pieces = dict.fromkeys([*SPECIAL, *letters, *(f"##{letter}" for letter in letters)])
+    for word, _ in sorted(words.items(), key=lambda item: (-item[1], item[0])):
+        if len(pieces) >= size:
+            break
+        pieces.setdefault(word)
+    return list(pieces)

@@ -1,0 +1,167 @@
+"""Where δ points, on a trained model: further than chance, away from its start, and by both roads alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import cosine_similarity
+from transformers import PreTrainedModel
+
+from alumbench.adversary import (
+    DIRECTIONS,
+    DIVERGENCES,
+    Ascent,
+    Ball,
+    added,
+    embedding_module,
+    example_noise,
+    example_uniform,
+    free_tokens,
+    token_rms,
+)
+from alumbench.checkpoints import find_model, load_classifier, load_tokenizer
+from alumbench.tasks import miniature
+
+COUNT = 64
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A trained classifier in evaluation mode with one batch."""
+
+    model: PreTrainedModel
+    inputs: dict[str, Tensor]
+    free: Tensor
+    unit: Tensor
+
+    def logits(self, delta: Tensor) -> Tensor:
+        with added(embedding_module(self.model), delta):
+            return self.model(**self.inputs).logits
+
+    def noise(self) -> Tensor:
+        return example_noise(self.free, 32, seed=1, step=0, examples=range(COUNT))
+
+    def find(self, ascent: Ascent, radius: Tensor, norm: str = "l2-sentence") -> Tensor:
+        zero = torch.zeros(*self.free.shape, 32, requires_grad=True)
+        clean = self.logits(zero)
+        return ascent.find(
+            Ball(norm, self.free),
+            radius,
+            self.unit,
+            self.noise,
+            clean,
+            zero if ascent.needs_clean_gradient else None,
+            lambda: example_uniform(1, 0, range(COUNT)),
+            lambda delta: DIVERGENCES["symmetric-kl"](clean.detach(), self.logits(delta)),
+        )
+
+    def divergence(self, delta: Tensor) -> float:
+        with torch.no_grad():
+            clean = self.logits(torch.zeros_like(delta))
+            return float(DIVERGENCES["symmetric-kl"](clean, self.logits(delta)))
+
+
+@pytest.fixture(scope="module")
+def scene(checkpoint: Path) -> Scene:
+    files = find_model(str(checkpoint))
+    model, tokenizer = load_classifier(files).eval(), load_tokenizer(files)
+    inputs = dict(tokenizer(miniature.rows("sentiment/dev")["sentence"][:COUNT], padding=True, return_tensors="pt"))
+    free = free_tokens(inputs["input_ids"], inputs["attention_mask"], torch.tensor(tokenizer.all_special_ids))
+    with torch.no_grad():
+        unit = token_rms(embedding_module(model)(inputs["input_ids"]), free)
+    return Scene(model, inputs, free, unit)
+
+
+@pytest.mark.parametrize("epsilon", [0.02, 0.1])
+@pytest.mark.parametrize("direction", ["fisher", "vat"])
+def test_the_found_delta_moves_the_output_much_more_than_a_random_one(
+    scene: Scene, direction: str, epsilon: float
+) -> None:
+    radius = epsilon * scene.unit
+    found = scene.find(Ascent(direction), radius)
+    random = scene.find(Ascent("noise"), radius)
+    # Both on the surface, but for examples so sure of their label that VAT's gradient rounds to zero.
+    on_surface = (found.norm(dim=(1, 2)) / radius.flatten() - 1).abs() < 1e-4
+    assert on_surface.float().mean() > 0.95
+    torch.testing.assert_close(random.norm(dim=(1, 2)), radius.flatten())
+    assert scene.divergence(found) > 5 * scene.divergence(random)
+
+
+def test_more_steps_do_not_lose_what_one_reached(scene: Scene) -> None:
+    radius = 0.05 * scene.unit
+    one, three = (scene.divergence(scene.find(Ascent("vat", steps=steps), radius)) for steps in (1, 3))
+    assert three >= 0.98 * one
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("norm", ["l2-sentence", "l2-token", "linf"])
+@pytest.mark.parametrize("steps", [0, 1, 3])
+def test_every_direction_ends_inside_the_ball_and_detached(scene: Scene, direction: str, norm: str, steps: int) -> None:
+    radius = 0.05 * scene.unit
+    delta = scene.find(Ascent(direction, steps=steps, step=0.7), radius, norm)
+    assert not delta.requires_grad
+    assert delta.any()
+    assert not delta[~scene.free].any()
+    assert (delta - Ball(norm, scene.free).project(delta, radius)).abs().max() <= 1e-6 * radius.max()
+
+
+def test_no_steps_is_the_noise_itself(scene: Scene) -> None:
+    radius = 0.05 * scene.unit
+    for direction in DIRECTIONS:
+        delta = scene.find(Ascent(direction, steps=0), radius)
+        assert torch.equal(delta, Ball("l2-sentence", scene.free).steepest(scene.noise(), radius))
+
+
+def test_vat_leaves_its_start(scene: Scene) -> None:
+    delta = scene.find(Ascent("vat"), 0.05 * scene.unit)
+    cosine = cosine_similarity(delta.flatten(1), scene.noise().flatten(1))
+    assert cosine.abs().mean() < 0.5
+    assert (cosine.abs() < 0.5).float().mean() > 0.9
+
+
+def test_fisher_and_vat_share_a_line_with_two_classes(scene: Scene) -> None:
+    radius = 0.05 * scene.unit
+    fisher, vat = (scene.find(Ascent(name, step=5.0), radius).flatten(1) for name in ("fisher", "vat"))
+    # A step of five radii makes the start a small part of δ; a gradient that rounds to zero leaves only the start.
+    assert (cosine_similarity(fisher, vat).abs() > 0.98).float().mean() > 0.95
+
+
+def test_fisher_mostly_leads_away_from_the_predicted_label(scene: Scene) -> None:
+    delta = scene.find(Ascent("fisher"), 0.05 * scene.unit)
+    with torch.no_grad():
+        clean, moved = (scene.logits(at).softmax(-1) for at in (torch.zeros_like(delta), delta))
+    predicted = clean.argmax(-1, keepdim=True)
+    sampled_is_predicted = clean.cumsum(-1).ge(example_uniform(1, 0, range(COUNT))).int().argmax(-1, keepdim=True)
+    agree = (sampled_is_predicted == predicted).flatten()
+    assert agree.float().mean() > 0.7
+    assert (moved.gather(1, predicted) < clean.gather(1, predicted)).flatten()[agree].all()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [({"direction": "fischer"}, "unknown direction 'fischer'"), ({"steps": -1}, "K = -1 ascent steps")],
+    ids=["direction", "steps"],
+)
+def test_bad_values_are_refused(values: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Ascent(**values)
+
+
+@pytest.mark.parametrize("name", sorted(DIVERGENCES))
+def test_divergences_are_zero_at_no_change_and_agree_with_float64(name: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    one, two = torch.randn(6, 3, generator=generator), torch.randn(6, 3, generator=generator)
+    divergence: Callable[[Tensor, Tensor], Tensor] = DIVERGENCES[name]
+    assert float(divergence(one, one)) == 0.0
+    p, q = one.double().softmax(-1), two.double().softmax(-1)
+    expected = {
+        "kl": (p * (p / q).log()).sum(-1).mean(),
+        "symmetric-kl": (p * (p / q).log() + q * (q / p).log()).sum(-1).mean(),
+        "squared-error": (one - two).double().square().sum(-1).mean(),
+    }[name]
+    torch.testing.assert_close(divergence(one, two).double(), expected, rtol=1e-5, atol=1e-6)

@@ -1,0 +1,80 @@
+"""Methods are files; their parameters are checked before anything is read."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import alumbench.methods
+from alumbench.errors import AlumbenchError
+from alumbench.methods import Method, load_method, make_method, method_names
+
+
+def test_every_file_is_a_method_and_every_method_a_file() -> None:
+    folder = Path(alumbench.methods.__file__).parent
+    files = {path.stem.replace("_", "-") for path in folder.glob("*.py")} - {"--init--", "method"}
+    assert set(method_names()) == files
+    assert {"standard", "alum"} <= files
+
+
+@pytest.mark.parametrize("name", method_names())
+def test_each_method_is_a_named_frozen_dataclass_with_a_source(name: str) -> None:
+    cls = load_method(name)
+    assert issubclass(cls, Method)
+    assert cls.name == name
+    assert "http" in cls.source
+    method = make_method(name, {})
+    assert method.parameters() == {item.name: item.default for item in fields(cls)}
+    with pytest.raises(AttributeError):
+        method.anything = 1
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"alpha": "2"}, {"alpha": 2.0}),
+        ({"alpha": 2}, {"alpha": 2.0}),
+        ({"steps": "3"}, {"steps": 3}),
+        ({"replay_dropout": "false"}, {"replay_dropout": False}),
+        ({"replay_dropout": False}, {"replay_dropout": False}),
+        ({"special_tokens": "1"}, {"special_tokens": True}),
+        ({"norm": "linf", "direction": "vat"}, {"norm": "linf", "direction": "vat"}),
+    ],
+    ids=str,
+)
+def test_parameters_are_parsed_to_their_type(values: dict[str, Any], expected: dict[str, Any]) -> None:
+    method = make_method("alum", values)
+    for name, value in expected.items():
+        assert getattr(method, name) == value
+        assert type(getattr(method, name)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("allum", {}, r"unknown method 'allum'. Did you mean 'alum'\? 'alumbench methods' lists them"),
+        ("alum", {"alfa": 1}, r"unknown parameter 'alfa'. Did you mean 'alpha'\?"),
+        ("standard", {"alpha": 1}, "method standard has no parameters, so 'alpha' cannot be set"),
+        ("alum", {"alpha": -1}, "alpha = -1.0: must be 0 or more"),
+        ("alum", {"epsilon": 0}, "epsilon = 0.0: must be above 0"),
+        ("alum", {"epsilon": -0.1}, "epsilon = -0.1: must be above 0"),
+        ("alum", {"norm": "l2"}, "unknown norm 'l2'; known: l2-sentence"),
+        ("alum", {"direction": "up"}, "unknown direction 'up'; known: fisher"),
+        ("alum", {"steps": -1}, "K = -1 ascent steps"),
+        ("alum", {"steps": "many"}, "method alum, steps: 'many' is no int"),
+        ("alum", {"steps": 1.5}, "method alum, steps: 1.5 is no int"),
+        ("alum", {"alpha": "big"}, "method alum, alpha: 'big' is no float"),
+        ("alum", {"alpha": None}, "method alum, alpha: None is no float"),
+        ("alum", {"alpha": [1]}, r"method alum, alpha: \[1\] is no float"),
+        ("alum", {"alpha": "nan"}, "alpha"),
+        ("alum", {"epsilon": "inf"}, "epsilon"),
+        ("alum", {"replay_dropout": "maybe"}, "method alum, replay_dropout: 'maybe' is no bool"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_refused_with_a_reason(name: str, values: dict[str, Any], message: str) -> None:
+    with pytest.raises(AlumbenchError, match=message):
+        make_method(name, values)

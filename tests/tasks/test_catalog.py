@@ -1,0 +1,113 @@
+"""The catalog parses, names its sources exactly, and finds them in the mirror."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import alumbench.tasks
+from alumbench.errors import AlumbenchError
+from alumbench.tasks import Source, Task, load_task, task_names
+from alumbench.tasks import mirror as mirror_folder
+from alumbench.tasks.source import load_examples_from
+
+
+def test_every_file_is_a_task_and_every_task_a_file() -> None:
+    files = {path.stem for path in (Path(alumbench.tasks.__file__).parent / "catalog").iterdir()}
+    assert {*task_names()} == files
+    assert {"sst2", "nli", "stsb", "mini-sentiment", "mini-nli"} <= files
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_each_task_is_whole(name: str) -> None:
+    task = load_task(name)
+    assert task.name == name
+    assert task.title
+    assert len(task.columns) in {1, 2}
+    assert {*task.protected} < {*task.columns}
+    assert task.train
+    assert task.dev
+    assert len({*task.labels}) == len(task.labels) != 1
+    assert {"pearson", "spearman"}.isdisjoint(task.metrics) is not task.is_regression
+    assert Task.from_dict(task.to_dict()) == task
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_each_table_names_one_place_and_a_verified_commit(name: str) -> None:
+    for source in (*load_task(name).train, *load_task(name).dev):
+        assert sum(map(bool, (source.hub, source.generated, source.file))) == 1
+        if source.hub:
+            assert re.fullmatch(r"[0-9a-f]{40}", source.revision)
+            assert source.split
+            assert "hub when asked for" in source.here()
+        else:
+            assert source.here() == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"titel": "x"}, "unknown key 'titel'. Did you mean 'title'?"),
+        ({"metrics": ["acuracy"]}, "unknown metric 'acuracy'. Did you mean 'accuracy'?"),
+        ({"protected": ["b"]}, "protected column 'b' is none of a"),
+        ({"train": [{"hubb": "x"}]}, "task, train: unknown key 'hubb'. Did you mean 'hub'?"),
+        ({"columns": None}, "missing .*'columns'"),
+    ],
+    ids=["key", "metric", "protected", "source", "missing"],
+)
+def test_a_task_with_a_mistake_is_refused(values: dict[str, Any], message: str) -> None:
+    whole = {"name": "t", "title": "x", "columns": ["a"], "labels": ["x", "y"]} | values
+    with pytest.raises(AlumbenchError, match=message.replace("?", r"\?")):
+        Task.from_dict({key: value for key, value in whole.items() if value is not None})
+
+
+def test_an_unknown_task_offers_the_nearest() -> None:
+    with pytest.raises(AlumbenchError, match=r"unknown task 'sst-2'. Did you mean 'sst2'\? 'alumbench tasks'"):
+        load_task("sst-2")
+
+
+def test_without_a_network_the_way_out_is_named() -> None:
+    with pytest.raises(AlumbenchError, match=r"nyu-mll/glue/sst2/train: the hub cannot be reached .* ALUMBENCH_MIRROR"):
+        load_task("sst2").train[0].load()
+
+
+def test_a_mirror_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ALUMBENCH_MIRROR", str(tmp_path))
+    with pytest.raises(AlumbenchError, match="no folder with data/ or models/ in it"):
+        mirror_folder()
+
+
+def test_a_table_that_the_mirror_lacks_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("ALUMBENCH_MIRROR", str(tmp_path))
+    for source, message in (
+        (Source(hub="a/b", split="train"), "the mirror has no a/b/train; unset ALUMBENCH_MIRROR"),
+        (Source(hub="a/b", split="train", mirror="b.csv"), "data/b.csv is absent; unset ALUMBENCH_MIRROR"),
+    ):
+        assert message in source.here()
+        with pytest.raises(AlumbenchError, match=message):
+            source.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "count"), [("sst2", "dev", 872), ("nli", "train", 38_000), ("stsb", "dev", 1500)]
+)
+def test_sizes_in_the_mirror(mirror: Path, name: str, split: str, count: int) -> None:
+    task = load_task(name)
+    examples, origins = load_examples_from(getattr(task, split), task.columns, task.labels)
+    assert len(examples) == count
+    assert sum(origin["examples"] for origin in origins) == count
+    assert all(re.fullmatch(r"[0-9a-f]{64}", origin["sha256"]) for origin in origins)
+    assert {example.label for example in examples} <= {*task.labels} or task.is_regression
+
+
+def test_the_order_of_labels_is_that_of_the_data(mirror: Path) -> None:
+    """A table whose integers stood for other names would make every figure wrong without a sign."""
+    task = load_task("sst2")
+    examples, _ = load_examples_from(task.dev, task.columns, task.labels)
+    label = {example.texts[0].strip(): example.label for example in examples}
+    assert label["it 's a charming and often affecting journey ."] == "positive"
+    assert label["unflinchingly bleak and desperate"] == "negative"
