@@ -1,0 +1,160 @@
+"""R1, R3, R4: a run that is killed, repeated or asked for differently."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from alumbench.errors import AlumbenchError
+from alumbench.evaluation.evaluate import EVALUATION, RECORDS
+from alumbench.storage import RecordLog, read_json
+from tests.evaluation.conftest import SMALL, lines, run
+
+KILLS = 20
+
+
+def test_killed_twenty_times_the_records_are_those_of_an_unbroken_run(pair_checkpoint, evaluated, tmp_path):
+    """R1."""
+    (tmp_path / "small.toml").write_text(SMALL)
+    out, script = tmp_path / "out", Path(__file__).with_name("killed_run.py")
+    total = (evaluated / RECORDS).stat().st_size
+    command = [sys.executable, script, pair_checkpoint, tmp_path / "small.toml", out, KILLS, 5, total]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-3000:]
+    runs = json.loads(done.stdout.rpartition("RUNS")[2])
+    assert [one["killed"] for one in runs] == [True] * KILLS + [False] and runs[-1]["exit"] == 0
+    assert len({one["bytes"] for one in runs}) > KILLS // 2, "the kills fell on different records"
+    assert lines(out) == lines(evaluated)
+    searched = (out / "searches").read_text().split()
+    assert len(set(searched)) == 60 < len(searched) <= 60 + KILLS, "at most one example is done twice a kill"
+    assert done.stdout.count("torn last line") >= KILLS // 4 - 1
+    ours, unbroken = read_json(out / EVALUATION), read_json(evaluated / EVALUATION)
+    assert ours["entries"] == unbroken["entries"] and ours["identity"] == unbroken["identity"]
+
+
+def test_the_same_seed_twice(pair_checkpoint, evaluated, write_suite, tmp_path):
+    run(pair_checkpoint, tmp_path / "again", write_suite())
+    assert lines(tmp_path / "again") == lines(evaluated)
+    run(pair_checkpoint, tmp_path / "other", write_suite(), seed=2)
+    assert lines(tmp_path / "other") != lines(evaluated)
+
+
+@pytest.mark.parametrize("seed", ["0", "1"])
+def test_the_hash_seed_of_python_changes_nothing(pair_checkpoint, evaluated, write_suite, tmp_path, seed):
+    """R3; the unbroken run was made under the seed of this process, a random one by default."""
+    write_suite()
+    command = [Path(sys.executable).with_name("alumbench"), "attack", pair_checkpoint, "--device", "cpu"]
+    command += ["--suite", tmp_path / "small.toml", "--out", tmp_path / "out"]
+    environment = os.environ | {"PYTHONHASHSEED": seed}
+    done = subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert lines(tmp_path / "out") == lines(evaluated)
+
+
+def test_the_same_request_again_does_nothing_twice(pair_checkpoint, evaluated, write_suite, tmp_path, monkeypatch):
+    shutil.copytree(evaluated, tmp_path / "out")
+    before = (tmp_path / "out" / RECORDS).read_bytes()
+    monkeypatch.setattr(RecordLog, "append", lambda self, record: pytest.fail("a record was made again"))
+    document = run(pair_checkpoint, tmp_path / "out", write_suite())
+    assert document["entries"] == read_json(evaluated / EVALUATION)["entries"]
+    assert (tmp_path / "out" / RECORDS).read_bytes() == before
+
+
+def test_only_is_no_part_of_the_identity(pair_checkpoint, evaluated, write_suite, tmp_path):
+    out, suite = tmp_path / "out", write_suite()
+    first = run(pair_checkpoint, out, suite, only=("attack",))
+    assert list(first["entries"]) == ["attack"]
+    document = run(pair_checkpoint, out, suite)
+    assert sorted(lines(out)) == sorted(lines(evaluated))
+    assert document["entries"] == read_json(evaluated / EVALUATION)["entries"]
+
+
+def changed_weights(folder: Path, tmp_path: Path) -> Path:
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(folder, tmp_path / "changed")
+    path = tmp_path / "changed" / "model.safetensors"
+    weights = load_file(path)
+    weights["classifier.bias"] = weights["classifier.bias"] + torch.tensor([0.0, 0.0, 1e-3])
+    save_file(weights, path, metadata={"format": "pt"})
+    return tmp_path / "changed"
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("seed", {"seed": 2}),
+        ("limit", {"limit": 5}),
+        ("protected", {"protect": False}),
+        ("labels", {"labels": ("contradiction", "neutral", "entailment")}),
+    ],
+)
+def test_another_request_is_refused_by_the_field(pair_checkpoint, evaluated, write_suite, tmp_path, field, changes):
+    """R4."""
+    shutil.copytree(evaluated, tmp_path / "out")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    with pytest.raises(AlumbenchError, match=rf"out: cannot go on, {field} changed: .*Give another --out"):
+        run(pair_checkpoint, tmp_path / "out", write_suite(), **changes)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("field", "old", "new"),
+    [
+        ("suite.sha256", "queries = 60", "queries = 61"),
+        ("suite.sha256", "examples = 60", "examples = 59"),
+        ("suite.sha256", "one attack", "an attack"),
+        ("suite.(sha256|version)", "version = 1", "version = 2"),
+        ("suite.(sha256|name)", 'name = "small"', 'name = "other"'),
+    ],
+)
+def test_an_edited_suite_is_refused(pair_checkpoint, evaluated, write_suite, tmp_path, field, old, new):
+    shutil.copytree(evaluated, tmp_path / "out")
+    with pytest.raises(AlumbenchError, match=rf"cannot go on, {field} changed"):
+        run(pair_checkpoint, tmp_path / "out", write_suite((old, new)))
+
+
+def test_other_weights_and_versions_are_refused(pair_checkpoint, evaluated, write_suite, tmp_path, monkeypatch):
+    from alumbench.evaluation import evaluate as module
+
+    shutil.copytree(evaluated, tmp_path / "out")
+    with pytest.raises(AlumbenchError, match="cannot go on, model changed"):
+        run(changed_weights(pair_checkpoint, tmp_path), tmp_path / "out", write_suite())
+    versions = module.library_versions() | {"transformers": "0.0"}
+    monkeypatch.setattr(module, "library_versions", lambda: versions)
+    with pytest.raises(AlumbenchError, match=r"cannot go on, versions.transformers changed: .* '0.0' now"):
+        run(pair_checkpoint, tmp_path / "out", write_suite())
+
+
+def test_records_without_their_document_and_unknown_schemas_are_refused(
+    pair_checkpoint, evaluated, write_suite, tmp_path
+):
+    out, suite = tmp_path / "out", write_suite()
+    shutil.copytree(evaluated, out)
+    document = read_json(out / EVALUATION)
+    (out / EVALUATION).write_text(json.dumps(document | {"schema": 99}))
+    with pytest.raises(AlumbenchError, match="schema 99 is unknown to this alumbench"):
+        run(pair_checkpoint, out, suite)
+    (out / EVALUATION).unlink()
+    with pytest.raises(AlumbenchError, match=f"has {RECORDS} but no {EVALUATION}"):
+        run(pair_checkpoint, out, suite)
+
+
+def test_changed_data_is_refused(pair_checkpoint, write_suite, tmp_path):
+    from alumbench.tasks import Source
+
+    path = tmp_path / "mine.jsonl"
+    row = {"premise": "the dog runs .", "hypothesis": "the dog never runs .", "label": "contradiction"}
+    path.write_text(json.dumps(row) + "\n")
+    source, suite = Source(file=str(path)), write_suite()
+    run(pair_checkpoint, tmp_path / "out", suite, data=source)
+    path.write_text(json.dumps(row | {"label": "neutral"}) + "\n")
+    with pytest.raises(AlumbenchError, match=r"entry clean: data changed since it was begun .* give another --out"):
+        run(pair_checkpoint, tmp_path / "out", suite, data=source)

@@ -1,0 +1,118 @@
+"""R10: every stored adversarial text is scored again, in a new process, by the checkpoint that it was made for."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from alumbench.attacks.victim import Victim
+from alumbench.checkpoints import checkpoint_task, find_model
+from alumbench.errors import AlumbenchError
+from alumbench.evaluation.evaluate import EVALUATION, RECORDS
+from alumbench.evaluation.stored import Stored
+from alumbench.evaluation.verify import verify
+from alumbench.storage import read_json, read_records
+from tests.evaluation.conftest import run
+
+
+def command(*arguments: object) -> subprocess.CompletedProcess[str]:
+    line = [Path(sys.executable).with_name("alumbench"), "verify", *arguments, "--device", "cpu"]
+    return subprocess.run(list(map(str, line)), capture_output=True, text=True, timeout=200)
+
+
+def broken(out: Path) -> list[dict]:
+    return [record for record in read_records(out / RECORDS)[0] if record["outcome"] == "broken"]
+
+
+@pytest.fixture
+def verify_here(pair_checkpoint):
+    files = find_model(str(pair_checkpoint))
+    return lambda out: verify(Stored.read(out), Victim(files, checkpoint_task(files), "cpu"))
+
+
+@pytest.fixture
+def tampered(evaluated, tmp_path):
+    """Copies the evaluation and changes its broken records; returns the copy and their ids."""
+
+    def change(edit):
+        shutil.copytree(evaluated, tmp_path / "tampered")
+        records, ids = read_records(evaluated / RECORDS)[0], []
+        for record in records:
+            if record["outcome"] == "broken":
+                edit(record)
+                ids.append(record["id"])
+        text = "".join(json.dumps(record) + "\n" for record in records)
+        (tmp_path / "tampered" / RECORDS).write_text(text)
+        return tmp_path / "tampered", ids
+
+    return change
+
+
+def test_all_texts_hold_in_a_new_process(evaluated):
+    count = len(broken(evaluated))
+    done = command(evaluated)
+    assert done.returncode == 0, done.stderr
+    assert count >= 5 and f"attack: {count} of {count} still hold" in done.stdout
+    assert "no longer" not in done.stdout
+
+
+def test_what_no_longer_holds_is_named(tampered, verify_here):
+    out, ids = tampered(lambda record: record.update(adversarial=record["texts"]))
+    done = command(out)
+    assert done.returncode == 1
+    assert sorted(line.split()[-1] for line in done.stdout.splitlines() if "no longer" in line) == sorted(ids)
+    assert f"attack: 0 of {len(ids)} still hold" in done.stdout
+    (verdict,) = verify_here(out)
+    assert (verdict.entry, verdict.texts, verdict.hold, verdict.close) == ("attack", len(ids), 0, 0)
+    assert sorted(verdict.fallen) == sorted(ids)
+
+
+def test_one_tampered_text_is_found_among_the_rest(evaluated, tampered, verify_here):
+    first = broken(evaluated)[0]["id"]
+
+    def edit(record):
+        if record["id"] == first:
+            record["adversarial"] = record["texts"]
+
+    out, ids = tampered(edit)
+    (verdict,) = verify_here(out)
+    assert verdict.fallen == (first,) and verdict.hold == len(ids) - 1
+
+
+def test_a_margin_at_the_border_is_reported_and_no_failure(evaluated, verify_here, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(Victim, "scores", lambda self, texts: torch.tensor([[0.0, 1e-6, -9.0]]).repeat(len(texts), 1))
+    (verdict,) = verify_here(evaluated)
+    assert verdict.close == sum(r["label"] in {"entailment", "neutral"} for r in broken(evaluated)) > 0
+    assert set(verdict.fallen) == set()
+
+
+def test_a_reduction_must_keep_its_label(pair_checkpoint, tmp_path, verify_here, write_suite, mirror):
+    if not any((mirror / "nltk_data" / "corpora").glob("stopwords*")):
+        pytest.skip("the mirror has no stopwords")
+    suite = write_suite(("deepwordbug-all-words@1", "input-reduction@1"))
+    run(pair_checkpoint, tmp_path / "out", suite, only=("attack",))
+    (verdict,) = verify_here(tmp_path / "out")
+    assert verdict.texts >= 5 and verdict.hold == verdict.texts and verdict.fallen == ()
+    measures = read_json(tmp_path / "out" / EVALUATION)["entries"]["attack"]["summary"]["measures"]
+    assert set(measures) == {"clean_accuracy", "reduced_rate"}
+
+
+def test_another_checkpoint_is_refused(evaluated, checkpoint, pair_checkpoint, tmp_path):
+    from tests.evaluation.test_resume import changed_weights
+
+    other = changed_weights(pair_checkpoint, tmp_path)
+    done = command(evaluated, "--checkpoint", other)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "its weights" in done.stderr and "are not those that" in done.stderr and "--checkpoint" in done.stderr
+
+
+def test_what_is_no_evaluation_is_refused(tmp_path):
+    with pytest.raises(AlumbenchError, match=f"no {EVALUATION}; 'alumbench attack CHECKPOINT --suite NAME' makes one"):
+        Stored.read(tmp_path)
