@@ -79,7 +79,7 @@ def checkpoint(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """A miniature sentiment classifier, trained with method `standard`."""
     torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("runs") / "mini-sentiment"
-    return _trained(out, "mini-sentiment", tiny_model, epochs=3.0, batch_size=8)
+    return _trained(out, "mini-sentiment", tiny_model, epochs=4.0)
 
 
 @pytest.fixture(scope="session")
@@ -87,7 +87,7 @@ def pair_checkpoint(tiny_pair_model: Path, tmp_path_factory: pytest.TempPathFact
     """A miniature three-way entailment classifier, trained with method `standard`."""
     torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("runs") / "mini-nli"
-    return _trained(out, "mini-nli", tiny_pair_model, epochs=4.0, batch_size=16)
+    return _trained(out, "mini-nli", tiny_pair_model, epochs=4.0)
 
 
 @pytest.fixture(scope="session")

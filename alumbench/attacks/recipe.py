@@ -69,8 +69,20 @@ class Recipe:
                 list(columns), set(protected)
             )
             attack.pre_transformation_constraints.append(constraint)
-        attack.goal_function.query_budget = float("inf") if query_budget is None else query_budget
+        if query_budget is not None:
+            attack.goal_function.query_budget = query_budget
+            _end_at_budget(attack)
         return attack
+
+
+def _end_at_budget(attack: Any) -> None:
+    """Lets a search end before it begins when the first look at the text has spent the budget: some fail then."""
+    search, goal = attack.search_method.perform_search, attack.goal_function
+
+    def perform(initial_result: Any) -> Any:
+        return initial_result if goal.num_queries >= goal.query_budget else search(initial_result)
+
+    attack.search_method.perform_search = perform
 
 
 def recipe_names() -> list[str]:

@@ -37,7 +37,10 @@ DEFERRED = frozenset(
     + ["stanza", "word2number"]
 )
 MARK = "post_install_check_3"
-CACHE_VARIABLES = ("TA_CACHE_DIR", "HF_HOME", "TFHUB_CACHE_DIR", "PYTORCH_TRANSFORMERS_CACHE", "XDG_CACHE_HOME")
+VARIABLES = (
+    *("TA_CACHE_DIR", "HF_HOME", "TFHUB_CACHE_DIR", "PYTORCH_TRANSFORMERS_CACHE", "XDG_CACHE_HOME"),
+    *("TOKENIZERS_PARALLELISM", "WANDB_SILENT"),
+)
 
 
 @functools.cache
@@ -53,9 +56,8 @@ def load_textattack() -> ModuleType:
     user_cache = os.environ.get("TA_CACHE_DIR") or os.path.expanduser("~/.cache/textattack")
     with tempfile.TemporaryDirectory() as empty:
         Path(empty, MARK).touch()
-        variables = dict.fromkeys(CACHE_VARIABLES, empty) | {"TOKENIZERS_PARALLELISM": None}
         try:
-            with _environment_kept(variables), _deferred_imports(), _stopwords_or_stand_in(), offline():
+            with _environment_kept(), _deferred_imports(), _stopwords_or_stand_in(), offline():
                 os.environ["TA_CACHE_DIR"] = empty
                 textattack = importlib.import_module("textattack")
         except ImportError as error:
@@ -125,8 +127,8 @@ def _stopwords_or_stand_in() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _environment_kept(names: dict[str, str | None]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in names}
+def _environment_kept() -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in VARIABLES}
     try:
         yield
     finally:

@@ -80,6 +80,9 @@ class Victim:
 
     def _forward(self, texts: Sequence[Texts]) -> Tensor:
         encoded = self._encode(texts, padding=True, return_tensors="pt").to(self.device)
+        if encoded["input_ids"].shape[1] == 0:  # nothing but empty texts, and a tokenizer without marks of its own
+            encoded = self.tokenizer.pad(encoded, padding="max_length", max_length=1, return_tensors="pt")
+            encoded = encoded.to(self.device)
         with torch.inference_mode():
             logits: Tensor = self.model(**encoded).logits.float()
         self.texts_scored += len(texts)

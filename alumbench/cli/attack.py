@@ -21,9 +21,14 @@ from alumbench.cli.options import device_option, quiet_libraries, split_names
 @click.option("--task", default="", help="The task, for a checkpoint without training.json.")
 @click.option("--labels", default="", help="Names of the checkpoint's outputs in order, where it has none.")
 @click.option("--seed", default=1, show_default=True, help="Seeds the attacks, with each example's id.")
-@click.option("--limit", default=0, help="Cut each entry to so many examples: for a look, never for a leaderboard.")
+@click.option(
+    "--limit",
+    default=0,
+    type=click.IntRange(min=0),
+    help="Cut each entry to so many examples: for a look, never for a leaderboard.",
+)
 @click.option("--no-protection", is_flag=True, help="Let attacks change context columns (a premise, say) too.")
-@click.option("--batch-size", default=64, show_default=True)
+@click.option("--batch-size", default=64, type=click.IntRange(min=1), show_default=True)
 @device_option
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; default: CHECKPOINT/evaluations/SUITE-seedN.")
 def attack(checkpoints: tuple[str, ...], **options: Any) -> None:
@@ -82,7 +87,7 @@ def _victim(checkpoint: str, suite: Any, options: Mapping[str, Any]) -> Any:
 
     files = find_model(checkpoint)
     task = checkpoint_task(files, options["task"])
-    suite.entries_for(task, options["only"])
+    suite.entries_for(task, options["only"], own_data=options["data"] is not None)
     return Victim(files, task, options["device"], split_names(options["labels"]), options["batch_size"])
 
 

@@ -23,10 +23,17 @@ from alumbench.cli.options import device_option, key_values, quiet_libraries, sp
 @click.option("--method", default="standard", show_default=True, help="A method of 'alumbench methods'.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the method; repeatable.")
 @click.option("--seed", default=1, show_default=True)
-@click.option("--train-size", default=0, help="Examples drawn from the training set; 0: all.")
-@click.option("--held-out", default=0, help="Training examples kept aside as dev set, to choose settings on.")
+@click.option(
+    "--train-size", default=0, type=click.IntRange(min=0), help="Examples drawn from the training set; 0: all."
+)
+@click.option(
+    "--held-out",
+    default=0,
+    type=click.IntRange(min=0),
+    help="Training examples kept aside as dev set, to choose settings on.",
+)
 @click.option("--epochs", default=3.0, show_default=True)
-@click.option("--batch-size", default=32, show_default=True)
+@click.option("--batch-size", default=32, type=click.IntRange(min=1), show_default=True)
 @click.option("--lr", default=5e-5, show_default=True)
 @click.option("--max-length", default=128, show_default=True, help="Tokens kept.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)

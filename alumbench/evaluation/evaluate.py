@@ -68,7 +68,7 @@ def evaluate(
         AlumbenchError: `out` holds an evaluation of something else, or an entry cannot run; what is done is kept.
     """
     task = victim.task
-    entries = request.suite.entries_for(task, request.only)
+    entries = request.suite.entries_for(task, request.only, own_data=request.data is not None)
     document = _open_document(request, victim, out)
     with RecordLog(out / RECORDS) as log:
         if log.dropped:
@@ -103,6 +103,10 @@ def load_entry(entry: Entry, task: Task, request: Request) -> tuple[list[Example
     Raises:
         AlumbenchError: They cannot be had.
     """
+    if entry.collapse and set(entry.collapse) != set(task.labels):
+        raise AlumbenchError(
+            f"entry {entry.name}: collapse names {', '.join(entry.collapse)}; the task has {', '.join(task.labels)}"
+        )
     labels = tuple(dict.fromkeys(entry.collapse.values())) or task.labels
     if request.data is not None:
         sources: Sequence[Source] = [request.data]

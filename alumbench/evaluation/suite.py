@@ -70,8 +70,13 @@ class Suite:
         """A hash of all it says, so that an edited suite is not taken for the one that was run."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
-    def entries_for(self, task: Task, only: Sequence[str] = ()) -> list[Entry]:
+    def entries_for(self, task: Task, only: Sequence[str] = (), own_data: bool = False) -> list[Entry]:
         """The entries a checkpoint of that task takes, or those of them named in `only`.
+
+        Args:
+            task: the checkpoint's task.
+            only: names of entries, all when empty.
+            own_data: the user's examples stand in for the suite's: one clean entry and the attacks are left.
 
         Raises:
             AlumbenchError: There are none.
@@ -83,6 +88,8 @@ class Suite:
                 f"suite '{self.name}' has no entry for task '{task.name}'; it is for {', '.join(fitting)}. "
                 f"'alumbench suites' shows what fits"
             )
+        if own_data:
+            chosen = [Entry("clean", "clean"), *(entry for entry in chosen if entry.kind == "attack")]
         for name in only:
             if name not in {entry.name for entry in chosen}:
                 raise unknown(f"entry of suite {self.name} for task {task.name}", name, [e.name for e in chosen])
@@ -133,6 +140,11 @@ def _entry(values: Mapping[str, Any], where: str) -> Entry:
     entry = Entry(**parts)
     if entry.kind not in KINDS:
         raise AlumbenchError(f"{where}: {unknown('kind', entry.kind, KINDS)}")
+    for name in ("examples", "queries", "seconds"):
+        if getattr(entry, name) < 0:
+            raise AlumbenchError(f"{where}: {name} = {getattr(entry, name)} is negative; 0 is for no limit")
+    if entry.collapse and entry.kind != "fixed":
+        raise AlumbenchError(f"{where}: collapse is for fixed sets, this entry is of kind {entry.kind}")
     if entry.kind == "attack":
         name, _, version = entry.recipe.partition("@")
         recipe = load_recipe(name)

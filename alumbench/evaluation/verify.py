@@ -72,4 +72,4 @@ def _verify_entry(name: str, goal: str, records: Sequence[Mapping[str, Any]], vi
             close += abs(margin) < CLOSE
             if margin <= -CLOSE:
                 fallen.append(record["id"])
-    return Verdict(name, len(records), hold, close, tuple(fallen))
+    return Verdict(name, len(records), hold, close, tuple(sorted(fallen)))

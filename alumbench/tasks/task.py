@@ -73,17 +73,31 @@ def build(cls: type, values: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Checks TOML or JSON values against a dataclass' fields and turns lists into tuples.
 
     Raises:
-        AlumbenchError: A key that the class lacks (the nearest is named), or a needed key is absent.
+        AlumbenchError: A key that the class lacks (the nearest is named), a value of another type, or a needed key is
+            absent.
     """
     known = {item.name: item for item in fields(cls)}
     for key in values:
         if key not in known:
             raise AlumbenchError(f"{where}: {unknown('key', key, known)}")
+        kinds = _KINDS.get(str(known[key].type).partition("[")[0], object)
+        if not isinstance(values[key], kinds) or (isinstance(values[key], bool) and kinds is not bool):
+            raise AlumbenchError(f"{where}: {key} = {values[key]!r} is no {known[key].type}")
     try:
         cls(**values)
     except TypeError as error:
         raise AlumbenchError(f"{where}: {error}") from None
     return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+
+
+_KINDS: dict[str, Any] = {
+    "int": int,
+    "float": (int, float),
+    "str": str,
+    "bool": bool,
+    "tuple": (list, tuple, dict),  # a single table may stand for a list of one
+    "Mapping": Mapping,
+}
 
 
 def task_names() -> list[str]:
