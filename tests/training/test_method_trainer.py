@@ -13,9 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from alumbench.errors import AlumbenchError
-from alumbench.methods.standard import Standard
 from alumbench.training.fine_tuning import FineTuning, fine_tune
-from alumbench.training.method_trainer import MethodTrainer
 
 Make = Callable[..., FineTuning]
 
@@ -74,10 +72,10 @@ def test_two_seeds_differ_and_one_seed_repeats(small_request: Make, tmp_path: Pa
     assert runs["one"] != runs["two"]
 
 
-def test_several_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_processes_are_refused(small_request: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(AlumbenchError, match="several processes is not supported"):
-        MethodTrainer(Standard(), seed=1)
+        fine_tune(small_request(), tmp_path / "out", quiet)
 
 
 def test_parts_of_the_loss_are_means_and_are_cleared_at_each_log(small_request: Make, tmp_path: Path) -> None:
