@@ -57,6 +57,8 @@ def find_model(name: str) -> ModelFiles:
     root = mirror()
     if not path.is_dir() and root is not None:
         path = root / "models" / name
+        if wanted:
+            raise AlumbenchError(f"{name}@{wanted}: a mirror has no revisions; unset ALUMBENCH_MIRROR to use the hub")
         if not path.is_dir():
             models = root / "models"
             known = [str(at.parent.relative_to(models)) for at in models.glob("**/config.json")]

@@ -54,7 +54,7 @@ def run_demo(out: Path, seeds: int, say: Callable[[str], None]) -> Table:
 
     task, suite = load_task("mini-sentiment"), load_suite("smoke")
     model, board = out / "model", out / "board"
-    if not (model / "config.json").exists():
+    if not (model / "tokenizer_config.json").exists():
         say("learning a word-piece vocabulary and making a tiny BERT of random weights")
         examples, _ = load_examples_from(task.train, task.columns, task.labels)
         make_tiny_bert(model, (example.texts[0] for example in examples))

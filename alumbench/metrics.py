@@ -13,19 +13,20 @@ from sklearn import metrics
 
 from alumbench.tasks import Task
 
-_METRICS: dict[str, Callable[[NDArray[np.float64], NDArray[np.float64]], float]] = {
-    "accuracy": metrics.accuracy_score,
-    "f1": metrics.f1_score,
-    "matthews_correlation": lambda gold, predicted: _matthews(gold, predicted),
-    "pearson": lambda gold, predicted: stats.pearsonr(gold, predicted).statistic,
-    "spearman": lambda gold, predicted: stats.spearmanr(gold, predicted).statistic,
-}
-
 
 def _matthews(gold: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
     """Undefined where one side is constant; scikit-learn says 0 there, which reads like a measurement."""
     constant = len(set(gold)) < 2 or len(set(predicted)) < 2
     return math.nan if constant else float(metrics.matthews_corrcoef(gold, predicted))
+
+
+_METRICS: dict[str, Callable[[NDArray[np.float64], NDArray[np.float64]], float]] = {
+    "accuracy": metrics.accuracy_score,
+    "f1": metrics.f1_score,
+    "matthews_correlation": _matthews,
+    "pearson": lambda gold, predicted: stats.pearsonr(gold, predicted).statistic,
+    "spearman": lambda gold, predicted: stats.spearmanr(gold, predicted).statistic,
+}
 
 
 def score(names: Sequence[str], gold: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[str, float]:

@@ -7,6 +7,7 @@ process was killed, the disk was full) is dropped when the file is opened again,
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import math
@@ -160,7 +161,7 @@ class RecordLog:
         try:
             written = os.pwrite(self._file, line, self._end)
             if written != len(line):
-                raise OSError(28, "No space left on device")
+                raise OSError(errno.ENOSPC, "No space left on device")
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._file, self._end)

@@ -5,7 +5,7 @@ Written to be read beside Algorithm 1 of Liu et al. 2020 (https://arxiv.org/abs/
 | paper | here |
 | --- | --- |
 | δ | `delta`  # (batch, tokens, hidden), added to the word embeddings |
-| ε, ∥·∥ | `Ball(norm, epsilon)` |
+| ε, ∥·∥ | `Ball(norm, free)` and its radius |
 | σ | `start`: length of the first noise, relative like ε |
 | η | `step`: length of one ascent step, in units of ε |
 | Π | `Ball.project` |

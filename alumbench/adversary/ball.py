@@ -56,7 +56,7 @@ class Ball:
             radius: broadcastable to it.
         """
         gradient = gradient.float() * self.free[..., None]
-        if self.norm.startswith("linf"):
+        if self.norm == "linf":
             return gradient.sign() * radius / math.sqrt(gradient.shape[-1])
         unit: Tensor = gradient / self._length(gradient).clamp(min=TINY)
         return unit * radius
@@ -64,7 +64,7 @@ class Ball:
     def project(self, delta: Tensor, radius: Tensor) -> Tensor:
         """The nearest δ inside the ball (Π in the paper), 0 on tokens that are not free."""
         delta = delta * self.free[..., None]
-        if self.norm.startswith("linf"):
+        if self.norm == "linf":
             bound = radius / math.sqrt(delta.shape[-1])
             return torch.minimum(torch.maximum(delta, -bound), bound)
         shrink: Tensor = (radius / self._length(delta).clamp(min=TINY)).clamp(max=1.0)

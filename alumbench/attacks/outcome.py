@@ -20,7 +20,7 @@ class Outcome:
 
     Attributes:
         outcome: one of `ATTACK_OUTCOMES`; for a reduction `broken` means that words could be taken away.
-        scores: probabilities of the original text by label, None if the model was never asked.
+        scores: probabilities of the original text by label, None if the model could not be asked.
         adversarial: the text found, by column; None without one.
         adversarial_scores: its probabilities by label.
         queries: model answers that the search asked for, cached ones included: what the budget limits.

@@ -82,7 +82,8 @@ class Searcher:
         seconds = time.monotonic() - start
         unique = self.victim.texts_scored - scored
         if result is None:
-            return Outcome(ended, None, None, None, goal.num_queries, unique, 0, 0, message, seconds)
+            first = self._first_answer(example)
+            return Outcome(ended, first, None, None, goal.num_queries, unique, 0, 0, message, seconds)
         original, final = result.original_result, result.perturbed_result
         outcome = _outcome(textattack, result, original, final)
         found = outcome == BROKEN
@@ -98,6 +99,13 @@ class Searcher:
             message="",
             seconds=seconds,
         )
+
+    def _first_answer(self, example: Example) -> list[float] | None:
+        """What the model says to the text of a search that ended early, None where that fails too."""
+        try:
+            return _floats(self.victim.scores([example.texts]).softmax(-1)[0])
+        except Exception:  # whatever stopped the search stops this: the outcome already says so
+            return None
 
 
 def _outcome(textattack: Any, result: Any, original: Any, final: Any) -> str:
@@ -158,9 +166,11 @@ def _time_limit(seconds: float | None) -> Iterator[None]:
     before = signal.signal(signal.SIGALRM, stop)
     left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
     try:
-        yield
-    finally:
-        armed = False  # first: an alarm that rings from here on is too late to mean anything
+        try:
+            yield
+        finally:
+            armed = False  # an alarm that rings from here on is too late to mean anything
+    finally:  # of its own, so that one that rings on the line above still leaves nothing behind
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         if left:  # somebody else's timer (a test runner's) goes on with what is left of it

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from alumbench.checkpoints import ModelFiles, label_order, load_classifier, load_tokenizer
 from alumbench.devices import choose_device
+from alumbench.errors import AlumbenchError
 from alumbench.tasks import Task
 
 Texts = Sequence[str]
@@ -57,6 +58,9 @@ class Victim:
 
         Returns:
             (n, labels) float32 on the CPU, labels in the task's order; (n, 1) for regression.
+
+        Raises:
+            AlumbenchError: A score is NaN or infinite.
         """
         if not texts:
             return torch.zeros(0, max(1, len(self.task.labels)))
@@ -85,6 +89,8 @@ class Victim:
             encoded = encoded.to(self.device)
         with torch.inference_mode():
             logits: Tensor = self.model(**encoded).logits.float()
+        if not torch.isfinite(logits).all():
+            raise AlumbenchError(f"{self.files.path}: gives scores that are no numbers (NaN or infinite); it is broken")
         self.texts_scored += len(texts)
         return logits.index_select(-1, self._order).cpu()
 

@@ -12,7 +12,7 @@ from alumbench.cli.options import quiet_libraries
 
 @click.command(short_help="a table from nothing")
 @click.option("--out", type=click.Path(path_type=Path), default="demo", show_default=True, help="Folder for all of it.")
-@click.option("--seeds", default=3, show_default=True, help="Training seeds a method.")
+@click.option("--seeds", default=3, type=click.IntRange(min=1), show_default=True, help="Training seeds a method.")
 def demo(out: Path, seeds: int) -> None:
     """Train, attack and compare two methods on a miniature task: no network, no data, a minute or two.
 

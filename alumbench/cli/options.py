@@ -24,6 +24,8 @@ def key_values(pairs: Sequence[str], option: str) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise AlumbenchError(f"{option} {pair}: expected {option} NAME=VALUE")
+        if value.casefold() in {"true", "false"}:  # Python's spelling and JSON's
+            value = value.casefold()
         try:
             values[key.replace("-", "_")] = json.loads(value)
         except ValueError:

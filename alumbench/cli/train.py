@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,10 @@ from alumbench.cli.options import device_option, key_values, quiet_libraries, sp
     type=click.IntRange(min=0),
     help="Training examples kept aside as dev set, to choose settings on.",
 )
-@click.option("--epochs", default=3.0, show_default=True)
+@click.option("--epochs", default=3.0, type=click.FloatRange(min=0, min_open=True), show_default=True)
 @click.option("--batch-size", default=32, type=click.IntRange(min=1), show_default=True)
-@click.option("--lr", default=5e-5, show_default=True)
-@click.option("--max-length", default=128, show_default=True, help="Tokens kept.")
+@click.option("--lr", default=5e-5, type=click.FloatRange(0, 1, min_open=True), show_default=True)
+@click.option("--max-length", default=128, type=click.IntRange(min=1), show_default=True, help="Tokens kept.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
 @device_option
 @click.option("--trainer", multiple=True, metavar="NAME=VALUE", help="Any further TrainingArguments field; repeatable.")
@@ -72,11 +73,16 @@ def train(ctx: click.Context, /, **options: Any) -> None:
     )
     out = Path(options["out"])
     record = fine_tune(request, out)
-    final = ", ".join(f"{name} {value:.4f}" for name, value in (record["dev"] or [{}])[-1].items() if name != "epoch")
+    final = ", ".join(
+        f"{name} {'undefined' if value is None else f'{value:.4f}'}"
+        for name, value in (record["dev"] or [{}])[-1].items()
+        if name != "epoch"
+    )
     click.echo(
         f"{out}: {options['method']}, {record['settings']['steps']} steps in {record['seconds']:.0f} s; dev {final}"
     )
-    click.echo(f"next: alumbench attack {out} --suite smoke")
+    if not request.task.is_regression:
+        click.echo(f"next: alumbench attack {out} --suite smoke")
 
 
 def _with_config(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +108,7 @@ def _with_config(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
         if ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
             continue
         if isinstance(value, dict):
-            options[name] = tuple(f"{k}={v}" for k, v in value.items())
+            options[name] = tuple(f"{k}={json.dumps(v)}" for k, v in value.items())
         else:
             parameter = next(p for p in ctx.command.params if p.name == name)
             options[name] = parameter.type_cast_value(ctx, value)

@@ -69,8 +69,11 @@ def evaluate(
     """
     task = victim.task
     entries = request.suite.entries_for(task, request.only, own_data=request.data is not None)
-    document = _open_document(request, victim, out)
+    missing = [f"entry {e.name}: {m}" for e in entries if e.recipe for m in load_recipe(_recipe_name(e)).missing()]
+    if missing:
+        raise AlumbenchError(f"nothing was run: {'; '.join(missing)}. --only runs other entries of the suite")
     with RecordLog(out / RECORDS) as log:
+        document = _open_document(request, victim, out)
         if log.dropped:
             print(f"note: {log.path}: a torn last line of {log.dropped} bytes was dropped; that example is done again")
         for entry in entries:
@@ -116,7 +119,8 @@ def load_entry(entry: Entry, task: Task, request: Request) -> tuple[list[Example
         examples, origins = load_examples_from(sources, task.columns, labels, entry.group if entry.source else "")
     except AlumbenchError as error:
         raise AlumbenchError(
-            f"entry {entry.name}: {error}. What is recorded is kept; --only runs other entries of the suite"
+            f"entry {entry.name}: {error}. What is recorded is kept; --only runs other entries of the suite, "
+            f"--data FILE takes your own examples"
         ) from error
     if entry.kind == "attack" and entry.examples and len(examples) > entry.examples:
         # One draw for everybody: neither the run's seed nor the checkpoint changes which examples are attacked.
@@ -173,7 +177,7 @@ def _attack(
     if all(example.id in records for example in examples):
         return [records[example.id] for example in examples]
     searcher = Searcher(
-        load_recipe(entry.recipe.partition("@")[0]),
+        load_recipe(_recipe_name(entry)),
         victim,
         request.seed,
         query_budget=entry.queries or None,
@@ -204,6 +208,10 @@ def _attack(
     return [records[example.id] for example in examples]
 
 
+def _recipe_name(entry: Entry) -> str:
+    return entry.recipe.partition("@")[0]
+
+
 def _base_record(entry: Entry, example: Example, task: Task) -> dict[str, Any]:
     record = {
         "entry": entry.name,
@@ -222,7 +230,7 @@ def _describe(
     parts = [f"{request.suite.name}@{request.suite.version}", entry.name, f"data:{digest[:12]}", f"n:{len(examples)}"]
     protected = task.protected if request.protect and entry.kind == "attack" else ()
     if entry.kind == "attack":
-        recipe = load_recipe(entry.recipe.partition("@")[0])
+        recipe = load_recipe(_recipe_name(entry))
         parts += [
             f"atk:{entry.recipe}",
             f"q:{entry.queries or 'inf'}",
@@ -285,7 +293,7 @@ def _open_document(request: Request, victim: Victim, out: Path) -> dict[str, Any
         "schema": SCHEMA,
         "identity": identity,
         "checkpoint": {
-            "path": str(victim.files.path),
+            "path": str(victim.files.path.resolve()),
             "training": _training(read_json(trained)) if trained.exists() else None,
         },
         "task": victim.task.to_dict(),

@@ -68,7 +68,7 @@ def evaluations_of(path: Path) -> list[Stored]:
     if not folders:
         raise AlumbenchError(f"{path}: no evaluations; 'alumbench attack {path} --suite NAME' makes one")
     every = [Stored.read(folder) for folder in folders]
-    plain = [s for s in every if _is_plain(s.document["identity"])]
+    plain = [s for s in every if is_plain(s.document["identity"])]
     if not plain:
         raise AlumbenchError(
             f"{path}: only special evaluations (with --limit, --data or --no-protection): "
@@ -77,7 +77,8 @@ def evaluations_of(path: Path) -> list[Stored]:
     return plain
 
 
-def _is_plain(identity: dict[str, Any]) -> bool:
+def is_plain(identity: dict[str, Any]) -> bool:
+    """Whether an evaluation is of the suite's own examples, all of them, with context columns protected."""
     return not identity["limit"] and not identity["data"] and bool(identity["protected"])
 
 
@@ -85,21 +86,28 @@ def finished_entries(evaluations: Sequence[Stored]) -> dict[str, tuple[Stored, d
     """By name, each finished entry of several evaluations of one checkpoint; the same entry twice counts once.
 
     Raises:
-        AlumbenchError: Two evaluations hold an entry of one name that was made otherwise (other data, seed or budget).
+        AlumbenchError: They are of different weights, or two hold an entry of one name that was made otherwise (other
+            data, seed or budget).
     """
+    weights = {stored.document["identity"]["model"]: stored for stored in evaluations}
+    if len(weights) > 1:
+        raise AlumbenchError(
+            f"{' and '.join(str(stored.folder) for stored in weights.values())} were made with different weights: "
+            f"the checkpoint changed in between; delete the outdated one"
+        )
     found: dict[str, tuple[Stored, dict[str, Any]]] = {}
     for stored in evaluations:
         for name, entry in stored.complete_entries().items():
             other = found.get(name)
-            if other is not None and _made(other[1]) != _made(entry):
+            if other is not None and made_how(other[1]) != made_how(entry):
                 raise AlumbenchError(
                     f"{other[0].folder} and {stored.folder} both have an entry '{name}', made otherwise "
-                    f"({_made(other[1])}; {_made(entry)}); give one evaluation folder instead of the checkpoint"
+                    f"({made_how(other[1])}; {made_how(entry)}); give one evaluation folder instead of the checkpoint"
                 )
             found.setdefault(name, (stored, entry))
     return found
 
 
-def _made(entry: dict[str, Any]) -> str:
-    """An entry's signature without its suite: the clean dev set is the same in all of them."""
+def made_how(entry: dict[str, Any]) -> str:
+    """How an entry was made: its signature without its suite: the clean dev set is the same in all of them."""
     return str(entry["signature"]).partition("|")[2]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from alumbench.attacks.outcome import ALREADY_WRONG, ATTACK_OUTCOMES, BROKEN, ROBUST
+from alumbench.attacks.outcome import ATTACK_OUTCOMES, BROKEN, ROBUST
 from alumbench.metrics import score
 from alumbench.statistics import proportion
 from alumbench.tasks import Task
@@ -71,18 +71,17 @@ def summarize(kind: str, task: Task, records: Sequence[Record], goal: str = "") 
 
 def _attack_summary(records: Sequence[Record], goal: str) -> dict[str, Any]:
     counts = Counter(record["outcome"] for record in records)
-    n, wrong = len(records), counts[ALREADY_WRONG]
+    n, known = len(records), sum(r["prediction"] is not None for r in records)
+    right_first = sum(r["prediction"] == r["label"] for r in records)
     attacked = [r for r in records if r["outcome"] in {ROBUST, BROKEN}]
     broken = [r for r in records if r["outcome"] == BROKEN]
     queries = [r["queries"] for r in attacked]
-    # An attack that failed or ran out of time on an example says nothing about what the model first answered.
-    known = n - counts["error"] - counts["timeout"]
-    measures = {"clean_accuracy": share(known - wrong, known)}
+    measures = {"clean_accuracy": share(right_first, known)}
     if goal == "reduction":
-        measures["reduced_rate"] = share(counts[BROKEN], n - wrong)
+        measures["reduced_rate"] = share(counts[BROKEN], right_first)
     else:
         measures["accuracy_under_attack"] = share(counts[ROBUST], n)
-        measures["attack_success_rate"] = share(counts[BROKEN], n - wrong)
+        measures["attack_success_rate"] = share(counts[BROKEN], right_first)
     return {
         "measures": measures,
         "outcomes": {name: counts[name] for name in ATTACK_OUTCOMES},
@@ -92,7 +91,7 @@ def _attack_summary(records: Sequence[Record], goal: str) -> dict[str, Any]:
             "asked": sum(r["queries"] for r in records),
             "unique": sum(r["queries_unique"] for r in records),
             "success_within": {
-                str(budget): share(sum(r["queries"] <= budget for r in broken), n - wrong) for budget in BUDGETS
+                str(budget): share(sum(r["queries"] <= budget for r in broken), right_first) for budget in BUDGETS
             },
         },
         "words_changed_share": _mean([r["words_changed"] / r["words"] for r in broken if r["words"]]),

@@ -14,7 +14,9 @@ No figure is taken over from an entry: `build` recomputes each from the records,
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
+import math
 import statistics
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -23,12 +25,12 @@ from pathlib import Path
 from typing import Any
 
 from alumbench.errors import AlumbenchError, unknown
-from alumbench.evaluation.stored import evaluations_of, finished_entries
+from alumbench.evaluation.stored import evaluations_of, finished_entries, is_plain, made_how
 from alumbench.evaluation.summary import is_right, summarize
 from alumbench.leaderboard.compare import MEASURES, PAIRED, power_line
 from alumbench.leaderboard.table import Table, percent, signed
 from alumbench.statistics import paired_difference, proportion
-from alumbench.storage import finite, sha256_of, write_bytes, write_json, write_text
+from alumbench.storage import finite, read_json, sha256_of, write_bytes, write_json, write_text
 from alumbench.tasks import Task
 from alumbench.tasks.task import build as build_fields
 
@@ -108,9 +110,10 @@ def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
     Board.read(folder)
     evaluations = evaluations_of(checkpoint)
     for stored in evaluations:
-        limit = stored.document["identity"]["limit"]
-        if limit:
-            raise AlumbenchError(f"{stored.folder}: made with --limit {limit}, so it can enter no leaderboard")
+        if not is_plain(stored.document["identity"]):
+            raise AlumbenchError(
+                f"{stored.folder}: made with --limit, --data or --no-protection, so it can enter no leaderboard"
+            )
         unfinished = [name for name, entry in stored.document["entries"].items() if not entry["complete"]]
         if unfinished:
             raise AlumbenchError(
@@ -130,7 +133,8 @@ def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
         if record["entry"] == entry
     )
     records = folder / "records" / f"{name}.jsonl.gz"
-    write_bytes(records, gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0))
+    packed = gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0)
+    path = folder / "results" / f"{name}.json"
     entry = {
         "schema": SCHEMA,
         "row": row,
@@ -138,9 +142,16 @@ def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
         "task": document["task"],
         "evaluations": [{**stored.document["identity"], "device": stored.document["device"]} for stored in evaluations],
         "entries": {entry: described for entry, (_, described) in sorted(entries.items())},
-        "records": {"file": f"records/{records.name}", "sha256": sha256_of(records), "n": len(lines)},
+        "records": {"file": f"records/{records.name}", "sha256": hashlib.sha256(packed).hexdigest(), "n": len(lines)},
     }
-    path = folder / "results" / f"{name}.json"
+    if path.exists():
+        there = read_json(path)
+        if _recipe_of_training(there) != _recipe_of_training(entry):
+            raise AlumbenchError(f"{path}: holds a checkpoint that was trained otherwise; name this one with --row")
+        gone = sorted(there["entries"].keys() - entry["entries"].keys())
+        if gone:
+            raise AlumbenchError(f"{path}: has {', '.join(gone)} too; add the checkpoint, not one of its evaluations")
+    write_bytes(records, packed)
     write_json(path, entry)
     return path
 
@@ -155,6 +166,7 @@ def build(folder: Path) -> Table:
     entries = [_load_entry(folder, path) for path in sorted((folder / "results").glob("*.json"))]
     if not entries:
         raise AlumbenchError(f"{folder}: no entries; 'alumbench leaderboard add {folder} CHECKPOINT' adds one")
+    _check_alike(folder, entries)
     table = _table(board, entries)
     against = _against(board, entries)
     write_text(folder / "table.csv", table.render("csv"))
@@ -168,6 +180,45 @@ def build(folder: Path) -> Table:
     page += ["## How it was made", "", *_provenance(entries), ""]
     write_text(folder / "README.md", "\n".join(page))
     return table
+
+
+def _recipe_of_training(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What must be one for a row: all that decides a training run but its seed."""
+    training = content["training"]
+    settings = {name: value for name, value in training["settings"].items() if name != "steps"}
+    return {
+        "model": training["model"]["weights_sha256"],
+        "method": training["method"],
+        "settings": settings,
+        "training data": training["data"]["train"]["sha256"],
+    }
+
+
+def _check_alike(folder: Path, entries: Sequence[_Entry]) -> None:
+    """One row is one recipe with different seeds, one column is one protocol.
+
+    Raises:
+        AlumbenchError: Some are not; what differs is named.
+    """
+    rows: dict[str, _Entry] = {}
+    seeds: set[tuple[str, int]] = set()
+    made: dict[str, str] = {}
+    for entry in entries:
+        first = rows.setdefault(entry.row, entry)
+        mine, theirs = _recipe_of_training(entry.content), _recipe_of_training(first.content)
+        for name in mine:
+            if mine[name] != theirs[name]:
+                raise AlumbenchError(f"{folder}: row '{entry.row}' mixes checkpoints whose {name} differs; use --row")
+        if (entry.row, entry.seed) in seeds:
+            raise AlumbenchError(f"{folder}: row '{entry.row}' has seed {entry.seed} twice")
+        seeds.add((entry.row, entry.seed))
+        if not all(map(is_plain, entry.content["evaluations"])):
+            raise AlumbenchError(f"{folder}: row '{entry.row}' was made with --limit, --data or --no-protection")
+        for name, part in entry.content["entries"].items():
+            if made.setdefault(name, made_how(part)) != made_how(part):
+                raise AlumbenchError(f"{folder}: entry {name} was made in two ways: {made[name]}; {made_how(part)}")
+            if len(entry.records.get(name, [])) != part["n"]:
+                raise AlumbenchError(f"{folder}: row '{entry.row}': entry {name} has records missing")
 
 
 @dataclass(frozen=True)
@@ -189,7 +240,7 @@ class _Entry:
             return None
         summary = entry["summary"]
         found: dict[str, Any] | None
-        found = summary["groups"].get(column.group) if column.group else summary["measures"].get(column.measure)
+        found = summary.get("groups", {}).get(column.group) if column.group else summary["measures"].get(column.measure)
         return found
 
     def right(self, column: Column) -> dict[str, bool]:
@@ -214,9 +265,18 @@ def _load_entry(folder: Path, path: Path) -> _Entry:
     for name, entry in content["entries"].items():
         again = finite(summarize(entry["kind"], task, records.get(name, []), entry["goal"]))
         for key in ("measures", "groups"):
-            if json.dumps(again.get(key), sort_keys=True) != json.dumps(entry["summary"].get(key), sort_keys=True):
+            if not _close(again.get(key), entry["summary"].get(key)):
                 raise AlumbenchError(f"{path}: entry {name}: its {key} do not follow from its records")
     return _Entry(content, records)
+
+
+def _close(a: Any, b: Any) -> bool:
+    """Equal, with numbers to nine digits: the last ones differ between library versions and processors."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_close(a[key], b[key]) for key in a)
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-9)
+    return bool(a == b)
 
 
 def _table(board: Board, entries: Sequence[_Entry]) -> Table:
@@ -235,7 +295,7 @@ def _table(board: Board, entries: Sequence[_Entry]) -> Table:
                 "group": column.group,
             }
             figure |= _over_seeds(measures)
-            cells.append(_cell(figure))
+            cells.append(_cell(figure, len(seeds)))
             data.append(figure)
             if figure["n"]:
                 sizes.add(figure["n"])
@@ -256,7 +316,7 @@ def _table(board: Board, entries: Sequence[_Entry]) -> Table:
 
 def _over_seeds(measures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     values = [m["value"] for m in measures if m["value"] is not None]
-    n = max((m["n"] for m in measures), default=0)
+    n = min((m["n"] for m in measures), default=0)  # a success rate's n differs by seed: the least is the honest one
     figure: dict[str, Any] = {"n": n, "seeds": len(values), "value": None, "low": None, "high": None}
     if not values:
         return figure | {
@@ -274,13 +334,15 @@ def _over_seeds(measures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return figure
 
 
-def _cell(figure: Mapping[str, Any]) -> str:
+def _cell(figure: Mapping[str, Any], seeds: int) -> str:
     if figure["value"] is None:
         return "–"
+    some = f" ({figure['seeds']} of {seeds} seeds)" if figure["seeds"] < seeds else ""
+    if figure["low"] is None:  # a correlation or F1: no share, so no percent
+        return f"{figure['value']:.3f}" + ("" if figure["sd"] is None else f" ± {figure['sd']:.3f}") + some
     spread = "" if figure["sd"] is None else f" ± {percent(figure['sd'])}"
-    return f"{percent(figure['value'])}{spread}" + (
-        "" if figure["low"] is None else f" [{percent(figure['low'])}–{percent(figure['high'])}]"
-    )
+    interval = f" [{percent(figure['low'])}–{percent(figure['high'])}]"
+    return percent(figure["value"]) + spread + interval + some
 
 
 def _size(data: Sequence[Mapping[str, Any]], column: Column) -> str:
@@ -292,7 +354,9 @@ def _against(board: Board, entries: Sequence[_Entry]) -> Table | None:
     """Each row against the baseline, seed with like seed, on the same examples."""
     rows = _by_row(board, entries)
     columns = [column for column in board.columns if column.measure in PAIRED]
-    if board.baseline not in rows or len(rows) < 2 or not columns:
+    if board.baseline and board.baseline not in rows:
+        raise AlumbenchError(f"{board.folder / 'board.toml'}: baseline: {unknown('row', board.baseline, rows)}")
+    if not board.baseline or len(rows) < 2 or not columns:
         return None
     body = []
     for row, members in rows.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from alumbench.errors import AlumbenchError
-from alumbench.evaluation.stored import EVALUATIONS, Stored, evaluations_of, finished_entries
+from alumbench.evaluation.stored import EVALUATIONS, Stored, evaluations_of, finished_entries, made_how
 from alumbench.leaderboard.table import Table, percent, signed, with_interval
 from alumbench.statistics import detectable_difference, paired_difference
 
@@ -45,10 +45,9 @@ def compare(paths: Sequence[Path]) -> Table:
     rows, data = [], []
     for entry in shared:
         parts = [entries[entry] for entries in found]
-        if len({part[1]["data_sha256"] for part in parts}) > 1:
-            raise AlumbenchError(
-                f"entry {entry}: the checkpoints were evaluated on different examples; nothing to pair"
-            )
+        made = sorted({made_how(part[1]) for part in parts})
+        if len(made) > 1:
+            raise AlumbenchError(f"entry {entry}: the checkpoints were evaluated differently ({'; '.join(made)})")
         for group, measure in _measures(parts[0][1]["summary"]):
             row, figures = _row(entry, group, measure, parts, names)
             rows.append(row)
@@ -68,7 +67,7 @@ def compare(paths: Sequence[Path]) -> Table:
 def power_line(sizes: set[int]) -> str:
     """What differences these sample sizes can show at all."""
     parts = []
-    for n in sorted(sizes):
+    for n in sorted(sizes - {0}):
         found = detectable_difference(n)
         parts.append(f"{percent(found)} at n={n}" if found is not None else f"none at n={n}")
     return "Smallest difference found with 80% power where 15% of answers differ: " + ", ".join(parts) + "."

@@ -44,15 +44,22 @@ class Table:
             notes = [f"% {line}" for line in self.notes]
             return "\n".join([_tabulate(self.rows, self.header, "latex_booktabs"), *notes]).rstrip() + "\n"
         if form == "json":
-            return json.dumps(finite(list(self.data)), indent=2, allow_nan=False) + "\n"
+            return json.dumps([_rounded(item) for item in self.data], indent=2, allow_nan=False) + "\n"
         if form == "csv":
             out = io.StringIO()
             names = list(dict.fromkeys(name for item in self.data for name in item))
             writer = csv.DictWriter(out, names, lineterminator="\n")
             writer.writeheader()
-            writer.writerows({name: _safe(value) for name, value in finite(dict(item)).items()} for item in self.data)
+            writer.writerows({name: _safe(value) for name, value in _rounded(item).items()} for item in self.data)
             return out.getvalue()
         raise unknown("format", form, FORMATS)
+
+
+def _rounded(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures to nine digits, so that a board rebuilt with other library versions has the same bytes."""
+    return {
+        name: float(f"{value:.9g}") if isinstance(value, float) else value for name, value in finite(dict(item)).items()
+    }
 
 
 def _tabulate(rows: Sequence[Sequence[str]], header: Sequence[str], form: str) -> str:

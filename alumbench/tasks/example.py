@@ -40,6 +40,7 @@ def examples_from_rows(
     *,
     label_column: str = "label",
     group_column: str = "",
+    seen: Counter[str] | None = None,
 ) -> tuple[list[Example], int]:
     """Turns table columns into examples.
 
@@ -50,6 +51,7 @@ def examples_from_rows(
         where: file or data set, for messages.
         label_column: the column with an integer, or a label's name, or a number for regression.
         group_column: a column that names a part of the set, or ''.
+        seen: how often each content occurred in tables before this one, counted on here.
 
     Returns:
         The examples, and how many rows had no gold label (-1 or null) and were left out.
@@ -64,7 +66,7 @@ def examples_from_rows(
                 f"{where}: no column '{column}'; it has {', '.join(sorted(rows))}. "
                 f"Name the columns with --text-columns and --label-column"
             )
-    seen: Counter[str] = Counter()
+    seen = Counter() if seen is None else seen
     examples: list[Example] = []
     unlabelled = 0
     names = {name.casefold(): name for name in labels}

@@ -45,6 +45,8 @@ def own_task(
         if len(found) > 1000:
             raise AlumbenchError(f"{train_file}: column '{label_column}' holds {len(found)} different texts, no labels")
         labels = found
+    if any(name.lstrip("-").isdigit() for name in labels):
+        raise AlumbenchError(f"--labels {','.join(labels)}: names that are numbers could be taken for positions")
     if len(labels) < 2:
         raise AlumbenchError(f"{train_file}: the only label is {labels[0]}; a classifier needs two or more")
     return Task(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,14 +110,13 @@ class Source:
         import huggingface_hub
 
         try:
-            info = huggingface_hub.HfApi().dataset_info(self.hub, revision=self.revision or None)
-            commit = str(info.sha)
+            commit = self.revision or str(huggingface_hub.HfApi().dataset_info(self.hub).sha)
+            table = datasets.load_dataset(self.hub, self.config or None, split=self.split, revision=commit)
         except Exception as error:
             raise AlumbenchError(
-                f"{self.name}: the hub cannot be reached ({type(error).__name__}: {str(error)[:200]}). "
+                f"{self.name}: the hub does not give it ({type(error).__name__}: {str(error)[:200]}). "
                 f"Go online, or set ALUMBENCH_MIRROR to a folder with data/{self.mirror or self.hub}"
             ) from error
-        table = datasets.load_dataset(self.hub, self.config or None, split=self.split, revision=commit)
         origin = {"from": "hub", "id": self.hub, "config": self.config, "split": self.split, "revision": commit}
         return {name: table[name][:] for name in table.column_names}, origin
 
@@ -166,6 +166,7 @@ def load_examples_from(
         raise AlumbenchError("no table is named for this split")
 
     examples, origins = [], []
+    seen: Counter[str] = Counter()
     for source in sources:
         rows, origin = source.load()
         part, unlabelled = examples_from_rows(
@@ -175,6 +176,7 @@ def load_examples_from(
             source.name,
             label_column=source.label_column,
             group_column=group,
+            seen=seen,
         )
         examples += part
         origins.append(origin | {"examples": len(part), "without_label": unlabelled})

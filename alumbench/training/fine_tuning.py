@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
 import shutil
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 TRAINER_FOLDER = "trainer"
 REQUEST = "request.json"
+DISK_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EIO, errno.ENOTDIR}
 
 
 @dataclass(frozen=True)
@@ -107,19 +108,19 @@ def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print
         _same_request(out, {"data": data}, read_json(out / REQUEST))
     set_seed(request.seed)
     model = load_classifier(files, request.task)
-    arguments = _arguments(request, out, len(train))
-    trainer = _trainer(request, method, model, tokenizer, train, dev, arguments)
+    arguments = _arguments(request, out, len(train), _model_length(model, tokenizer))
+    with _disk_errors_told(out):
+        trainer = _trainer(request, method, model, tokenizer, train, dev, arguments)
     write_json(out / REQUEST, asked | {"data": data})  # not before all of it was found to be right
-    start, last = time.monotonic(), _last_checkpoint(out / TRAINER_FOLDER)
+    clock, last = Clock(say), _last_checkpoint(out / TRAINER_FOLDER)
+    trainer.add_callback(clock)
     if last is not None:
         say(f"going on from {last}")
-    before = read_json(last / "alumbench.json")["seconds"] if last and (last / "alumbench.json").exists() else 0.0
-    trainer.add_callback(Clock(start, before, say))
+        clock.resume(last)
     with _disk_errors_told(out), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="mtime may not be reliable")  # true of some disks, and harmless
         trainer.train(resume_from_checkpoint=str(last) if last is not None else None)
     trainer.check_finite()
-    seconds = before + time.monotonic() - start
     history = [entry for entry in trainer.state.log_history if "eval_loss" in entry]
     record = {
         "schema": 1,
@@ -141,7 +142,7 @@ def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print
             for entry in trainer.state.log_history
             if "loss" in entry
         ],
-        "seconds": round(seconds, 1),
+        "seconds": round(clock.seconds(), 1),
         "device": device_name(arguments.device),
         "threads": torch.get_num_threads(),
         "versions": library_versions(),
@@ -236,10 +237,12 @@ def _trainer(
     return trainer
 
 
-def _arguments(request: FineTuning, out: Path, examples: int) -> TrainingArguments:
+def _arguments(request: FineTuning, out: Path, examples: int, model_length: int = 512) -> TrainingArguments:
     from transformers import TrainingArguments
 
     on_cpu = choose_device(request.device).type == "cpu"
+    if request.max_length > model_length:
+        raise AlumbenchError(f"--max-length {request.max_length}: the model takes {model_length} tokens at most")
     if request.precision not in {"fp32", "bf16"}:
         raise unknown("precision", request.precision, ["fp32", "bf16"])
     known = {item.name for item in fields(TrainingArguments)}
@@ -288,10 +291,16 @@ def _arguments(request: FineTuning, out: Path, examples: int) -> TrainingArgumen
         raise AlumbenchError(f"--trainer: {str(error)[:300]}") from error
 
 
+def _model_length(model: Any, tokenizer: PreTrainedTokenizerBase) -> int:
+    """Tokens that the model has positions for, as far as its files say."""
+    return min(int(getattr(model.config, "max_position_embeddings", 512)), int(tokenizer.model_max_length))
+
+
 def _finished(out: Path, asked: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any] | None:
     """The record of a finished run of the same request, None where there is work to do."""
     if not (out / REQUEST).exists():
-        if out.exists() and any(out.iterdir()):
+        # A kill just before the request is written leaves the Trainer's empty folder or our temporary file.
+        if out.is_dir() and any(p.name != TRAINER_FOLDER and not p.name.startswith(".") for p in out.iterdir()):
             raise AlumbenchError(f"{out}: not empty and not a training run; give another --out")
         return None
     _same_request(out, asked, read_json(out / REQUEST))
@@ -317,7 +326,15 @@ def _disk_errors_told(out: Path) -> Iterator[None]:
 
     try:
         yield
-    except (OSError, SafetensorError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
+        # torch.save says a full disk as a RuntimeError of its zip writer
+        of_disk = (
+            isinstance(error, SafetensorError)
+            or "inline_container" in str(error)
+            or "PytorchStreamWriter" in str(error)
+        )
+        if not of_disk and getattr(error, "errno", None) not in DISK_ERRORS:
+            raise
         raise AlumbenchError(
             f"{out}: cannot be written ({error}). The last whole checkpoint is kept: make room, then run the same "
             f"command again, or give another --out"

@@ -88,6 +88,6 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
         if int(self._bad_since) >= 0:
             raise AlumbenchError(
                 f"the loss is not finite since step {int(self._bad_since)} of {self.state.max_steps}; stopped. "
-                f"The last checkpoint before it is kept in {self.args.output_dir}. Start anew with a "
+                f"A checkpoint written before it, if any, is kept in {self.args.output_dir}. Start anew with a "
                 f"lower --lr, or a smaller alpha or epsilon, and another --out"
             )

@@ -55,6 +55,7 @@ def is_record(path: Path, value: Any) -> bool:
 DEATHS: dict[str, Callable[[], None]] = {
     "before-any-checkpoint": lambda: die_at_call(torch.optim.AdamW, "step", 4),
     "between-checkpoints": lambda: die_at_call(torch.optim.AdamW, "step", 16),
+    "in-the-second-epoch": lambda: die_at_call(torch.optim.AdamW, "step", 22),
     "while-a-checkpoint-is-written": lambda: die_at_call(torch, "save", 5),
     "before-the-record": lambda: die_at_call(fine_tuning, "write_json", 1, is_record),
 }
