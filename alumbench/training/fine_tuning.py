@@ -10,7 +10,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +108,11 @@ def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print
         _same_request(out, {"data": data}, read_json(out / REQUEST))
     set_seed(request.seed)
     model = load_classifier(files, request.task)
-    arguments = _arguments(request, out, len(train), _model_length(model, tokenizer))
+    limit = _model_length(model, tokenizer)
+    if request.max_length > limit:
+        say(f"note: --max-length {request.max_length} is more than the model takes; {limit} tokens are kept")
+        request = replace(request, max_length=limit)
+    arguments = _arguments(request, out, len(train))
     with _disk_errors_told(out):
         trainer = _trainer(request, method, model, tokenizer, train, dev, arguments)
     write_json(out / REQUEST, asked | {"data": data})  # not before all of it was found to be right
@@ -237,12 +241,10 @@ def _trainer(
     return trainer
 
 
-def _arguments(request: FineTuning, out: Path, examples: int, model_length: int = 512) -> TrainingArguments:
+def _arguments(request: FineTuning, out: Path, examples: int) -> TrainingArguments:
     from transformers import TrainingArguments
 
     on_cpu = choose_device(request.device).type == "cpu"
-    if request.max_length > model_length:
-        raise AlumbenchError(f"--max-length {request.max_length}: the model takes {model_length} tokens at most")
     if request.precision not in {"fp32", "bf16"}:
         raise unknown("precision", request.precision, ["fp32", "bf16"])
     known = {item.name for item in fields(TrainingArguments)}

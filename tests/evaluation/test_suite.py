@@ -44,16 +44,18 @@ def test_each_shipped_suite_is_sound(name):
 def test_a_suite_and_a_task_fit_or_both_are_named(name, task):
     suite, task = load_suite(name), load_task(task)
     fitting = [entry.name for entry in suite.entries if entry.is_for(task)]
-    if any(entry.kind != "clean" and entry.is_for(task) for entry in suite.entries):
+    regression = task.is_regression and fitting  # its dev set is scored, and nothing attacks it
+    if regression or any(entry.kind != "clean" and entry.is_for(task) for entry in suite.entries):
         assert [entry.name for entry in suite.entries_for(task)] == fitting
     else:
         with pytest.raises(AlumbenchError, match=rf"suite '{name}' has no entry for task '{task.name}'; it is for "):
             suite.entries_for(task)
 
 
-def test_some_suite_fits_no_regression():
-    with pytest.raises(AlumbenchError, match="suite 'textattack-core' has no entry for task 'stsb'"):
-        load_suite("textattack-core").entries_for(load_task("stsb"))
+def test_a_regression_is_scored_on_its_dev_set_and_attacked_by_nothing():
+    assert [entry.name for entry in load_suite("textattack-core").entries_for(load_task("stsb"))] == ["clean"]
+    with pytest.raises(AlumbenchError, match="suite 'anli' has no entry for task 'stsb'"):
+        load_suite("anli").entries_for(load_task("stsb"))
 
 
 def test_only_takes_the_named_entries_and_offers_the_nearest():

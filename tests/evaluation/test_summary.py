@@ -29,7 +29,13 @@ ATTACKED = [
 
 def attacked(rows):
     names = ("outcome", "queries", "queries_unique", "words", "words_changed")
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    return [dict(zip(names, row, strict=True)) | answer(row[0]) for row in rows]
+
+
+def answer(outcome):
+    """Gold label and first answer: an error that stops the model too leaves none, a timeout's text was asked after."""
+    first = {"already_wrong": "no", "error": None}.get(outcome, "yes")
+    return {"label": "yes", "prediction": first}
 
 
 def same_share(found, count, n):
@@ -41,9 +47,9 @@ def test_an_attacks_figures_by_hand():
     summary = summarize("attack", TASK, attacked(ATTACKED))
     assert set(summary["measures"]) == {"clean_accuracy", "accuracy_under_attack", "attack_success_rate"}
     assert summary["outcomes"] == {"robust": 3, "broken": 3, "already_wrong": 2, "error": 1, "timeout": 1}
-    same_share(summary["measures"]["clean_accuracy"], 6, 8)
+    same_share(summary["measures"]["clean_accuracy"], 7, 9)
     same_share(summary["measures"]["accuracy_under_attack"], 3, 10)
-    same_share(summary["measures"]["attack_success_rate"], 3, 8)
+    same_share(summary["measures"]["attack_success_rate"], 3, 7)
     queries = summary["queries"]
     assert (queries["asked"], queries["unique"]) == (3220, 2987)
     assert queries["median"] == (51 + 100) / 2 and queries["p95"] == np.quantile([40, 50, 51, 100, 900, 2000], 0.95)
@@ -53,7 +59,7 @@ def test_an_attacks_figures_by_hand():
         "500": 2,
         "1000": 3,
     }
-    assert {one["n"] for one in queries["success_within"].values()} == {8}
+    assert {one["n"] for one in queries["success_within"].values()} == {7}
     assert summary["words_changed_share"] == pytest.approx((2 / 10 + 1 / 4) / 2)
 
 
@@ -63,17 +69,19 @@ def test_errors_and_timeouts_are_never_robust(outcome):
     summary = summarize("attack", TASK, records)
     assert [is_right(record) for record in records] == [True, False, False]
     same_share(summary["measures"]["accuracy_under_attack"], 1, 3)
-    same_share(summary["measures"]["clean_accuracy"], 1, 1)
+    known = 3 if outcome == "timeout" else 1
+    same_share(summary["measures"]["clean_accuracy"], known, known)
+    same_share(summary["measures"]["attack_success_rate"], 0, known)
     assert summary["outcomes"][outcome] == 2 and summary["outcomes"]["robust"] == 1
-    alone = summarize("attack", TASK, records[1:])["measures"]
-    assert alone["accuracy_under_attack"]["value"] == 0
-    assert alone["clean_accuracy"] == {"value": None, "reason": "no example", "n": 0}
+    assert summarize("attack", TASK, records[1:])["measures"]["accuracy_under_attack"]["value"] == 0
+    unknown = summarize("attack", TASK, attacked([("error", 9, 9, 0, 0)]))["measures"]["clean_accuracy"]
+    assert unknown == {"value": None, "reason": "no example", "n": 0}
 
 
 def test_a_reduction_has_no_accuracy_under_attack():
     measures = summarize("attack", TASK, attacked(ATTACKED), goal="reduction")["measures"]
     assert set(measures) == {"clean_accuracy", "reduced_rate"}
-    same_share(measures["reduced_rate"], 3, 8)
+    same_share(measures["reduced_rate"], 3, 7)
 
 
 def test_no_records_are_no_numbers():
