@@ -46,10 +46,12 @@ def run_demo(out: Path, seeds: int, say: Callable[[str], None]) -> Table:
     from alumbench.evaluation.evaluate import Request, evaluate
     from alumbench.evaluation.stored import EVALUATIONS
     from alumbench.evaluation.suite import load_suite
-    from alumbench.leaderboard.board import add, build
+    from alumbench.leaderboard.board import build
+    from alumbench.leaderboard.entries import add
     from alumbench.tasks import load_task
     from alumbench.tasks.source import load_examples_from
-    from alumbench.training.fine_tuning import FineTuning, fine_tune
+    from alumbench.training.fine_tuning import fine_tune
+    from alumbench.training.request import FineTuning
     from alumbench.training.tiny_bert import make_tiny_bert
 
     task, suite = load_task("mini-sentiment"), load_suite("smoke")

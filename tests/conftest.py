@@ -12,7 +12,8 @@ import torch
 from hypothesis import settings
 
 from alumbench.tasks import load_task, miniature
-from alumbench.training.fine_tuning import FineTuning, fine_tune
+from alumbench.training.fine_tuning import fine_tune
+from alumbench.training.request import FineTuning
 from alumbench.training.tiny_bert import make_tiny_bert
 
 # Read by the libraries at their import, which alumbench puts off until they are needed.

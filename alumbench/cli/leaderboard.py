@@ -21,7 +21,7 @@ def leaderboard() -> None:
 def add(board: Path, checkpoints: tuple[Path, ...], row: str) -> None:
     """Take evaluated checkpoints into BOARD, with their records."""
     quiet_libraries()
-    from alumbench.leaderboard.board import add as add_entry
+    from alumbench.leaderboard.entries import add as add_entry
 
     for checkpoint in checkpoints:
         click.echo(f"added: {add_entry(board, checkpoint, row)}")

@@ -58,7 +58,8 @@ def train(ctx: click.Context, /, **options: Any) -> None:
         if not options[name]:
             raise click.UsageError(f"Missing option '--{name}'.")
     from alumbench.methods import make_method
-    from alumbench.training.fine_tuning import FineTuning, fine_tune
+    from alumbench.training.fine_tuning import fine_tune
+    from alumbench.training.request import FineTuning
 
     parameters = key_values(options["settings"], "--set")
     make_method(options["method"], parameters)  # a wrong name is found before any data is read

@@ -13,147 +13,19 @@ No figure is taken over from an entry: `build` recomputes each from the records,
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import json
-import math
 import statistics
-import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from alumbench.errors import AlumbenchError, unknown
-from alumbench.evaluation.stored import evaluations_of, finished_entries, is_plain, made_how
-from alumbench.evaluation.summary import is_right, summarize
 from alumbench.leaderboard.compare import MEASURES, PAIRED, power_line
+from alumbench.leaderboard.entries import Entry, check_alike, load_entry
+from alumbench.leaderboard.settings import Board, Column
 from alumbench.leaderboard.table import Table, percent, signed
 from alumbench.statistics import paired_difference, proportion
-from alumbench.storage import finite, read_json, sha256_of, write_bytes, write_json, write_text
-from alumbench.tasks import Task
-from alumbench.tasks.task import build as build_fields
-
-SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: a measure of an entry, or of one group of it."""
-
-    title: str
-    entry: str
-    measure: str
-    group: str = ""
-
-
-@dataclass(frozen=True)
-class Board:
-    """What `board.toml` says.
-
-    Attributes:
-        folder: where it is.
-        title: heading of the page.
-        about: a paragraph above the table.
-        columns: what the table shows.
-        baseline: the row that others are compared with, '' for none.
-        reading: a paragraph under the table: what it means.
-        tall: whether the page lists columns downwards, for boards of many columns and few rows.
-    """
-
-    folder: Path
-    title: str
-    columns: tuple[Column, ...]
-    about: str = ""
-    baseline: str = ""
-    reading: str = ""
-    tall: bool = False
-
-    @classmethod
-    def read(cls, folder: Path) -> Board:
-        """Reads a board's settings.
-
-        Raises:
-            AlumbenchError: There is no board, or its settings are wrong.
-        """
-        path = folder / "board.toml"
-        if not path.is_file():
-            raise AlumbenchError(
-                f"{path}: no such file. A board is a folder with a board.toml: title, baseline, and [[columns]] with "
-                f"title, entry and measure"
-            )
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError as error:
-            raise AlumbenchError(f"{path}: {error}") from None
-        columns = tuple(Column(**build_fields(Column, c, f"{path}, column")) for c in values.pop("columns", []))
-        for column in columns:
-            if column.measure not in MEASURES:
-                raise AlumbenchError(f"{path}: {unknown('measure', column.measure, MEASURES)}")
-        return cls(**build_fields(cls, {**values, "columns": columns, "folder": folder}, str(path)))
-
-
-def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
-    """Takes a checkpoint's finished evaluations into the board as one entry with its records.
-
-    Args:
-        folder: the board.
-        checkpoint: a checkpoint that `alumbench attack` evaluated, or one evaluation folder.
-        row: name of its table row; by default its method and the parameters that differ from the defaults.
-
-    Returns:
-        The entry's file.
-
-    Raises:
-        AlumbenchError: An evaluation was cut by `--limit`, is unfinished, or has no training record.
-    """
-    Board.read(folder)
-    evaluations = evaluations_of(checkpoint)
-    for stored in evaluations:
-        if not is_plain(stored.document["identity"]):
-            raise AlumbenchError(
-                f"{stored.folder}: made with --limit, --data or --no-protection, so it can enter no leaderboard"
-            )
-        unfinished = [name for name, entry in stored.document["entries"].items() if not entry["complete"]]
-        if unfinished:
-            raise AlumbenchError(
-                f"{stored.folder}: {', '.join(unfinished)} not finished; run the same 'alumbench attack' again"
-            )
-    document = evaluations[0].document
-    training = document["checkpoint"]["training"]
-    if training is None:
-        raise AlumbenchError(f"{checkpoint}: it has no training.json, so how it came to be cannot be published")
-    row = row or _row_name(training["method"])
-    name = _file_name(f"{row}-seed{training['seed']}")
-    entries = finished_entries(evaluations)
-    lines = sorted(
-        json.dumps(finite(record), sort_keys=True)
-        for entry, (stored, _) in entries.items()
-        for record in stored.records
-        if record["entry"] == entry
-    )
-    records = folder / "records" / f"{name}.jsonl.gz"
-    packed = gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0)
-    path = folder / "results" / f"{name}.json"
-    entry = {
-        "schema": SCHEMA,
-        "row": row,
-        "training": training,
-        "task": document["task"],
-        "evaluations": [{**stored.document["identity"], "device": stored.document["device"]} for stored in evaluations],
-        "entries": {entry: described for entry, (_, described) in sorted(entries.items())},
-        "records": {"file": f"records/{records.name}", "sha256": hashlib.sha256(packed).hexdigest(), "n": len(lines)},
-    }
-    if path.exists():
-        there = read_json(path)
-        if _recipe_of_training(there) != _recipe_of_training(entry):
-            raise AlumbenchError(f"{path}: holds a checkpoint that was trained otherwise; name this one with --row")
-        gone = sorted(there["entries"].keys() - entry["entries"].keys())
-        if gone:
-            raise AlumbenchError(f"{path}: has {', '.join(gone)} too; add the checkpoint, not one of its evaluations")
-    write_bytes(records, packed)
-    write_json(path, entry)
-    return path
+from alumbench.storage import write_text
 
 
 def build(folder: Path) -> Table:
@@ -163,10 +35,10 @@ def build(folder: Path) -> Table:
         AlumbenchError: An entry's records are missing or changed, or its figures do not follow from them.
     """
     board = Board.read(folder)
-    entries = [_load_entry(folder, path) for path in sorted((folder / "results").glob("*.json"))]
+    entries = [load_entry(folder, path) for path in sorted((folder / "results").glob("*.json"))]
     if not entries:
         raise AlumbenchError(f"{folder}: no entries; 'alumbench leaderboard add {folder} CHECKPOINT' adds one")
-    _check_alike(folder, entries)
+    check_alike(folder, entries)
     table = _table(board, entries)
     against = _against(board, entries)
     write_text(folder / "table.csv", table.render("csv"))
@@ -182,104 +54,7 @@ def build(folder: Path) -> Table:
     return table
 
 
-def _recipe_of_training(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What must be one for a row: all that decides a training run but its seed."""
-    training = content["training"]
-    settings = {name: value for name, value in training["settings"].items() if name != "steps"}
-    return {
-        "model": training["model"]["weights_sha256"],
-        "method": training["method"],
-        "settings": settings,
-        "training data": training["data"]["train"]["sha256"],
-    }
-
-
-def _check_alike(folder: Path, entries: Sequence[_Entry]) -> None:
-    """One row is one recipe with different seeds, one column is one protocol.
-
-    Raises:
-        AlumbenchError: Some are not; what differs is named.
-    """
-    rows: dict[str, _Entry] = {}
-    seeds: set[tuple[str, int]] = set()
-    made: dict[str, str] = {}
-    for entry in entries:
-        first = rows.setdefault(entry.row, entry)
-        mine, theirs = _recipe_of_training(entry.content), _recipe_of_training(first.content)
-        for name in mine:
-            if mine[name] != theirs[name]:
-                raise AlumbenchError(f"{folder}: row '{entry.row}' mixes checkpoints whose {name} differs; use --row")
-        if (entry.row, entry.seed) in seeds:
-            raise AlumbenchError(f"{folder}: row '{entry.row}' has seed {entry.seed} twice")
-        seeds.add((entry.row, entry.seed))
-        if not all(map(is_plain, entry.content["evaluations"])):
-            raise AlumbenchError(f"{folder}: row '{entry.row}' was made with --limit, --data or --no-protection")
-        for name, part in entry.content["entries"].items():
-            if made.setdefault(name, made_how(part)) != made_how(part):
-                raise AlumbenchError(f"{folder}: entry {name} was made in two ways: {made[name]}; {made_how(part)}")
-            if len(entry.records.get(name, [])) != part["n"]:
-                raise AlumbenchError(f"{folder}: row '{entry.row}': entry {name} has records missing")
-
-
-@dataclass(frozen=True)
-class _Entry:
-    content: dict[str, Any]
-    records: dict[str, list[dict[str, Any]]]
-
-    @property
-    def row(self) -> str:
-        return str(self.content["row"])
-
-    @property
-    def seed(self) -> int:
-        return int(self.content["training"]["seed"])
-
-    def measure(self, column: Column) -> dict[str, Any] | None:
-        entry = self.content["entries"].get(column.entry)
-        if entry is None:
-            return None
-        summary = entry["summary"]
-        found: dict[str, Any] | None
-        found = summary.get("groups", {}).get(column.group) if column.group else summary["measures"].get(column.measure)
-        return found
-
-    def right(self, column: Column) -> dict[str, bool]:
-        records = self.records.get(column.entry, [])
-        return {r["id"]: is_right(r) for r in records if not column.group or r.get("group") == column.group}
-
-
-def _load_entry(folder: Path, path: Path) -> _Entry:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    if content.get("schema") != SCHEMA:
-        raise AlumbenchError(f"{path}: schema {content.get('schema')} is unknown to this alumbench (it knows {SCHEMA})")
-    file = folder / content["records"]["file"]
-    if not file.is_file():
-        raise AlumbenchError(f"{path}: its records {file} are missing")
-    if sha256_of(file) != content["records"]["sha256"]:
-        raise AlumbenchError(f"{path}: {file} is not the file that was added (its hash differs)")
-    task = Task.from_dict(content["task"], str(path))
-    records: dict[str, list[dict[str, Any]]] = {}
-    for line in gzip.decompress(file.read_bytes()).decode().splitlines():
-        record = json.loads(line)
-        records.setdefault(record["entry"], []).append(record)
-    for name, entry in content["entries"].items():
-        again = finite(summarize(entry["kind"], task, records.get(name, []), entry["goal"]))
-        for key in ("measures", "groups"):
-            if not _close(again.get(key), entry["summary"].get(key)):
-                raise AlumbenchError(f"{path}: entry {name}: its {key} do not follow from its records")
-    return _Entry(content, records)
-
-
-def _close(a: Any, b: Any) -> bool:
-    """Equal, with numbers to nine digits: the last ones differ between library versions and processors."""
-    if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(_close(a[key], b[key]) for key in a)
-    if isinstance(a, float) and isinstance(b, float):
-        return math.isclose(a, b, rel_tol=1e-9)
-    return bool(a == b)
-
-
-def _table(board: Board, entries: Sequence[_Entry]) -> Table:
+def _table(board: Board, entries: Sequence[Entry]) -> Table:
     rows, data = [], []
     sizes: set[int] = set()
     for row, members in _by_row(board, entries).items():
@@ -350,7 +125,7 @@ def _size(data: Sequence[Mapping[str, Any]], column: Column) -> str:
     return "n=" + (f"{sizes[0]}–{sizes[-1]}" if len(sizes) > 1 else str(sizes[0] if sizes else 0))
 
 
-def _against(board: Board, entries: Sequence[_Entry]) -> Table | None:
+def _against(board: Board, entries: Sequence[Entry]) -> Table | None:
     """Each row against the baseline, seed with like seed, on the same examples."""
     rows = _by_row(board, entries)
     columns = [column for column in board.columns if column.measure in PAIRED]
@@ -380,15 +155,15 @@ def _against(board: Board, entries: Sequence[_Entry]) -> Table | None:
     return Table(["row", *(column.title for column in columns)], body, notes)
 
 
-def _by_row(board: Board, entries: Sequence[_Entry]) -> dict[str, list[_Entry]]:
+def _by_row(board: Board, entries: Sequence[Entry]) -> dict[str, list[Entry]]:
     """Entries by row, the baseline first, then by name; inside a row by seed."""
-    rows: dict[str, list[_Entry]] = {}
+    rows: dict[str, list[Entry]] = {}
     for entry in sorted(entries, key=lambda e: (e.row != board.baseline, e.row, e.seed)):
         rows.setdefault(entry.row, []).append(entry)
     return rows
 
 
-def _provenance(entries: Sequence[_Entry]) -> list[str]:
+def _provenance(entries: Sequence[Entry]) -> list[str]:
     """Lines that say what each row is, from the entries themselves."""
     lines, seen = [], set()
     for entry in sorted(entries, key=lambda e: (e.row, e.seed)):
@@ -410,16 +185,3 @@ def _provenance(entries: Sequence[_Entry]) -> list[str]:
     lines += [f"- `{signature}`" for signature in signatures]
     lines.append("- `alumbench leaderboard build` on this folder recomputes all of it from `results/` and `records/`.")
     return lines
-
-
-def _row_name(method: Mapping[str, Any]) -> str:
-    from alumbench.methods import make_method
-
-    defaults = make_method(method["name"], {}).parameters()
-    other = [f"{k}={v}" for k, v in method["parameters"].items() if defaults.get(k) != v]
-    return str(method["name"]) + (f" ({', '.join(other)})" if other else "")
-
-
-def _file_name(text: str) -> str:
-    kept = "".join(c if c.isalnum() or c in ".=-" else "-" for c in text)
-    return "-".join(filter(None, kept.split("-")))

@@ -5,74 +5,36 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
-import math
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from alumbench.checkpoints import PROVENANCE, find_model, load_classifier, load_tokenizer
-from alumbench.devices import choose_device, device_name
-from alumbench.errors import AlumbenchError, unknown
+from alumbench.devices import device_name
+from alumbench.errors import AlumbenchError
 from alumbench.methods import make_method
 from alumbench.metrics import score_outputs
 from alumbench.storage import read_json, write_json
 from alumbench.tasks import Example, Task, data_hash
 from alumbench.tasks.source import load_examples_from
+from alumbench.training.arguments import training_arguments
+from alumbench.training.request import REQUEST, TRAINER_FOLDER, FineTuning, finished, same_request
 from alumbench.versions import library_versions
 
 if TYPE_CHECKING:
     import datasets
-    from transformers import PreTrainedTokenizerBase, TrainingArguments
+    from transformers import PreTrainedTokenizerBase
 
     from alumbench.training.method_trainer import MethodTrainer
 
-TRAINER_FOLDER = "trainer"
-REQUEST = "request.json"
+SETTINGS = ("epochs", "batch_size", "lr", "max_length", "precision", "train_size", "held_out")
 DISK_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EIO, errno.ENOTDIR}
-
-
-@dataclass(frozen=True)
-class FineTuning:
-    """Everything that decides what a run computes; the same request again resumes it.
-
-    Attributes:
-        task: what is learned.
-        model: a folder or hub id.
-        method: name of the training method.
-        parameters: its parameters that differ from the defaults.
-        seed: of the data order, the head, dropout and noise.
-        train_size: examples drawn from the training tables, 0 for all.
-        held_out: training examples kept aside as the dev set, to choose settings without the published dev set; 0 for
-            the task's dev tables.
-        epochs: passes over the training examples.
-        batch_size: examples a step on the device.
-        lr: peak learning rate, with 6% warm-up and linear decay.
-        max_length: tokens kept of a text or pair.
-        precision: fp32 or bf16 (mixed).
-        device: auto, cpu or cuda.
-        trainer: any further `TrainingArguments`.
-    """
-
-    task: Task
-    model: str
-    method: str = "standard"
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    seed: int = 1
-    train_size: int = 0
-    held_out: int = 0
-    epochs: float = 3.0
-    batch_size: int = 32
-    lr: float = 5e-5
-    max_length: int = 128
-    precision: str = "fp32"
-    device: str = "auto"
-    trainer: Mapping[str, Any] = field(default_factory=dict)
 
 
 def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print) -> dict[str, Any]:
@@ -98,21 +60,21 @@ def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print
         raise AlumbenchError("training in several processes is not supported yet; run it in one, without torchrun")
     method = make_method(request.method, request.parameters)
     asked = asdict(request) | {"method_parameters": method.parameters()}
-    done = _finished(out, asked, say)
+    done = finished(out, asked, say)
     if done is not None:
         return done
     files = find_model(request.model)
     tokenizer = load_tokenizer(files)
     train, dev, data = load_data(request, say)
     if (out / REQUEST).exists():
-        _same_request(out, {"data": data}, read_json(out / REQUEST))
+        same_request(out, {"data": data}, read_json(out / REQUEST))
     set_seed(request.seed)
     model = load_classifier(files, request.task)
     limit = _model_length(model, tokenizer)
     if request.max_length > limit:
         say(f"note: --max-length {request.max_length} is more than the model takes; {limit} tokens are kept")
         request = replace(request, max_length=limit)
-    arguments = _arguments(request, out, len(train))
+    arguments = training_arguments(request, out, len(train))
     with _disk_errors_told(out):
         trainer = _trainer(request, method, model, tokenizer, train, dev, arguments)
     write_json(out / REQUEST, asked | {"data": data})  # not before all of it was found to be right
@@ -133,7 +95,8 @@ def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print
         "method": {"name": request.method, "parameters": method.parameters()},
         "seed": request.seed,
         "settings": {
-            name: asked[name] for name in ("epochs", "batch_size", "lr", "max_length", "precision", "train_size")
+            name: getattr(request, name)
+            for name in ("epochs", "batch_size", "lr", "max_length", "precision", "train_size")
         }
         | {"held_out": request.held_out, "trainer": dict(request.trainer), "steps": trainer.state.global_step},
         "data": data,
@@ -241,84 +204,9 @@ def _trainer(
     return trainer
 
 
-def _arguments(request: FineTuning, out: Path, examples: int) -> TrainingArguments:
-    from transformers import TrainingArguments
-
-    on_cpu = choose_device(request.device).type == "cpu"
-    if request.precision not in {"fp32", "bf16"}:
-        raise unknown("precision", request.precision, ["fp32", "bf16"])
-    known = {item.name for item in fields(TrainingArguments)}
-    ours = {"output_dir", "seed", "num_train_epochs", "per_device_train_batch_size", "learning_rate", "bf16", "use_cpu"}
-    for name in request.trainer:
-        if name not in known:
-            raise unknown("TrainingArguments field", name, known)
-        if name in ours:
-            raise AlumbenchError(f"--trainer {name}: this one has an option of its own, see 'alumbench train --help'")
-    accumulated = int(request.trainer.get("gradient_accumulation_steps", 1))
-    per_epoch = math.ceil(math.ceil(examples / request.batch_size) / accumulated)
-    steps = int(request.trainer.get("max_steps", 0)) or max(1, math.ceil(request.epochs * per_epoch))
-    values: dict[str, Any] = {
-        "eval_strategy": "epoch",
-        "save_strategy": "steps",
-        "save_steps": max(10, steps // 10),
-        "save_total_limit": 1,
-        "logging_steps": max(1, min(50, steps // 10)),
-        "logging_nan_inf_filter": False,
-        "warmup_steps": int(0.06 * steps),
-        "weight_decay": 0.01,
-        "max_grad_norm": 1.0,
-        "report_to": "none",
-        "disable_tqdm": True,
-        "per_device_eval_batch_size": 64,
-        "dataloader_pin_memory": not on_cpu,
-    }
-    if "group_by_length" in known:  # renamed in transformers 5
-        values["group_by_length"] = True
-    else:
-        values["train_sampling_strategy"] = "group_by_length"
-    values |= request.trainer
-    try:
-        return TrainingArguments(
-            output_dir=str(out / TRAINER_FOLDER),
-            seed=request.seed,
-            num_train_epochs=request.epochs,
-            per_device_train_batch_size=request.batch_size,
-            learning_rate=request.lr,
-            bf16=request.precision == "bf16",
-            use_cpu=on_cpu,
-            remove_unused_columns=False,
-            **values,
-        )
-    except (TypeError, ValueError) as error:
-        raise AlumbenchError(f"--trainer: {str(error)[:300]}") from error
-
-
 def _model_length(model: Any, tokenizer: PreTrainedTokenizerBase) -> int:
     """Tokens that the model has positions for, as far as its files say."""
     return min(int(getattr(model.config, "max_position_embeddings", 512)), int(tokenizer.model_max_length))
-
-
-def _finished(out: Path, asked: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any] | None:
-    """The record of a finished run of the same request, None where there is work to do."""
-    if not (out / REQUEST).exists():
-        # A kill just before the request is written leaves the Trainer's empty folder or our temporary file.
-        if out.is_dir() and any(p.name != TRAINER_FOLDER and not p.name.startswith(".") for p in out.iterdir()):
-            raise AlumbenchError(f"{out}: not empty and not a training run; give another --out")
-        return None
-    _same_request(out, asked, read_json(out / REQUEST))
-    if (out / PROVENANCE).exists():
-        say(f"{out}: this run is finished already")
-        return read_json(out / PROVENANCE)  # type: ignore[no-any-return]
-    return None
-
-
-def _same_request(out: Path, asked: Mapping[str, Any], before: Mapping[str, Any]) -> None:
-    for name, value in asked.items():
-        if before.get(name) != _as_json(value):
-            raise AlumbenchError(
-                f"{out}: holds a run whose {name.replace('_', ' ')} differs ({before.get(name)!r:.200} there, "
-                f"{value!r:.200} asked for); give another --out, or delete it to start anew"
-            )
 
 
 @contextlib.contextmanager
@@ -341,10 +229,6 @@ def _disk_errors_told(out: Path) -> Iterator[None]:
             f"{out}: cannot be written ({error}). The last whole checkpoint is kept: make room, then run the same "
             f"command again, or give another --out"
         ) from error
-
-
-def _as_json(value: Any) -> Any:
-    return json.loads(json.dumps(value))
 
 
 def _last_checkpoint(folder: Path) -> Path | None:

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from alumbench.tasks import load_task, mirror
-from alumbench.training.fine_tuning import FineTuning, fine_tune
+from alumbench.training.fine_tuning import fine_tune
+from alumbench.training.request import FineTuning
 from alumbench.training.tiny_bert import make_tiny_bert
 
 RUNS = Path("runs/benchmarks")

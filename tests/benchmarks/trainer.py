@@ -16,8 +16,10 @@ from alumbench.checkpoints import find_model, load_classifier, load_tokenizer
 from alumbench.devices import device_name
 from alumbench.methods import make_method
 from alumbench.tasks import load_task
-from alumbench.training.fine_tuning import FineTuning, _arguments, load_data, tokenize
+from alumbench.training.arguments import training_arguments
+from alumbench.training.fine_tuning import load_data, tokenize
 from alumbench.training.method_trainer import MethodTrainer, PaddingCollator
+from alumbench.training.request import FineTuning
 from tests.benchmarks.model import base_model
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "640"))
@@ -40,7 +42,7 @@ def run() -> dict[str, Any]:
             with tempfile.TemporaryDirectory() as folder:
                 set_seed(1)
                 model = load_classifier(files, request.task)
-                arguments = _arguments(request, Path(folder), len(train))
+                arguments = training_arguments(request, Path(folder), len(train))
                 arguments.eval_strategy, arguments.save_strategy = "no", "no"
                 device = arguments.device
                 if name == "plain":

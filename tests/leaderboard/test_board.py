@@ -16,8 +16,9 @@ from alumbench.demo import BOARD
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.evaluate import Request, evaluate
 from alumbench.evaluation.suite import load_suite
-from alumbench.leaderboard.board import add, build
+from alumbench.leaderboard.board import build
 from alumbench.leaderboard.compare import compare
+from alumbench.leaderboard.entries import add
 
 BUILT = ("README.md", "table.csv", "table.json", "table.tex")
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from alumbench.training.fine_tuning import FineTuning, fine_tune
+from alumbench.training.fine_tuning import fine_tune
+from alumbench.training.request import FineTuning
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,8 @@ from alumbench.errors import AlumbenchError
 from alumbench.methods.standard import Standard
 from alumbench.storage import read_json, sha256_of
 from alumbench.tasks import Source, Task, data_hash, load_task, miniature
-from alumbench.training.fine_tuning import FineTuning, fine_tune, load_data
+from alumbench.training.fine_tuning import fine_tune, load_data
+from alumbench.training.request import FineTuning
 
 Make = Callable[..., FineTuning]
 

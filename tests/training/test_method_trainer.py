@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file
 
 from alumbench.errors import AlumbenchError
-from alumbench.training.fine_tuning import FineTuning, fine_tune
+from alumbench.training.fine_tuning import fine_tune
+from alumbench.training.request import FineTuning
 
 Make = Callable[..., FineTuning]
 

@@ -19,8 +19,9 @@ from alumbench.errors import AlumbenchError
 from alumbench.storage import read_json
 from alumbench.tasks import miniature
 from alumbench.tasks.own import own_task
-from alumbench.training.fine_tuning import FineTuning, fine_tune
+from alumbench.training.fine_tuning import fine_tune
 from alumbench.training.method_trainer import MethodTrainer
+from alumbench.training.request import FineTuning
 
 Make = Callable[..., FineTuning]
 

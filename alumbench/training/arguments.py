@@ -1,0 +1,72 @@
+"""A request as `TrainingArguments`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alumbench.devices import choose_device
+from alumbench.errors import AlumbenchError, unknown
+from alumbench.training.request import TRAINER_FOLDER, FineTuning
+
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
+
+
+def training_arguments(request: FineTuning, out: Path, examples: int) -> TrainingArguments:
+    """The Trainer's arguments for a request on so many training examples.
+
+    Raises:
+        AlumbenchError: A precision, device or passed-through field is wrong.
+    """
+    from transformers import TrainingArguments
+
+    on_cpu = choose_device(request.device).type == "cpu"
+    if request.precision not in {"fp32", "bf16"}:
+        raise unknown("precision", request.precision, ["fp32", "bf16"])
+    known = {item.name for item in fields(TrainingArguments)}
+    ours = {"output_dir", "seed", "num_train_epochs", "per_device_train_batch_size", "learning_rate", "bf16", "use_cpu"}
+    for name in request.trainer:
+        if name not in known:
+            raise unknown("TrainingArguments field", name, known)
+        if name in ours:
+            raise AlumbenchError(f"--trainer {name}: this one has an option of its own, see 'alumbench train --help'")
+    accumulated = int(request.trainer.get("gradient_accumulation_steps", 1))
+    per_epoch = math.ceil(math.ceil(examples / request.batch_size) / accumulated)
+    steps = int(request.trainer.get("max_steps", 0)) or max(1, math.ceil(request.epochs * per_epoch))
+    values: dict[str, Any] = {
+        "eval_strategy": "epoch",
+        "save_strategy": "steps",
+        "save_steps": max(10, steps // 10),
+        "save_total_limit": 1,
+        "logging_steps": max(1, min(50, steps // 10)),
+        "logging_nan_inf_filter": False,
+        "warmup_steps": int(0.06 * steps),
+        "weight_decay": 0.01,
+        "max_grad_norm": 1.0,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "per_device_eval_batch_size": 64,
+        "dataloader_pin_memory": not on_cpu,
+    }
+    if "group_by_length" in known:  # renamed in transformers 5
+        values["group_by_length"] = True
+    else:
+        values["train_sampling_strategy"] = "group_by_length"
+    values |= request.trainer
+    try:
+        return TrainingArguments(
+            output_dir=str(out / TRAINER_FOLDER),
+            seed=request.seed,
+            num_train_epochs=request.epochs,
+            per_device_train_batch_size=request.batch_size,
+            learning_rate=request.lr,
+            bf16=request.precision == "bf16",
+            use_cpu=on_cpu,
+            remove_unused_columns=False,
+            **values,
+        )
+    except (TypeError, ValueError) as error:
+        raise AlumbenchError(f"--trainer: {str(error)[:300]}") from error

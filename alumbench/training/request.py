@@ -1,0 +1,87 @@
+"""What decides a training run, and whether a folder already holds that run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from alumbench.checkpoints import PROVENANCE
+from alumbench.errors import AlumbenchError
+from alumbench.storage import read_json
+from alumbench.tasks import Task
+
+TRAINER_FOLDER = "trainer"
+REQUEST = "request.json"
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """Everything that decides what a run computes; the same request again resumes it.
+
+    Attributes:
+        task: what is learned.
+        model: a folder or hub id.
+        method: name of the training method.
+        parameters: its parameters that differ from the defaults.
+        seed: of the data order, the head, dropout and noise.
+        train_size: examples drawn from the training tables, 0 for all.
+        held_out: training examples kept aside as the dev set, to choose settings without the published dev set; 0 for
+            the task's dev tables.
+        epochs: passes over the training examples.
+        batch_size: examples a step on the device.
+        lr: peak learning rate, with 6% warm-up and linear decay.
+        max_length: tokens kept of a text or pair.
+        precision: fp32 or bf16 (mixed).
+        device: auto, cpu or cuda.
+        trainer: any further `TrainingArguments`.
+    """
+
+    task: Task
+    model: str
+    method: str = "standard"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 1
+    train_size: int = 0
+    held_out: int = 0
+    epochs: float = 3.0
+    batch_size: int = 32
+    lr: float = 5e-5
+    max_length: int = 128
+    precision: str = "fp32"
+    device: str = "auto"
+    trainer: Mapping[str, Any] = field(default_factory=dict)
+
+
+def finished(out: Path, asked: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any] | None:
+    """The record of a finished run of the same request, None where there is work to do."""
+    if not (out / REQUEST).exists():
+        # A kill just before the request is written leaves the Trainer's empty folder or our temporary file.
+        if out.is_dir() and any(p.name != TRAINER_FOLDER and not p.name.startswith(".") for p in out.iterdir()):
+            raise AlumbenchError(f"{out}: not empty and not a training run; give another --out")
+        return None
+    same_request(out, asked, read_json(out / REQUEST))
+    if (out / PROVENANCE).exists():
+        say(f"{out}: this run is finished already")
+        return read_json(out / PROVENANCE)  # type: ignore[no-any-return]
+    return None
+
+
+def same_request(out: Path, asked: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Checks that what is asked is what a folder was begun with.
+
+    Raises:
+        AlumbenchError: It is not; the field is named.
+    """
+    for name, value in asked.items():
+        if before.get(name) != _as_json(value):
+            raise AlumbenchError(
+                f"{out}: holds a run whose {name.replace('_', ' ')} differs ({before.get(name)!r:.200} there, "
+                f"{value!r:.200} asked for); give another --out, or delete it to start anew"
+            )
+
+
+def _as_json(value: Any) -> Any:
+    return json.loads(json.dumps(value))
