@@ -41,6 +41,8 @@ def run_demo(out: Path, seeds: int, say: Callable[[str], None]) -> Table:
     Returns:
         The board's table.
     """
+    import torch
+
     from alumbench.attacks.victim import Victim
     from alumbench.checkpoints import checkpoint_task, find_model
     from alumbench.evaluation.evaluate import Request, evaluate
@@ -54,6 +56,7 @@ def run_demo(out: Path, seeds: int, say: Callable[[str], None]) -> Table:
     from alumbench.training.request import FineTuning
     from alumbench.training.tiny_bert import make_tiny_bert
 
+    torch.set_num_threads(1)  # so small a model gains nothing from more, and loses much on a busy machine
     task, suite = load_task("mini-sentiment"), load_suite("smoke")
     model, board = out / "model", out / "board"
     if not (model / "tokenizer_config.json").exists():

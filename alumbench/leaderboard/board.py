@@ -4,7 +4,7 @@
 leaderboards/sst2-minilm/
   board.toml              title, columns, baseline
   results/*.json          one checkpoint each, with the hash of its records
-  records/*.jsonl.gz      every example's outcome
+  records/*.jsonl.gz      every example's outcome and adversarial text; originals by the hash of their content
   README.md table.csv table.json table.tex     built, never edited
 ```
 

@@ -93,7 +93,7 @@ def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
     name = _file_name(f"{row}-seed{training['seed']}")
     entries = finished_entries(evaluations)
     lines = sorted(
-        json.dumps(finite(record), sort_keys=True)
+        json.dumps(finite(_published(record)), sort_keys=True)
         for entry, (stored, _) in entries.items()
         for record in stored.records
         if record["entry"] == entry
@@ -174,6 +174,19 @@ def check_alike(folder: Path, entries: Sequence[Entry]) -> None:
                 raise AlumbenchError(f"{folder}: entry {name} was made in two ways: {made[name]}; {made_how(part)}")
             if len(entry.records.get(name, [])) != part["n"]:
                 raise AlumbenchError(f"{folder}: row '{entry.row}': entry {name} has records missing")
+
+
+def _published(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as boards carry it: without the data set's own texts, which keep their licence and stay where they are.
+
+    The id is a hash of the content, so the text can be found again in the data set that the entry names. Adversarial
+    texts stay: they are the evidence. Probabilities are written with the nine digits that a 32-bit float has.
+    """
+    kept = {name: value for name, value in record.items() if name != "texts"}
+    for name in ("scores", "adversarial_scores"):
+        if kept.get(name):
+            kept[name] = [float(f"{value:.9g}") for value in kept[name]]
+    return kept
 
 
 def _recipe_of_training(content: Mapping[str, Any]) -> dict[str, Any]:
