@@ -75,7 +75,10 @@ def evaluate(
     with RecordLog(out / RECORDS) as log:
         document = _open_document(request, victim, out)
         if log.dropped:
-            print(f"note: {log.path}: a torn last line of {log.dropped} bytes was dropped; that example is done again")
+            print(
+                f"note: {log.path}: a torn last line of {log.dropped} bytes was dropped; that example is done again",
+                flush=True,
+            )
         for entry in entries:
             examples, origins = load_entry(entry, task, request)
             described = _describe(entry, request, task, examples, origins)
