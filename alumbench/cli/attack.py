@@ -73,11 +73,10 @@ def attack(checkpoints: tuple[str, ...], **options: Any) -> None:
         click.echo(f"\n{checkpoint}, suite {suite.name}@{suite.version} on {Stored.read(out).document['device']}")
         click.echo(compare([out]).render("markdown"))
         click.echo(f"records: {out}")
-    click.echo(
-        f"next: alumbench compare {' '.join(checkpoints)}" + ("" if len(checkpoints) > 1 else " OTHER-CHECKPOINT")
-    )
-    if not options["data"]:
-        click.echo(f"      alumbench verify {out}")
+    special = options["limit"] or options["data"] or options["no_protection"] or options["out"]
+    named = [str(out)] if special else list(checkpoints)
+    click.echo(f"next: alumbench compare {' '.join(named)}" + ("" if len(named) > 1 else " OTHER"))
+    click.echo(f"      alumbench verify {out}")
 
 
 def _victim(checkpoint: str, suite: Any, options: Mapping[str, Any]) -> Any:
