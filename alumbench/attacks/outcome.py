@@ -27,6 +27,8 @@ class Outcome:
         queries_unique: texts that went through the model.
         words: words of the original.
         words_changed: words replaced, added or taken away.
+        similarity: of the adversarial text to the original, 1 − edits / length of the longer, in characters; None
+            without one. It is of the surface: what a text means is not measured here.
         message: what went wrong, for `error` and `timeout`.
         seconds: time taken.
     """
@@ -39,5 +41,6 @@ class Outcome:
     queries_unique: int
     words: int
     words_changed: int
+    similarity: float | None
     message: str
     seconds: float

@@ -83,7 +83,7 @@ class Searcher:
         unique = self.victim.texts_scored - scored
         if result is None:
             first = self._first_answer(example)
-            return Outcome(ended, first, None, None, goal.num_queries, unique, 0, 0, message, seconds)
+            return Outcome(ended, first, None, None, goal.num_queries, unique, 0, 0, None, message, seconds)
         original, final = result.original_result, result.perturbed_result
         outcome = _outcome(textattack, result, original, final)
         found = outcome == BROKEN
@@ -96,6 +96,7 @@ class Searcher:
             queries_unique=unique,
             words=original.attacked_text.num_words,
             words_changed=_words_changed(original.attacked_text.words, final.attacked_text.words) if found else 0,
+            similarity=_similarity(original.attacked_text.text, final.attacked_text.text) if found else None,
             message="",
             seconds=seconds,
         )
@@ -125,6 +126,12 @@ def _words_changed(before: list[str], after: list[str]) -> int:
     import editdistance
 
     return int(editdistance.eval(before, after))
+
+
+def _similarity(before: str, after: str) -> float:
+    import editdistance
+
+    return 1.0 - float(editdistance.eval(before, after)) / max(len(before), len(after), 1)
 
 
 def _floats(output: torch.Tensor) -> list[float]:

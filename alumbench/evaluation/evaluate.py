@@ -200,6 +200,7 @@ def _attack(
                 "queries_unique": found.queries_unique,
                 "words": found.words,
                 "words_changed": found.words_changed,
+                "similarity": None if found.similarity is None else round(found.similarity, 4),
                 "seed": request.seed,
                 "message": found.message,
                 "seconds": round(found.seconds, 4),

@@ -94,6 +94,7 @@ def _attack_summary(records: Sequence[Record], goal: str) -> dict[str, Any]:
                 str(budget): share(sum(r["queries"] <= budget for r in broken), right_first) for budget in BUDGETS
             },
         },
+        "similarity": _mean([r["similarity"] for r in broken]),
         "words_changed_share": _mean([r["words_changed"] / r["words"] for r in broken if r["words"]]),
     }
 

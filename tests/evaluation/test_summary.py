@@ -35,7 +35,7 @@ def attacked(rows):
 def answer(outcome):
     """Gold label and first answer: an error that stops the model too leaves none, a timeout's text was asked after."""
     first = {"already_wrong": "no", "error": None}.get(outcome, "yes")
-    return {"label": "yes", "prediction": first}
+    return {"label": "yes", "prediction": first, "similarity": 0.75 if outcome == "broken" else None}
 
 
 def same_share(found, count, n):
@@ -60,6 +60,7 @@ def test_an_attacks_figures_by_hand():
         "1000": 3,
     }
     assert {one["n"] for one in queries["success_within"].values()} == {7}
+    assert summary["similarity"] == 0.75
     assert summary["words_changed_share"] == pytest.approx((2 / 10 + 1 / 4) / 2)
 
 
