@@ -4,6 +4,7 @@ Written to be read beside Algorithm 1 of Liu et al. 2020 (https://arxiv.org/abs/
 
 | paper | here |
 | --- | --- |
+| f(x), f(x+δ) | `Perturbation.at`, passes of one batch |
 | δ | `delta`  # (batch, tokens, hidden), added to the word embeddings |
 | ε, ∥·∥ | `Ball(norm, free)` and its radius |
 | σ | `start`: length of the first noise, relative like ε |
@@ -13,23 +14,33 @@ Written to be read beside Algorithm 1 of Liu et al. 2020 (https://arxiv.org/abs/
 | K | `steps` |
 """
 
-from alumbench.adversary.ascent import DIRECTIONS, Ascent
+from alumbench.adversary.answers import STOP_GRADIENTS, Answers, divergence, read_answers
+from alumbench.adversary.ascent import DIRECTIONS, RULES, Ascent, Found
 from alumbench.adversary.ball import NORMS, Ball, token_rms
-from alumbench.adversary.divergence import DIVERGENCES
-from alumbench.adversary.hook import added, embedding_module, free_tokens
+from alumbench.adversary.divergence import DIVERGENCES, full
+from alumbench.adversary.hook import WordEmbeddings, free_tokens
 from alumbench.adversary.noise import DropoutReplay, example_noise, example_uniform
+from alumbench.adversary.perturbation import Pass, Perturbation
 
 __all__ = [
     "DIRECTIONS",
     "DIVERGENCES",
     "NORMS",
+    "RULES",
+    "STOP_GRADIENTS",
+    "Answers",
     "Ascent",
     "Ball",
     "DropoutReplay",
-    "added",
-    "embedding_module",
+    "Found",
+    "Pass",
+    "Perturbation",
+    "WordEmbeddings",
+    "divergence",
     "example_noise",
     "example_uniform",
     "free_tokens",
+    "full",
+    "read_answers",
     "token_rms",
 ]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from alumbench.adversary.divergence import full
+
 NORMS = ("l2-sentence", "l2-token", "linf")
 TINY = 1e-12
 
@@ -24,7 +26,7 @@ def token_rms(embeddings: Tensor, free: Tensor) -> Tensor:
     Returns:
         (batch, 1, 1), 0 where no token is free.
     """
-    squared = embeddings.float().square().sum(-1) * free
+    squared = full(embeddings).square().sum(-1) * free
     return (squared.sum(-1) / free.sum(-1).clamp(min=1)).sqrt()[:, None, None]
 
 
@@ -55,11 +57,19 @@ class Ball:
             gradient: (batch, tokens, hidden).
             radius: broadcastable to it.
         """
-        gradient = gradient.float() * self.free[..., None]
+        gradient = full(gradient) * self.free[..., None]
         if self.norm == "linf":
             return gradient.sign() * radius / math.sqrt(gradient.shape[-1])
         unit: Tensor = gradient / self._length(gradient).clamp(min=TINY)
         return unit * radius
+
+    def normalize(self, delta: Tensor, radius: Tensor) -> Tensor:
+        """δ / ‖δ‖ · radius; for L∞ each token by its own largest component, as the released code of ALUM does."""
+        if self.norm != "linf":
+            return self.steepest(delta, radius)
+        delta = full(delta) * self.free[..., None]
+        largest = delta.abs().amax(-1, keepdim=True).clamp(min=TINY)
+        return delta / largest * (radius / math.sqrt(delta.shape[-1]))
 
     def project(self, delta: Tensor, radius: Tensor) -> Tensor:
         """The nearest δ inside the ball (Π in the paper), 0 on tokens that are not free."""

@@ -1,35 +1,52 @@
-"""How far two outputs of the model are apart; every divergence is a mean over the batch's examples.
+"""How far two outputs of the model are apart, row by row.
 
 Gradients flow into both arguments. A caller that wants a target held still detaches it, and says so.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 
+def full(tensor: Tensor) -> Tensor:
+    """The tensor in float32 where it is in half precision, else as it is."""
+    return tensor.float() if tensor.dtype in {torch.bfloat16, torch.float16} else tensor
+
+
 def kl(clean: Tensor, perturbed: Tensor) -> Tensor:
-    """KL(p ‖ q) of two sets of logits, (batch, labels) each."""
-    log_p, log_q = functional.log_softmax(clean.float(), -1), functional.log_softmax(perturbed.float(), -1)
-    return (log_p.exp() * (log_p - log_q)).sum(-1).mean()
+    """KL(p ‖ q) of two sets of logits, (..., classes) each; (...)."""
+    log_p, log_q = functional.log_softmax(full(clean), -1), functional.log_softmax(full(perturbed), -1)
+    return (log_p.exp() * (log_p - log_q)).sum(-1)
 
 
 def symmetric_kl(clean: Tensor, perturbed: Tensor) -> Tensor:
     """KL(p ‖ q) + KL(q ‖ p), the paper's choice for classification (section 3, with no factor of one half)."""
-    log_p, log_q = functional.log_softmax(clean.float(), -1), functional.log_softmax(perturbed.float(), -1)
-    return ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(-1).mean()
+    log_p, log_q = functional.log_softmax(full(clean), -1), functional.log_softmax(full(perturbed), -1)
+    return ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(-1)
+
+
+def jensen_shannon(clean: Tensor, perturbed: Tensor) -> Tensor:
+    """½ KL(p ‖ m) + ½ KL(q ‖ m) with m = ½ (p + q): symmetric, and never more than log 2."""
+    log_p, log_q = functional.log_softmax(full(clean), -1), functional.log_softmax(full(perturbed), -1)
+    log_m = torch.logaddexp(log_p, log_q) - math.log(2)
+    return 0.5 * (log_p.exp() * (log_p - log_m) + log_q.exp() * (log_q - log_m)).sum(-1)
 
 
 def squared_error(clean: Tensor, perturbed: Tensor) -> Tensor:
-    """Mean squared difference, the paper's choice for regression."""
-    return (clean.float() - perturbed.float()).square().sum(-1).mean()
+    """Squared difference, the paper's choice for regression."""
+    return (full(clean) - full(perturbed)).square().sum(-1)
 
 
-DIVERGENCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+Divergence = Callable[[Tensor, Tensor], Tensor]
+
+DIVERGENCES: dict[str, Divergence] = {
     "symmetric-kl": symmetric_kl,
     "kl": kl,
+    "js": jensen_shannon,
     "squared-error": squared_error,
 }

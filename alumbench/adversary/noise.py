@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
+#: Each use of chance has a stream of its own, so that one method's draws never shift another's.
+STREAMS = {"noise": 0, "labels": 1, "rows": 2}
 
-def _generator(seed: int, step: int, example: int, stream: int) -> torch.Generator:
+
+def _generator(seed: int, step: int, example: int, stream: str) -> torch.Generator:
     # Large odd factors keep neighbouring steps and examples on unrelated seeds; torch mixes the result further.
-    mixed = (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + example * 0x94D049BB133111EB + stream) % 2**63
-    return torch.Generator().manual_seed(mixed)
+    mixed = seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + example * 0x94D049BB133111EB + STREAMS[stream]
+    return torch.Generator().manual_seed(mixed % 2**63)
 
 
-def example_noise(free: Tensor, hidden: int, seed: int, step: int, examples: Sequence[int]) -> Tensor:
-    """Standard normal noise for the free tokens, 0 elsewhere; the same for an example whatever it is batched with.
+def example_noise(
+    free: Tensor,
+    hidden: int,
+    seed: int,
+    step: int,
+    examples: Sequence[int],
+    draw: Callable[..., Tensor] = torch.randn,
+) -> Tensor:
+    """Noise for the free tokens, 0 elsewhere; the same for an example whatever it is batched with.
 
     Args:
         free: (batch, tokens) booleans.
@@ -24,6 +34,7 @@ def example_noise(free: Tensor, hidden: int, seed: int, step: int, examples: Seq
         seed: the run's seed.
         step: the optimizer step.
         examples: (batch,) numbers of the examples in the training set.
+        draw: `torch.randn`, standard normal, or `torch.rand`, uniform in [0, 1).
 
     Returns:
         (batch, tokens, hidden) on the device of `free`.
@@ -32,13 +43,13 @@ def example_noise(free: Tensor, hidden: int, seed: int, step: int, examples: Seq
     noise = torch.zeros(*mask.shape, hidden)
     for row, example in enumerate(examples):
         count = int(mask[row].sum())
-        noise[row, mask[row]] = torch.randn(count, hidden, generator=_generator(seed, step, int(example), 0))
+        noise[row, mask[row]] = draw(count, hidden, generator=_generator(seed, step, int(example), "noise"))
     return noise.to(free.device)
 
 
-def example_uniform(seed: int, step: int, examples: Sequence[int]) -> Tensor:
-    """One number in [0, 1) an example, (batch, 1), on the CPU."""
-    draws = [torch.rand(1, generator=_generator(seed, step, int(example), 1)) for example in examples]
+def example_uniform(seed: int, step: int, examples: Sequence[int], count: int = 1, stream: str = "labels") -> Tensor:
+    """`count` numbers in [0, 1) an example, (batch, count), on the CPU."""
+    draws = [torch.rand(count, generator=_generator(seed, step, int(example), stream)) for example in examples]
     return torch.stack(draws)
 
 

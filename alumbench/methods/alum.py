@@ -2,117 +2,112 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
-from alumbench.adversary import (
-    DIVERGENCES,
-    NORMS,
-    Ascent,
-    Ball,
-    DropoutReplay,
-    added,
-    embedding_module,
-    example_noise,
-    example_uniform,
-    free_tokens,
-    token_rms,
-)
-from alumbench.methods.method import Loss, Method, Step
+from alumbench.adversary import DIVERGENCES, STOP_GRADIENTS, Ascent, divergence
+from alumbench.methods.method import Loss, Step, check_range
+from alumbench.methods.perturbing import Perturbing
 
 
 @dataclass(frozen=True)
-class Alum(Method):
+class Alum(Perturbing):
     """min E[ l(f(x), y) + α max_{‖δ‖≤ε} l(f(x), f(x+δ)) ], equation 4 of the paper.
 
     Where this differs from the paper: ε is relative to the embeddings' own length, because an absolute radius means
     another thing for every model (the paper's 1e-5 means nothing at all: dropout moves the output thousands of times
-    more), and special tokens are left alone. The released code (namisan/mt-dnn at 3228e7c) has no projection, perturbs
-    padding, and adds its gradient to a much longer noise; nothing of it is followed here.
+    more), and special tokens are left alone. `alum-paper` takes the paper's constants, `alum-ref` the rule of the
+    released code (namisan/mt-dnn at 3228e7c), which has no projection, perturbs padding, and adds its gradient to a
+    much longer noise.
 
     Attributes:
-        alpha: α, the weight of the regularizer; 0 is `standard`, bit for bit. The paper: 1 for fine-tuning.
-        epsilon: ε in units of the sentence's token RMS norm.
-        norm: the ball: `l2-sentence`, `l2-token` or `linf`.
-        direction: `fisher` (7 forward units a step) or `vat` (8); `noise` is the control.
-        steps: K of the paper (1).
-        step: η in units of ε; 1 reaches the ball's surface in one step.
-        start: σ of `vat`'s first noise, relative like ε.
-        special_tokens: whether [CLS] and [SEP] are perturbed too.
-        replay_dropout: whether the perturbed passes drop the same units as the clean one.
+        alpha: α, the weight of the regularizer; 0 is `standard`, bit for bit. The paper: 1 in fine-tuning, 10 in
+            pre-training.
+        direction: `fisher` (7 forward units a step), `vat` (8), `label` (6); `noise` (6) is the control.
+        steps: K (paper and code: 1).
+        step: η in units of ε; 1 reaches the ball's surface in one step (paper: 1e-3, absolute).
+        start: σ of `vat`'s first noise, relative like ε (paper: 1e-5, absolute).
+        divergence: `symmetric-kl` (the paper's), `kl`, `js` or `squared-error`; a regression takes the squared error.
+        stop_gradient: what the regularizer holds still: `none` (the paper's objective as printed), `clean`,
+            `targets` (the released code; halves the gradient), or `auto`: `clean` for `label`, which is what makes it
+            cost 6, and `none` else.
     """
 
     name: ClassVar[str] = "alum"
     source: ClassVar[str] = "Liu et al. 2020, https://arxiv.org/abs/2004.08994, Algorithm 1"
 
     alpha: float = 1.0
-    epsilon: float = 0.05
-    norm: str = "l2-sentence"
     direction: str = "fisher"
     steps: int = 1
     step: float = 1.0
     start: float = 1e-2
-    special_tokens: bool = False
-    replay_dropout: bool = True
+    divergence: str = "symmetric-kl"
+    stop_gradient: str = "auto"
 
     def __post_init__(self) -> None:
         """Checks the values."""
-        if self.alpha < 0:
-            raise ValueError(f"alpha = {self.alpha}: must be 0 or more")
-        if self.epsilon <= 0:
-            raise ValueError(f"epsilon = {self.epsilon}: must be above 0 (alpha=0 switches the adversary off)")
-        if self.norm not in NORMS:
-            raise ValueError(f"unknown norm '{self.norm}'; known: {', '.join(NORMS)}")
-        Ascent(self.direction, self.steps, self.step, self.start)
+        super().__post_init__()
+        check_range(alpha=self.alpha)
+        self.ascent()
+        choices = ("auto", *STOP_GRADIENTS)
+        for what, value, known in (
+            ("divergence", self.divergence, tuple(DIVERGENCES)),
+            ("stop_gradient", self.stop_gradient, choices),
+        ):
+            if value not in known:
+                raise ValueError(f"unknown {what} '{value}'; known: {', '.join(known)}")
+        if self.stop_gradient == "targets" and self.divergence != "symmetric-kl":
+            raise ValueError("stop_gradient 'targets' is about the two terms of symmetric-kl")
+
+    def ascent(self) -> Ascent:
+        """The inner maximization."""
+        return Ascent(self.direction, self.steps, self.step, self.start)
+
+    def warnings(self, precision: str) -> list[str]:
+        """Tells of a noise start that bf16 rounds away."""
+        if precision == "bf16" and self.ascent().searches and self.direction == "vat" and self.start <= 1e-5:
+            return [
+                f"start = {self.start:g} is so small that bf16 rounds it away: some examples get a gradient of exactly "
+                f"zero and no search (see zero_gradients in the log); use --set start=0.01 --set relative=true, "
+                f"--set direction=fisher, which has no start, or --precision fp32"
+            ]
+        return []
 
     def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: Step) -> Loss:
         """Task loss + α · l(f(x), f(x+δ))."""
         if self.alpha == 0:
             return Loss(model(**batch).loss)
-        inputs = {name: value for name, value in batch.items() if name != "labels"}
-        module = embedding_module(model)
-        free = free_tokens(
-            batch["input_ids"], batch["attention_mask"], None if self.special_tokens else step.special_ids
-        )
-        with torch.no_grad():
-            embeddings = module(batch["input_ids"])
-            unit = token_rms(embeddings, free)
-        radius = self.epsilon * unit
-        ascent = Ascent(self.direction, self.steps, self.step, self.start)
-        dropout = DropoutReplay(free.device)
-
-        def perturbed(delta: Tensor) -> Tensor:
-            with dropout.again() if self.replay_dropout else contextlib.nullcontext(), added(module, delta):
-                return model(**inputs).logits  # type: ignore[no-any-return]
+        ascent, held = self.ascent(), self.stop_gradient
+        if held == "auto":
+            held = "clean" if ascent.searches and self.direction == "label" else "none"
+        space = self.space(model, batch, step)
+        unit = self.unit(space)
 
         # f(x), with a way back to the embeddings where the direction is read off the clean graph
-        zero = torch.zeros_like(embeddings, requires_grad=True) if ascent.needs_clean_gradient else None
-        with added(module, zero) if zero is not None else contextlib.nullcontext():
-            clean: Any = model(**batch)
+        zero = space.zero() if ascent.needs_clean_gradient() else None
+        if zero is not None and self.direction == "label":
+            clean = space.learn(zero, keep_graph=held != "clean")
+        else:
+            clean = space.at(zero, labels=True)
 
-        # δ ← argmax_{‖δ‖≤ε} l(f(x), f(x+δ)), K steps
-        divergence = DIVERGENCES["squared-error" if clean.logits.shape[-1] == 1 else "symmetric-kl"]
-        target = clean.logits.detach()
-        delta = ascent.find(
-            Ball(self.norm, free),
-            radius,
-            unit,
-            lambda: example_noise(free, embeddings.shape[-1], step.seed, step.number, step.examples),
-            clean.logits,
-            zero,
-            lambda: example_uniform(step.seed, step.number, step.examples),
-            lambda at: divergence(target, perturbed(at)),
-        )
+        # δ ← argmax_{‖δ‖≤ε} l(f(x), f(x+δ)), K steps; `label` climbs the task's loss instead
+        target = clean.answers.detach()
 
-        # both sides learn: the gradient flows through f(x) and f(x+δ)
-        regularizer = divergence(clean.logits, perturbed(delta))
+        def objective(delta: Tensor) -> Tensor:
+            if self.direction == "label":
+                return space.at(delta, labels=True).loss
+            return divergence(target, space.at(delta).answers, self.divergence) * target.rows()
+
+        found = ascent.find(space, self.ball(space), self.epsilon * unit, unit, clean, zero, objective)
+
+        # both sides learn, unless one is held: the gradient flows through f(x) and f(x+δ)
+        regularizer = divergence(clean.answers, space.at(found.delta).answers, self.divergence, held)
+        parts = {"task": clean.loss, "regularizer": regularizer, "zero_gradients": found.zero_gradients}
         total = clean.loss + self.alpha * regularizer
-        return Loss(total, {"task": clean.loss.detach(), "regularizer": regularizer.detach()})
+        return Loss(total, {name: part.detach() for name, part in parts.items()}, found.finite)
 
 
 METHOD = Alum

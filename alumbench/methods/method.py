@@ -12,7 +12,11 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from alumbench.adversary import Perturbation
 from alumbench.errors import AlumbenchError, unknown
+
+#: Files of this folder that are no methods.
+SHARED = {"method", "perturbing"}
 
 
 @dataclass(frozen=True)
@@ -24,20 +28,40 @@ class Step:
         seed: the run's seed.
         examples: (batch,) numbers of the batch's examples in the training set.
         special_ids: (count,) token ids that are special, on the batch's device.
+        total: optimizer steps of the whole run.
     """
 
     number: int
     seed: int
     examples: Sequence[int]
     special_ids: Tensor
+    total: int = 0
+
+    def perturbation(
+        self,
+        model: nn.Module,
+        batch: Mapping[str, Tensor],
+        special_tokens: bool = False,
+        replay_dropout: bool = True,
+    ) -> Perturbation:
+        """The batch as the adversarial core sees it."""
+        special = None if special_tokens else self.special_ids
+        return Perturbation(model, batch, special, self.seed, self.number, self.examples, replay_dropout)
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A scalar to minimize and its named parts, detached, for the log."""
+    """A scalar to minimize.
+
+    Attributes:
+        total: the scalar.
+        parts: its named parts, detached, for the log.
+        finite: whether all gradients of an inner search were finite, where there was one.
+    """
 
     total: Tensor
     parts: Mapping[str, Tensor] = field(default_factory=dict)
+    finite: Tensor | None = None
 
 
 class Method(ABC):
@@ -56,16 +80,45 @@ class Method(ABC):
             step: where the run stands.
         """
 
+    def prepare(self, model: nn.Module) -> None:  # noqa: B027
+        """Gives the model what the method keeps beside it (a teacher, an estimator), before the first step.
+
+        What is attached as a submodule is trained, checkpointed and resumed with the model.
+        """
+
+    def finish(self, model: nn.Module) -> None:  # noqa: B027
+        """Takes away again what `prepare` attached, so that a plain model is saved."""
+
+    def warnings(self, precision: str) -> list[str]:
+        """What a user should know before a run in that precision."""
+        return []
+
     def parameters(self) -> dict[str, Any]:
         """The method's parameters by name."""
         return asdict(self) if is_dataclass(self) and not isinstance(self, type) else {}
 
 
+def check_range(least: float = 0.0, **values: float) -> None:
+    """Checks that parameters are at least that.
+
+    Raises:
+        ValueError: One is not.
+    """
+    for name, value in values.items():
+        if not value >= least:
+            raise ValueError(f"{name} = {value}: must be {least:g} or more")
+
+
 def method_names() -> list[str]:
-    """All methods, sorted: a file `alum_paper.py` is the method `alum-paper`."""
+    """All methods, sorted: a file `alum_paper.py` is the method `alum-paper`, `freelb_plus_plus.py` is `freelb++`."""
+    return sorted(_files())
+
+
+def _files() -> dict[str, str]:
     import alumbench.methods as package
 
-    return sorted(m.name.replace("_", "-") for m in pkgutil.iter_modules(package.__path__) if m.name != "method")
+    names = [m.name for m in pkgutil.iter_modules(package.__path__) if m.name not in SHARED]
+    return {name.replace("_plus", "+").replace("_", "-"): name for name in names}
 
 
 def load_method(name: str) -> type[Method]:
@@ -74,9 +127,10 @@ def load_method(name: str) -> type[Method]:
     Raises:
         AlumbenchError: There is none; the nearest name is offered.
     """
-    if name not in method_names():
+    files = _files()
+    if name not in files:
         raise unknown("method", name, method_names(), "alumbench methods")
-    module = importlib.import_module(f"alumbench.methods.{name.replace('-', '_')}")
+    module = importlib.import_module(f"alumbench.methods.{files[name]}")
     return module.METHOD  # type: ignore[no-any-return]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,8 @@ def training_arguments(request: FineTuning, out: Path, examples: int) -> Trainin
         if name in ours:
             raise AlumbenchError(f"--trainer {name}: this one has an option of its own, see 'alumbench train --help'")
     accumulated = int(request.trainer.get("gradient_accumulation_steps", 1))
-    per_epoch = math.ceil(math.ceil(examples / request.batch_size) / accumulated)
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    per_epoch = math.ceil(math.ceil(examples / (request.batch_size * processes)) / accumulated)
     steps = int(request.trainer.get("max_steps", 0)) or max(1, math.ceil(request.epochs * per_epoch))
     values: dict[str, Any] = {
         "eval_strategy": "epoch",
@@ -50,14 +52,19 @@ def training_arguments(request: FineTuning, out: Path, examples: int) -> Trainin
         "disable_tqdm": True,
         "per_device_eval_batch_size": 64,
         "dataloader_pin_memory": not on_cpu,
+        # the reentrant kind recomputes outside of the hook that adds δ
+        "gradient_checkpointing_kwargs": {"use_reentrant": False},
+        "ddp_find_unused_parameters": False,
+        "ddp_backend": "gloo" if on_cpu and processes > 1 else None,
     }
-    if "group_by_length" in known:  # renamed in transformers 5
-        values["group_by_length"] = True
-    else:
-        values["train_sampling_strategy"] = "group_by_length"
     values |= request.trainer
+    if values.get("fsdp") or values.get("deepspeed") or os.environ.get("ACCELERATE_USE_FSDP") == "true":
+        raise AlumbenchError(
+            "FSDP and DeepSpeed are refused: a method runs several passes of the plain module before one backward, and "
+            "their shards are only together inside one forward of the wrapper; torchrun alone (DDP) works"
+        )
     try:
-        return TrainingArguments(
+        arguments = TrainingArguments(
             output_dir=str(out / TRAINER_FOLDER),
             seed=request.seed,
             num_train_epochs=request.epochs,
@@ -70,3 +77,6 @@ def training_arguments(request: FineTuning, out: Path, examples: int) -> Trainin
         )
     except (TypeError, ValueError) as error:
         raise AlumbenchError(f"--trainer: {str(error)[:300]}") from error
+    if arguments.n_gpu > 1:  # one process a device: torchrun --nproc-per-node
+        arguments._n_gpu = 1
+    return arguments

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import TrainerCallback
 
 from alumbench.storage import read_json, write_json
@@ -18,9 +17,7 @@ TIME_FILE = "alumbench.json"
 class Clock(TrainerCallback):  # type: ignore[misc]
     """A line of progress at each log; the seconds beside each checkpoint, so that a resumed run reports all of them.
 
-    Two things that the Trainer of transformers 4.57 does not do for a resumed run: the order of an epoch is drawn from
-    torch's generator before the checkpoint's generators are loaded, so the state at the epoch's begin is kept and put
-    back; and a checkpoint that falls on an epoch's end waits for the epoch's dev figures, which would be lost.
+    A checkpoint that falls on an epoch's end waits for the epoch's dev figures, which a resumed run would lose.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -28,25 +25,15 @@ class Clock(TrainerCallback):  # type: ignore[misc]
         self.start, self.before, self.say = time.monotonic(), 0.0, say
         self._first_step = 0
         self._save_waits = False
-        self._begun = False
-        self._epoch_begin: list[int] | None = None
 
     def resume(self, checkpoint: Path) -> None:
-        """Takes up the time and the epoch's order of an intermediate checkpoint."""
+        """Takes up the time of an intermediate checkpoint."""
         if (checkpoint / TIME_FILE).exists():
-            kept = read_json(checkpoint / TIME_FILE)
-            self.before, self._epoch_begin = kept["seconds"], kept["generator_at_epoch_begin"]
+            self.before = read_json(checkpoint / TIME_FILE)["seconds"]
 
     def seconds(self) -> float:
         """Spent so far, in all parts of the run."""
         return self.before + time.monotonic() - self.start
-
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Draws a resumed epoch's order again as it was, and remembers how a new one is drawn."""
-        if self._epoch_begin is not None and not self._begun:
-            torch.set_rng_state(torch.tensor(self._epoch_begin, dtype=torch.uint8))
-        self._begun = True
-        self._epoch_begin = torch.get_rng_state().tolist()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Notes where this part begins."""
@@ -80,9 +67,8 @@ class Clock(TrainerCallback):  # type: ignore[misc]
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Keeps the seconds so far."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        at_epoch_end = float(state.epoch).is_integer()  # then the next epoch draws its own order
-        generator = None if at_epoch_end else self._epoch_begin
-        write_json(folder / TIME_FILE, {"seconds": self.seconds(), "generator_at_epoch_begin": generator})
+        if state.is_world_process_zero:
+            write_json(folder / TIME_FILE, {"seconds": self.seconds()})
 
 
 def _clock(seconds: float) -> str:

@@ -56,8 +56,8 @@ def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print
 
     from alumbench.training.clock import Clock
 
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise AlumbenchError("training in several processes is not supported yet; run it in one, without torchrun")
+    is_main = int(os.environ.get("RANK", "0")) == 0
+    say = say if is_main else _silent
     method = make_method(request.method, request.parameters)
     asked = asdict(request) | {"method_parameters": method.parameters()}
     done = finished(out, asked, say)
@@ -77,7 +77,10 @@ def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print
     arguments = training_arguments(request, out, len(train))
     with _disk_errors_told(out):
         trainer = _trainer(request, method, model, tokenizer, train, dev, arguments)
-    write_json(out / REQUEST, asked | {"data": data})  # not before all of it was found to be right
+    if is_main:
+        write_json(out / REQUEST, asked | {"data": data})  # not before all of it was found to be right
+    for warning in method.warnings(request.precision):
+        say(f"warning: {warning}")
     clock, last = Clock(say), _last_checkpoint(out / TRAINER_FOLDER)
     trainer.add_callback(clock)
     if last is not None:
@@ -98,14 +101,15 @@ def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print
             name: getattr(request, name)
             for name in ("epochs", "batch_size", "lr", "max_length", "precision", "train_size")
         }
-        | {"held_out": request.held_out, "trainer": dict(request.trainer), "steps": trainer.state.global_step},
+        | {"held_out": request.held_out, "trainer": dict(request.trainer), "steps": trainer.state.global_step}
+        | {"schedule": asdict(request.schedule), "processes": arguments.world_size},
         "data": data,
         "dev": [
             {"epoch": entry["epoch"], **{k.removeprefix("eval_"): v for k, v in entry.items() if _is_metric(k)}}
             for entry in history
         ],
         "loss": [
-            {k: v for k, v in entry.items() if k in {"step", "epoch"} or k.startswith("loss")}
+            {k: v for k, v in entry.items() if k in {"step", "epoch", "embedding_norm"} or k.startswith("loss")}
             for entry in trainer.state.log_history
             if "loss" in entry
         ],
@@ -115,12 +119,15 @@ def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print
         "versions": library_versions(),
     }
     tokenizer.model_max_length = request.max_length
-    with _disk_errors_told(out):
-        trainer.model.float().save_pretrained(out, safe_serialization=True)
-        tokenizer.save_pretrained(out)
-    # Last, since its presence says that the run is whole.
-    write_json(out / PROVENANCE, record)
-    shutil.rmtree(out / TRAINER_FOLDER, ignore_errors=True)
+    if is_main:
+        method.finish(trainer.model)
+        with _disk_errors_told(out):
+            trainer.model.float().save_pretrained(out, safe_serialization=True)
+            tokenizer.save_pretrained(out)
+        # Last, since its presence says that the run is whole.
+        write_json(out / PROVENANCE, record)
+        shutil.rmtree(out / TRAINER_FOLDER, ignore_errors=True)
+    trainer.accelerator.wait_for_everyone()
     return read_json(out / PROVENANCE)  # type: ignore[no-any-return]
 
 
@@ -198,10 +205,15 @@ def _trainer(
         eval_dataset=tokenize(request.task, dev, tokenizer, request.max_length),
         processing_class=tokenizer,
         data_collator=PaddingCollator(tokenizer),
+        schedule=request.schedule,
         compute_metrics=lambda output: score_outputs(request.task, output.predictions, output.label_ids),
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _silent(line: str) -> None:
+    """What all processes but the first have to say."""
 
 
 def _model_length(model: Any, tokenizer: PreTrainedTokenizerBase) -> int:

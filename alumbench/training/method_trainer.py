@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase, Trainer
+from transformers.trainer_pt_utils import LengthGroupedSampler
 
+from alumbench.adversary import WordEmbeddings
 from alumbench.errors import AlumbenchError
-from alumbench.methods import Method, Step
+from alumbench.methods import Loss, Method, Step
+from alumbench.training.schedule import Schedule
 
 EXAMPLE = "example"
 
@@ -28,20 +33,49 @@ class PaddingCollator:
         return dict(self._pad(features))
 
 
-class MethodTrainer(Trainer):  # type: ignore[misc]
-    """The Trainer owns devices, precision, accumulation and resuming; the method owns the loss."""
+class EpochSampler(LengthGroupedSampler):  # type: ignore[misc]
+    """Texts of like length together, in an order that seed and epoch alone decide.
 
-    def __init__(self, method: Method, seed: int, **kwargs: Any) -> None:
-        """Takes the method, the run's seed and what `Trainer` takes."""
+    The Trainer's own sampler draws from torch's global generator, which a resumed run, or another process of the same
+    run, may find in another state.
+    """
+
+    def __init__(self, seed: int, batch_size: int, lengths: list[int]) -> None:
+        """Takes the run's seed, the examples a step, and each example's length."""
+        super().__init__(batch_size, lengths=lengths)
+        self.seed = seed
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Accelerate's loader at the begin of each epoch."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        """The numbers of the examples."""
+        self.generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        return super().__iter__()  # type: ignore[no-any-return]
+
+
+class MethodTrainer(Trainer):  # type: ignore[misc]
+    """The Trainer owns devices, precision, accumulation, distribution and resuming; the method owns the loss."""
+
+    def __init__(self, method: Method, seed: int, schedule: Schedule | None = None, **kwargs: Any) -> None:
+        """Takes the method, the run's seed, when the method is used (always), and what `Trainer` takes."""
+        method.prepare(kwargs["model"])
         super().__init__(**kwargs)
-        self.method, self.run_seed = method, seed
+        self.method, self.run_seed, self.schedule = method, seed, schedule or Schedule()
         # The loss below is a mean over examples, so accumulation divides it by the number of steps for any model.
         self.model_accepts_loss_kwargs = False
         special = self.processing_class.all_special_ids
         self._special_ids = torch.tensor(special, device=self.args.device)
-        self._parts: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=self.args.device))
-        self._batches = 0
-        self._bad_since = torch.tensor(-1, device=self.args.device)
+        self._parts: dict[str, tuple[Tensor, int]] = defaultdict(self._nothing)
+        self._bad_loss, self._bad_ascent = (torch.tensor(-1, device=self.args.device) for _ in range(2))
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> EpochSampler:
+        dataset = self.train_dataset if train_dataset is None else train_dataset
+        lengths = [len(ids) for ids in dataset["input_ids"]]
+        per_step = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
+        return EpochSampler(self.run_seed, per_step, lengths)
 
     def compute_loss(
         self,
@@ -56,22 +90,53 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
         if not model.training:
             outputs = model(**batch)
             return (outputs.loss, outputs) if return_outputs else outputs.loss
-        step = Step(self.state.global_step, self.run_seed, examples.tolist(), self._special_ids)
-        loss = self.method.loss(model, batch, step)
+        step = Step(self.state.global_step, self.run_seed, examples.tolist(), self._special_ids, self.state.max_steps)
+        loss = self._loss(model, batch, step)
         for name, part in loss.parts.items():
-            self._parts[name] = self._parts[name] + part
-        self._batches += 1
-        # Kept on the device: asking for the number at every step would make the GPU wait.
-        first_bad = ~torch.isfinite(loss.total.detach()) & (self._bad_since < 0)
-        self._bad_since = torch.where(first_bad, self.state.global_step, self._bad_since)
+            total, count = self._parts[name]
+            self._parts[name] = (total + part, count + 1)
+        # Kept on the device: asking for the numbers at every step would make the GPU wait.
+        self._bad_loss = self._first_bad(self._bad_loss, torch.isfinite(loss.total.detach()))
+        if loss.finite is not None:
+            self._bad_ascent = self._first_bad(self._bad_ascent, loss.finite)
         return loss.total
 
+    def _loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: Step) -> Loss:
+        if not isinstance(model, DistributedDataParallel):
+            return self.schedule.loss(self.method, model, batch, step)
+        # One step is one forward of the DDP wrapper, whatever passes it makes inside: all of them run on the plain
+        # module, so that gradients are summed over processes once, in the outer backward.
+        plain = model.module
+        forward = plain.__dict__.get("forward")
+
+        def whole_step(batch: Mapping[str, Tensor]) -> tuple[Tensor, Loss]:
+            _set_forward(plain, forward)
+            loss = self.schedule.loss(self.method, plain, batch, step)
+            return loss.total, loss
+
+        _set_forward(plain, whole_step)
+        try:
+            loss: Loss
+            total, loss = model(batch)
+            return replace(loss, total=total)  # the one that DDP has seen
+        finally:
+            _set_forward(plain, forward)
+
+    def _first_bad(self, before: Tensor, fine: Tensor) -> Tensor:
+        return torch.where(~fine & (before < 0), self.state.global_step, before)
+
+    def _nothing(self) -> tuple[Tensor, int]:
+        return torch.zeros((), device=self.args.device), 0
+
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        """Adds the means of the method's parts to the log."""
-        if "loss" in logs and self._batches:
-            logs |= {f"loss_{name}": round(float(total) / self._batches, 6) for name, total in self._parts.items()}
+        """Adds the means of the method's parts, and the length of the word embeddings, to the log.
+
+        Embeddings that grow are the trivial way to shrink a perturbation of fixed length.
+        """
+        if "loss" in logs:
+            logs |= {f"loss_{name}": round(float(total) / n, 6) for name, (total, n) in self._parts.items()}
             self._parts.clear()
-            self._batches = 0
+            logs["embedding_norm"] = round(embedding_norm(self.model), 6)
         super().log(logs, *args, **kwargs)
 
     def _maybe_log_save_evaluate(self, *args: Any, **kwargs: Any) -> Any:
@@ -80,14 +145,30 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
         return super()._maybe_log_save_evaluate(*args, **kwargs)
 
     def check_finite(self) -> None:
-        """Stops a run whose loss has turned NaN or infinite.
+        """Stops a run whose loss or ascent has turned NaN or infinite.
 
         Raises:
-            AlumbenchError: It has; the text says since which step.
+            AlumbenchError: It has; the text says which, and since which step.
         """
-        if int(self._bad_since) >= 0:
-            raise AlumbenchError(
-                f"the loss is not finite since step {int(self._bad_since)} of {self.state.max_steps}; stopped. "
-                f"A checkpoint written before it, if any, is kept in {self.args.output_dir}. Start anew with a "
-                f"lower --lr, or a smaller alpha or epsilon, and another --out"
-            )
+        # The ascent comes first in a step, so where both are bad it is the cause.
+        for what, bad in (("gradient of the inner ascent", int(self._bad_ascent)), ("loss", int(self._bad_loss))):
+            if bad >= 0:
+                raise AlumbenchError(
+                    f"the {what} is not finite since step {bad} of {self.state.max_steps}; stopped. "
+                    f"A checkpoint written before it, if any, is kept in {self.args.output_dir}. Start anew with a "
+                    f"lower --lr, or a smaller alpha or epsilon, and another --out"
+                )
+
+
+def embedding_norm(model: nn.Module) -> float:
+    """Mean L2 norm of the rows of the word-embedding table."""
+    table = next(WordEmbeddings(model).module.parameters())
+    return float(table.detach().float().norm(dim=-1).mean())
+
+
+def _set_forward(module: nn.Module, forward: Any) -> None:
+    """Sets the module's own `forward` (Accelerate's, say), or leaves its class's where there is none."""
+    if forward is None:
+        module.__dict__.pop("forward", None)
+    else:
+        module.__dict__["forward"] = forward

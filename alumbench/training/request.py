@@ -12,6 +12,7 @@ from alumbench.checkpoints import PROVENANCE
 from alumbench.errors import AlumbenchError
 from alumbench.storage import read_json
 from alumbench.tasks import Task
+from alumbench.training.schedule import Schedule
 
 TRAINER_FOLDER = "trainer"
 REQUEST = "request.json"
@@ -37,6 +38,7 @@ class FineTuning:
         precision: fp32 or bf16 (mixed).
         device: auto, cpu or cuda.
         trainer: any further `TrainingArguments`.
+        schedule: when the method is used, and on how much of a batch.
     """
 
     task: Task
@@ -53,6 +55,7 @@ class FineTuning:
     precision: str = "fp32"
     device: str = "auto"
     trainer: Mapping[str, Any] = field(default_factory=dict)
+    schedule: Schedule = field(default_factory=Schedule)
 
 
 def finished(out: Path, asked: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any] | None:

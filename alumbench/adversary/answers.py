@@ -1,0 +1,90 @@
+"""What a model says about a batch, in one form for all kinds of output, so that two passes can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from alumbench.adversary.divergence import DIVERGENCES, Divergence, squared_error
+
+STOP_GRADIENTS = ("none", "clean", "targets")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The distributions (or numbers) that a batch's outputs hold.
+
+    Attributes:
+        logits: one tensor a distribution: (batch, classes) of a classifier, (batch, 1) of a regression,
+            (batch, rows, classes) of a token classifier or of masked positions; two of (batch, tokens), start and end,
+            for spans.
+        counts: (batch, rows) booleans, which rows of a token output count; None for all.
+    """
+
+    logits: tuple[Tensor, ...]
+    counts: Tensor | None = None
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether the outputs are plain numbers."""
+        return self.logits[0].shape[-1] == 1
+
+    def detach(self) -> Answers:
+        """The same without a graph."""
+        return Answers(tuple(part.detach() for part in self.logits), self.counts)
+
+    def rows(self) -> int | Tensor:
+        """How many rows count: what a mean is taken over."""
+        if self.counts is not None:
+            return self.counts.sum().clamp(min=1)
+        return self.logits[0][..., 0].numel()
+
+    def mean(self, rows: list[Tensor]) -> Tensor:
+        """The mean of per-row figures over the rows that count, summed over the distributions of a row."""
+        total = torch.stack(rows).sum(0)
+        return (total * self.counts if self.counts is not None else total).sum() / self.rows()
+
+
+def read_answers(outputs: Any, batch: Mapping[str, Tensor]) -> Answers:
+    """The answers in a `transformers` output.
+
+    Args:
+        outputs: has `logits`, or `start_logits` and `end_logits`.
+        batch: what went in; tells which tokens are padding, and which rows of a token output have labels.
+    """
+    if "start_logits" in outputs:
+        padding = ~batch["attention_mask"].bool()
+        spans = (outputs["start_logits"], outputs["end_logits"])
+        return Answers(tuple(part.masked_fill(padding, torch.finfo(part.dtype).min) for part in spans))
+    logits = outputs["logits"]
+    if logits.dim() == 3 and "positions" not in batch:
+        counts = batch["labels"] != -100 if "labels" in batch else batch["attention_mask"].bool()
+        return Answers((logits,), counts)
+    return Answers((logits,))
+
+
+def divergence(clean: Answers, perturbed: Answers, name: str = "symmetric-kl", stop_gradient: str = "none") -> Tensor:
+    """The mean divergence of two passes; regressions take the squared error whatever is named.
+
+    Args:
+        clean: f(x).
+        perturbed: f(x + δ).
+        name: one of `DIVERGENCES`.
+        stop_gradient: what is held still. `none`: nothing, both sides learn, as the paper's objective reads; `clean`:
+            f(x), so that only the perturbed side learns; `targets`: in each of the symmetric KL's two terms its first
+            distribution, as in the released code, which halves the gradient near δ = 0.
+    """
+    measure: Divergence = squared_error if clean.is_regression else DIVERGENCES[name]
+    if stop_gradient == "clean":
+        clean = clean.detach()
+    pairs = list(zip(clean.logits, perturbed.logits, strict=True))
+    if stop_gradient == "targets" and not clean.is_regression:
+        if name != "symmetric-kl":
+            raise ValueError(f"stop_gradient 'targets' is about the two terms of symmetric-kl, not {name}")
+        kl = DIVERGENCES["kl"]
+        return clean.mean([kl(p.detach(), q) + kl(q.detach(), p) for p, q in pairs])
+    return clean.mean([measure(p, q) for p, q in pairs])

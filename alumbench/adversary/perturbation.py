@@ -1,0 +1,155 @@
+"""One batch seen clean and perturbed: what every method that adds δ to the embeddings works with."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from alumbench.adversary.answers import Answers, read_answers
+from alumbench.adversary.ball import token_rms
+from alumbench.adversary.divergence import full
+from alumbench.adversary.hook import WordEmbeddings, free_tokens
+from alumbench.adversary.noise import DropoutReplay, example_noise, example_uniform
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One forward pass.
+
+    Attributes:
+        answers: what the model said.
+        loss: the task's loss, None in a pass without labels.
+        gradient: of the loss at δ, (batch, tokens, hidden), where `learn` took it.
+        outputs: all that the model returned.
+    """
+
+    answers: Answers
+    loss: Tensor
+    gradient: Tensor | None
+    outputs: Any
+
+
+class Perturbation:
+    """A batch, the tokens of it that may be perturbed, and passes through the model with any δ.
+
+    The first pass draws dropout as ever; all later ones drop the same units, unless `replay_dropout` is off.
+
+    Attributes:
+        free: (batch, tokens) booleans; δ must be 0 elsewhere.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        batch: Mapping[str, Tensor],
+        special_ids: Tensor | None,
+        seed: int,
+        step: int,
+        examples: Sequence[int],
+        replay_dropout: bool = True,
+    ) -> None:
+        """Prepares a batch; make it before its first pass, since dropout is replayed from here.
+
+        Args:
+            model: the plain module, never a wrapper that counts passes.
+            batch: `input_ids`, `attention_mask` and what else the model takes, its labels among them.
+            special_ids: ids that stay untouched, or None to perturb them too.
+            seed: the run's seed.
+            step: the optimizer step.
+            examples: (batch,) numbers of the examples, which seed their noise.
+            replay_dropout: whether all passes drop the same units.
+        """
+        self._model, self._batch = model, dict(batch)
+        self._seed, self._step, self._examples = seed, step, examples
+        self.free = free_tokens(batch["input_ids"], batch["attention_mask"], special_ids)
+        self._words = WordEmbeddings(model)
+        self._dropout = DropoutReplay(self.free.device) if replay_dropout else None
+        self._passes = 0
+
+    @cached_property
+    def embeddings(self) -> Tensor:
+        """The clean word embeddings, (batch, tokens, hidden), detached."""
+        return self._words(self._batch["input_ids"])
+
+    @cached_property
+    def rms(self) -> Tensor:
+        """Root mean square length of each sentence's free token embeddings, (batch, 1, 1)."""
+        return token_rms(self.embeddings, self.free)
+
+    def zero(self) -> Tensor:
+        """A zero δ with a gradient, to read directions off a pass."""
+        return torch.zeros_like(full(self.embeddings), requires_grad=True)
+
+    def noise(self, draw: Callable[..., Tensor] = torch.randn) -> Tensor:
+        """Noise on the free tokens, (batch, tokens, hidden), seeded per (seed, step, example)."""
+        return example_noise(self.free, self.embeddings.shape[-1], self._seed, self._step, self._examples, draw)
+
+    def uniform(self, count: int = 1) -> Tensor:
+        """(batch, count) numbers in [0, 1), seeded likewise."""
+        return example_uniform(self._seed, self._step, self._examples, count).to(self.free.device)
+
+    def at(self, delta: Tensor | None = None, labels: bool = False, **options: Any) -> Pass:
+        """A pass at x + δ, or at x.
+
+        Args:
+            delta: (batch, tokens, hidden) or None.
+            labels: whether the task's loss is wanted.
+            options: further arguments of the model's forward, `output_hidden_states` say.
+        """
+        batch = self._batch if labels else {k: v for k, v in self._batch.items() if k not in LABELS}
+        again = self._dropout is not None and self._passes > 0
+        self._passes += 1
+        with (
+            self._dropout.again() if again and self._dropout is not None else contextlib.nullcontext(),
+            self._words.added(delta) if delta is not None else contextlib.nullcontext(),
+        ):
+            outputs = self._model(**batch, **options)
+        return Pass(read_answers(outputs, self._batch), outputs.get("loss"), None, outputs)
+
+    def learn(self, delta: Tensor, keep_graph: bool = False) -> Pass:
+        """A labelled pass whose whole backward is taken at once: to δ and to the parameters together, 3 units.
+
+        Its `loss` carries the parameters' gradients to the outer backward, which then costs nothing more. This is what
+        makes free adversarial training free: the ascent reads its gradient off passes that the update needs anyway.
+
+        Args:
+            delta: (batch, tokens, hidden).
+            keep_graph: whether the answers must still learn; then only δ's gradient is taken here, 1 unit less here
+                and 2 more in the outer backward.
+        """
+        if not delta.requires_grad:
+            delta = delta.detach().requires_grad_()
+        done = self.at(delta, labels=True)
+        if keep_graph:
+            (gradient,) = torch.autograd.grad(done.loss, delta, retain_graph=True)
+            return Pass(done.answers, done.loss, gradient, done.outputs)
+        parameters = [p for p in self._model.parameters() if p.requires_grad]
+        gradient, *rest = torch.autograd.grad(done.loss, [delta, *parameters], allow_unused=True)
+        loss: Tensor = _Collected.apply(done.loss.detach(), rest, *parameters)  # type: ignore[no-untyped-call]
+        return Pass(done.answers.detach(), loss, gradient, done.outputs)
+
+
+#: What a pass without the task's loss leaves out.
+LABELS = ("labels", "start_positions", "end_positions")
+
+
+class _Collected(torch.autograd.Function):
+    """A number whose parameter gradients are known already.
+
+    Unlike adding to `.grad` it goes through the outer backward, so accumulation, clipping and DDP's hooks see it.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, gradients: list[Tensor | None], *parameters: Tensor) -> Tensor:
+        ctx.gradients = gradients
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        return (None, None, *(None if g is None else g * upstream for g in ctx.gradients))
