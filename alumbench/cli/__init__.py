@@ -12,6 +12,8 @@ from alumbench.errors import AlumbenchError, unknown
 
 COMMANDS = {
     "demo": "a table from nothing: trains, attacks and compares two methods on a miniature task",
+    "tokenizer": "learn a vocabulary from text, or apply one",
+    "pretrain": "pre-train a masked-LM on text with a method",
     "train": "fine-tune a model on a task with a method",
     "attack": "run a suite of attacks and adversarial sets on checkpoints",
     "compare": "set checkpoints side by side, paired",

@@ -8,15 +8,17 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alumbench.devices import choose_device
+from alumbench.devices import choose_device, process_count
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.training.request import TRAINER_FOLDER, FineTuning
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
 
+    from alumbench.training.pretraining import Pretraining
 
-def training_arguments(request: FineTuning, out: Path, examples: int) -> TrainingArguments:
+
+def training_arguments(request: FineTuning | Pretraining, out: Path, examples: int) -> TrainingArguments:
     """The Trainer's arguments for a request on so many training examples.
 
     Raises:
@@ -35,7 +37,7 @@ def training_arguments(request: FineTuning, out: Path, examples: int) -> Trainin
         if name in ours:
             raise AlumbenchError(f"--trainer {name}: this one has an option of its own, see 'alumbench train --help'")
     accumulated = int(request.trainer.get("gradient_accumulation_steps", 1))
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    processes = process_count()
     per_epoch = math.ceil(math.ceil(examples / (request.batch_size * processes)) / accumulated)
     steps = int(request.trainer.get("max_steps", 0)) or max(1, math.ceil(request.epochs * per_epoch))
     values: dict[str, Any] = {
@@ -54,15 +56,19 @@ def training_arguments(request: FineTuning, out: Path, examples: int) -> Trainin
         "dataloader_pin_memory": not on_cpu,
         # the reentrant kind recomputes outside of the hook that adds δ
         "gradient_checkpointing_kwargs": {"use_reentrant": False},
-        "ddp_find_unused_parameters": False,
+        # some models have weights that no loss reaches (XLNet's mask_emb, say), which DDP would wait for
+        "ddp_find_unused_parameters": True,
         "ddp_backend": "gloo" if on_cpu and processes > 1 else None,
     }
     values |= request.trainer
-    if values.get("fsdp") or values.get("deepspeed") or os.environ.get("ACCELERATE_USE_FSDP") == "true":
+    launched = any(os.environ.get(f"ACCELERATE_USE_{name}", "").lower() == "true" for name in ("FSDP", "DEEPSPEED"))
+    if launched or values.get("fsdp") or values.get("deepspeed"):
         raise AlumbenchError(
             "FSDP and DeepSpeed are refused: a method runs several passes of the plain module before one backward, and "
             "their shards are only together inside one forward of the wrapper; torchrun alone (DDP) works"
         )
+    # TrainingArguments writes bf16 there and keeps what it finds: a run in fp32 after one in bf16 would be in bf16 too.
+    os.environ["ACCELERATE_MIXED_PRECISION"] = "bf16" if request.precision == "bf16" else "no"
     try:
         arguments = TrainingArguments(
             output_dir=str(out / TRAINER_FOLDER),

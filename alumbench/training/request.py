@@ -58,7 +58,9 @@ class FineTuning:
     schedule: Schedule = field(default_factory=Schedule)
 
 
-def finished(out: Path, asked: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any] | None:
+def finished(
+    out: Path, asked: dict[str, Any], say: Callable[[str], None], record: str = PROVENANCE
+) -> dict[str, Any] | None:
     """The record of a finished run of the same request, None where there is work to do."""
     if not (out / REQUEST).exists():
         # A kill just before the request is written leaves the Trainer's empty folder or our temporary file.
@@ -66,9 +68,9 @@ def finished(out: Path, asked: dict[str, Any], say: Callable[[str], None]) -> di
             raise AlumbenchError(f"{out}: not empty and not a training run; give another --out")
         return None
     same_request(out, asked, read_json(out / REQUEST))
-    if (out / PROVENANCE).exists():
+    if (out / record).exists():
         say(f"{out}: this run is finished already")
-        return read_json(out / PROVENANCE)  # type: ignore[no-any-return]
+        return read_json(out / record)  # type: ignore[no-any-return]
     return None
 
 
@@ -78,6 +80,7 @@ def same_request(out: Path, asked: Mapping[str, Any], before: Mapping[str, Any])
     Raises:
         AlumbenchError: It is not; the field is named.
     """
+    before = {"processes": 1} | dict(before)  # requests of earlier versions do not say it
     for name, value in asked.items():
         if before.get(name) != _as_json(value):
             raise AlumbenchError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from alumbench.cli import COMMANDS, group, main
-from alumbench.methods import method_names
+from alumbench.methods import load_method, make_method, method_names
 from alumbench.tasks import task_names
 
 
@@ -72,6 +73,26 @@ def test_listings_name_everything(run) -> None:
     assert status == 0 and "deepwordbug-all-words@1" in text
     status, text = run("suites")
     assert status == 0 and "textattack-core@1" in text and "advglue-sst2" in text
+
+
+def test_methods_are_listed_in_a_line_each_and_told_one_at_a_time(run) -> None:
+    status, text = run("methods")
+    lines = text.splitlines()
+    assert status == 0
+    assert [line.split()[0] for line in lines[: len(method_names())]] == method_names()
+    costs = {line.split()[0]: line.split()[1] for line in lines[: len(method_names())]}
+    assert (costs["standard"], costs["alum"], costs["fgm"], costs["alum-ref"]) == ("3", "7", "6", "8")
+    assert any(line.startswith("freelb ") and "3 K " in line for line in lines)
+    assert "--set" not in text
+    for name in method_names():
+        status, text = run("methods", name)
+        assert status == 0
+        assert (inspect.getdoc(load_method(name)) or "").splitlines()[0] in text.splitlines()[0]
+        assert f"source: {load_method(name).source}" in text
+        for key, value in make_method(name, {}).parameters().items():
+            assert f"--set {key}={value}" in text
+    status, text = run("methods", "allum")
+    assert status == 1 and "Did you mean 'alum'" in text
 
 
 def test_doctor_says_what_is_missing_and_how_it_comes(run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

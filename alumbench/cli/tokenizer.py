@@ -1,0 +1,83 @@
+"""`alumbench tokenizer`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from alumbench.cli.corpora import corpora_of, corpus_options, quiet_and_parallel
+from alumbench.cli.options import quiet_libraries
+
+LEARNED = "learned.json"
+
+
+@click.group(short_help="learn a vocabulary from text, or apply one")
+def tokenizer() -> None:
+    """Byte-pair and word-piece vocabularies, learned from text with the 'tokenizers' library."""
+
+
+@tokenizer.command()
+@corpus_options
+@click.option("--kind", type=click.Choice(["bpe", "word-piece"]), default="word-piece", show_default=True)
+@click.option("--vocab-size", type=click.IntRange(min=1), required=True, help="Pieces, special tokens included.")
+@click.option("--lower-case/--keep-case", default=True, show_default=True)
+@click.option("--max-length", default=512, type=click.IntRange(min=1), show_default=True, help="model_max_length.")
+@click.option(
+    "--min-count", default=2, type=click.IntRange(min=1), show_default=True, help="How often a joined pair must occur."
+)
+@click.option("--letters", default=1000, type=click.IntRange(min=1), show_default=True, help="Characters kept at most.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the tokenizer.")
+def learn(out: Path, **options: Any) -> None:
+    r"""Learn a vocabulary, the same at every call, and save it for AutoTokenizer.
+
+    \b
+    alumbench tokenizer learn --corpus wikipedia_sample --kind bpe --vocab-size 8000 --out runs/tokenizer
+    """
+    quiet_and_parallel()
+    from alumbench.errors import AlumbenchError
+    from alumbench.storage import write_json
+    from alumbench.training.corpus import Texts
+    from alumbench.training.tokenizer import learn_tokenizer
+    from alumbench.versions import library_versions
+
+    if out.is_dir() and any(out.iterdir()):
+        raise AlumbenchError(f"{out}: not empty; give another --out")
+    loaded = [corpus.load() for corpus in corpora_of(options)]
+    learned = learn_tokenizer(
+        options["kind"],
+        Texts([table for table, _ in loaded]),
+        options["vocab_size"],
+        **{name: options[name] for name in ("lower_case", "max_length", "min_count", "letters")},
+    )
+    learned.save_pretrained(out)
+    record = options | {"corpora": [origin for _, origin in loaded], "versions": library_versions()}
+    write_json(out / LEARNED, {"schema": 1, **record})
+    click.echo(f"{out}: {options['kind']}, {len(learned):,} pieces")
+    click.echo(f"next: alumbench tokenizer apply {out} 'A birthday party.'")
+
+
+@tokenizer.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("texts", nargs=-1, metavar="[TEXT]...")
+@click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="One text a line.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a text: text, pieces, ids.")
+def apply(folder: Path, texts: tuple[str, ...], file: Path | None, as_json: bool) -> None:
+    """Print the pieces and ids of texts, with the special tokens a model would see."""
+    quiet_libraries()
+    from alumbench.training.tokenizer import load_learned
+
+    lines = [*texts, *(file.read_text(encoding="utf-8").splitlines() if file else [])]
+    if not lines:
+        raise click.UsageError("Give a text or --file.")
+    learned = load_learned(folder)
+    for text in lines:
+        ids = learned(text, verbose=False)["input_ids"]
+        pieces = learned.convert_ids_to_tokens(ids)
+        if as_json:
+            click.echo(json.dumps({"text": text, "pieces": pieces, "ids": ids}, ensure_ascii=False))
+        else:
+            click.echo(" ".join(pieces))
+            click.echo(" ".join(map(str, ids)))

@@ -1,0 +1,121 @@
+"""The model that is pre-trained: of random weights in a named size, or one that was trained before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from alumbench.checkpoints import ModelFiles
+from alumbench.errors import AlumbenchError, unknown
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+#: Layers, hidden size and heads: tiny to medium as in Turc et al. 2019 (https://arxiv.org/abs/1908.08962, table 1).
+SIZES = {
+    "tiny": (2, 128, 2),
+    "mini": (4, 256, 4),
+    "small": (4, 512, 8),
+    "medium": (8, 512, 8),
+    "base": (12, 768, 12),
+    "large": (24, 1024, 16),
+}
+FAMILIES = ("bert", "roberta")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """An encoder by family and size.
+
+    Attributes:
+        family: one of `FAMILIES`.
+        layers: how many.
+        hidden: size of the hidden states; the feed-forward layers are four times as wide.
+        heads: attention heads a layer.
+    """
+
+    family: str
+    layers: int
+    hidden: int
+    heads: int
+
+    def __post_init__(self) -> None:
+        """Checks the sizes."""
+        if self.hidden % self.heads:
+            raise AlumbenchError(
+                f"--hidden {self.hidden} cannot be shared by {self.heads} heads: give --heads that divide it"
+            )
+
+    @classmethod
+    def named(cls, name: str, layers: int = 0, hidden: int = 0, heads: int = 0) -> Architecture:
+        """The architecture `bert-small`, say, with what is not 0 in place of its own sizes.
+
+        Raises:
+            AlumbenchError: There is none of that name, or heads do not divide the hidden size.
+        """
+        family, _, size = name.partition("-")
+        if family not in FAMILIES or size not in SIZES:
+            raise unknown("--config", name, [f"{family}-{size}" for family in FAMILIES for size in SIZES])
+        own = SIZES[size]
+        return cls(family, layers or own[0], hidden or own[1], heads or own[2])
+
+    def make(self, tokenizer: PreTrainedTokenizerBase, length: int) -> PreTrainedModel:
+        """The masked-LM with random weights from torch's generator, for a tokenizer and so many tokens."""
+        from transformers import AutoConfig, AutoModelForMaskedLM
+
+        pad = int(tokenizer.pad_token_id or 0)
+        config = AutoConfig.for_model(
+            self.family,
+            vocab_size=len(tokenizer),
+            num_hidden_layers=self.layers,
+            hidden_size=self.hidden,
+            num_attention_heads=self.heads,
+            intermediate_size=4 * self.hidden,
+            # RoBERTa counts its positions from behind the padding's id.
+            max_position_embeddings=length + (pad + 1 if self.family == "roberta" else 0),
+            type_vocab_size=2 if "token_type_ids" in tokenizer.model_input_names else 1,
+            pad_token_id=pad,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+        )
+        return AutoModelForMaskedLM.from_config(config)
+
+
+def load_masked_lm(
+    files: ModelFiles, tokenizer: PreTrainedTokenizerBase, say: Callable[[str], None] = print
+) -> PreTrainedModel:
+    """A checkpoint as masked-LM in float32; where it has no such head, a new one, which is said.
+
+    Raises:
+        AlumbenchError: No masked-LM can be made of it, or its tokenizer has more tokens than it.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForMaskedLM
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # what is missing is told below, in one line
+    try:
+        model, found = AutoModelForMaskedLM.from_pretrained(
+            files.path,
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise AlumbenchError(f"{files.path}: no masked-LM can be loaded: {str(error)[:300]}") from error
+    finally:
+        logging.set_verbosity(verbosity)
+    if found["missing_keys"]:
+        say(
+            f"note: {files.path} has no masked-LM head; {len(found['missing_keys'])} tensors begin at random "
+            f"({min(found['missing_keys'])}, …)"
+        )
+    if len(tokenizer) > model.config.vocab_size:
+        raise AlumbenchError(
+            f"{files.path}: its tokenizer has {len(tokenizer)} tokens, its embeddings {model.config.vocab_size}"
+        )
+    return model

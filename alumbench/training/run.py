@@ -1,0 +1,152 @@
+"""One run of a Trainer, of whatever task: it goes on where it was killed, tells a full disk, and leaves its figures."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import shutil
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alumbench.devices import device_name
+from alumbench.errors import AlumbenchError
+from alumbench.storage import write_json
+from alumbench.training.request import TRAINER_FOLDER
+from alumbench.versions import library_versions
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from alumbench.training.method_trainer import MethodTrainer
+
+DISK_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EIO, errno.ENOTDIR}
+
+
+def run(
+    trainer: MethodTrainer, out: Path, say: Callable[[str], None], at: Sequence[str] = ("epoch",)
+) -> dict[str, Any]:
+    """Trains to the end, from the last whole checkpoint where there is one.
+
+    Args:
+        trainer: the Trainer, its model as it is before the first step.
+        out: the run's folder.
+        say: takes a line of progress.
+        at: what tells when dev figures were taken: `epoch`, `step`.
+
+    Returns:
+        What a record says of any run: dev figures, losses, the embeddings' length, time, machine and versions.
+
+    Raises:
+        AlumbenchError: The loss diverged, or the disk is full.
+    """
+    import torch
+    from transformers import TrainerState
+
+    from alumbench.training.clock import Clock
+    from alumbench.training.method_trainer import embedding_norm
+
+    clock, last = Clock(say), last_checkpoint(out / TRAINER_FOLDER)
+    trainer.add_callback(clock)
+    state, length_before = None, embedding_norm(trainer.model)
+    if last is not None:
+        say(f"going on from {last}")
+        clock.resume(last)
+        state = TrainerState.load_from_json(str(last / "trainer_state.json"))
+    with disk_errors_told(out), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="mtime may not be reliable")  # true of some disks, and harmless
+        if state is not None and state.global_step >= state.max_steps:
+            # All steps were done. Where they end within an epoch, the Trainer would take one more.
+            trainer._load_from_checkpoint(str(last))
+            trainer.state = state
+        else:
+            trainer.train(resume_from_checkpoint=str(last) if last is not None else None)
+    trainer.check_finite()
+    return {
+        **_figures(trainer, at),
+        # under a perturbation of fixed length, embeddings that grow are the trivial way out
+        "embedding_norm": {"before": length_before, "after": embedding_norm(trainer.model)},
+        "seconds": round(clock.seconds(), 1),
+        "device": device_name(trainer.args.device),
+        "threads": torch.get_num_threads(),
+        "versions": library_versions(),
+    }
+
+
+def _figures(trainer: MethodTrainer, at: Sequence[str]) -> dict[str, Any]:
+    history, kept = trainer.state.log_history, {"step", "epoch", "embedding_norm"}
+    return {
+        "dev": [
+            {k: entry[k] for k in at} | {k.removeprefix("eval_"): v for k, v in entry.items() if _is_metric(k)}
+            for entry in history
+            if "eval_loss" in entry
+        ],
+        "loss": [
+            {k: v for k, v in entry.items() if k in kept or k.startswith("loss")}
+            for entry in history
+            if "loss" in entry
+        ],
+    }
+
+
+def leave(
+    trainer: MethodTrainer, tokenizer: PreTrainedTokenizerBase, out: Path, name: str, record: Mapping[str, Any]
+) -> None:
+    """Writes the checkpoint, then its record, whose presence says that the run is whole; clears the Trainer's files."""
+    trainer.method.finish(trainer.model)
+    with disk_errors_told(out):
+        trainer.model.float().save_pretrained(out, safe_serialization=True)
+        tokenizer.save_pretrained(out)
+    write_json(out / name, record)
+    shutil.rmtree(out / TRAINER_FOLDER, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def disk_errors_told(out: Path) -> Iterator[None]:
+    """Turns a full disk or a lost folder into a line that says how to go on."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        # torch.save says a full disk as a RuntimeError of its zip writer
+        of_disk = (
+            isinstance(error, SafetensorError)
+            or "inline_container" in str(error)
+            or "PytorchStreamWriter" in str(error)
+        )
+        if not of_disk and getattr(error, "errno", None) not in DISK_ERRORS:
+            raise
+        raise AlumbenchError(
+            f"{out}: cannot be written ({error}). The last whole checkpoint is kept: make room, then run the same "
+            f"command again, or give another --out"
+        ) from error
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest whole checkpoint: the Trainer writes its state last, so one without a whole state was cut off."""
+    whole = [p for p in folder.glob("checkpoint-*") if _is_json(p / "trainer_state.json")]
+    return max(whole, key=lambda p: int(p.name.split("-")[1]), default=None)
+
+
+def silent(line: str) -> None:
+    """What all processes but the first have to say."""
+
+
+def model_length(model: Any, tokenizer: PreTrainedTokenizerBase) -> int:
+    """Tokens that the model has positions for, as far as its files say."""
+    return min(int(getattr(model.config, "max_position_embeddings", 512)), int(tokenizer.model_max_length))
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _is_metric(key: str) -> bool:
+    return key.startswith("eval_") and not key.endswith(("runtime", "per_second"))
