@@ -120,6 +120,13 @@ def load_tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+def mark_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Ids of [CLS], [SEP], padding and their like; [UNK] and [MASK] stand for words, so they are none."""
+    words = {tokenizer.unk_token_id, tokenizer.mask_token_id}
+    words -= {getattr(tokenizer, f"{role}_token_id") for role in ("bos", "eos", "sep", "cls", "pad")}  # GPT-2 has one
+    return [number for number in tokenizer.all_special_ids if number not in words]
+
+
 def load_classifier(files: ModelFiles, task: Task | None = None) -> PreTrainedModel:
     """The sequence classifier in float32; with a `task`, its head is sized and named for it (new if need be).
 

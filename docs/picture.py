@@ -28,7 +28,7 @@ COLOURS = {"noise": "#777777", "vat": "#1f77b4", "fisher": "#d62728", "label": "
 def main(checkpoints: list[str], sentence: str, label: str) -> None:
     """One panel a checkpoint."""
     pyplot.rcParams["svg.hashsalt"] = "alumbench"
-    figure, panels = pyplot.subplots(1, len(checkpoints), figsize=(4.6 * len(checkpoints), 4.4), squeeze=False)
+    figure, panels = pyplot.subplots(1, len(checkpoints), figsize=(4.8 * len(checkpoints), 5), squeeze=False)
     for panel, name in zip(panels[0], checkpoints, strict=True):
         files = find_model(name)
         victim = Victim(files, checkpoint_task(files), device="cpu")
@@ -48,7 +48,8 @@ def main(checkpoints: list[str], sentence: str, label: str) -> None:
                 [float(divergence(clean, space.at((a * first + b * second).view_as(space.embeddings)).answers)) for a in axis]
                 for b in axis
             ]
-        drawn = panel.contourf(axis, axis, torch.tensor(height).clamp(min=1e-5).log10(), levels=16, cmap="Greys")
+        levels = torch.linspace(-5, 1.5, 14)
+        drawn = panel.contourf(axis, axis, torch.tensor(height).clamp(1e-5, 30).log10(), levels=levels, cmap="Greys")
         figure.colorbar(drawn, ax=panel, label="log₁₀ of the symmetric KL to f(x)", shrink=0.8)
         panel.add_patch(pyplot.Circle((0, 0), 1, fill=False, linestyle="--", linewidth=1, color="black"))
         for direction, colour in COLOURS.items():
@@ -56,11 +57,13 @@ def main(checkpoints: list[str], sentence: str, label: str) -> None:
             x, y = (float(delta @ e / (first @ first)) for e in (first, second))
             with torch.no_grad():
                 reached = float(divergence(clean, space.at(found[direction]).answers))
-            panel.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "->", "color": colour, "linewidth": 1.8})
+            # Fisher and the label often lie on one line: the later one is thinner, so that both are seen.
+            width = 1.2 if direction == "label" else 3
+            panel.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "->", "color": colour, "linewidth": width})
             panel.plot([], [], color=colour, label=f"{direction}: KL {reached:.2g}")
         panel.set(title=Path(name).name, xlabel="along the Fisher direction, in ε", aspect="equal")
         panel.set_ylabel("along the noise, in ε")
-        panel.legend(loc="lower left", fontsize=8, framealpha=0.9)
+        panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=9, frameon=False)
     figure.tight_layout()
     figure.savefig(Path(__file__).with_name("directions.svg"), metadata={"Date": None})
 

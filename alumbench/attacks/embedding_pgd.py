@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from alumbench.adversary import Ascent, Ball, Pass, Perturbation
 from alumbench.attacks.victim import Texts, Victim
+from alumbench.checkpoints import mark_ids
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class EmbeddingPgd:
         """
         batch = victim.encode(texts)
         gold = torch.tensor(labels, device=victim.device)
-        special = torch.tensor(victim.tokenizer.all_special_ids, device=victim.device)
+        special = torch.tensor(mark_ids(victim.tokenizer), device=victim.device)
         space = Perturbation(victim.model, batch, special, seed=0, step=0, examples=range(len(texts)))
         met: list[Tensor] = []
 

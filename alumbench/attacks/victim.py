@@ -82,17 +82,26 @@ class Victim:
         columns = [list(column) for column in zip(*texts, strict=True)]
         return self.tokenizer(*columns, truncation=True, **kwargs)
 
-    def _forward(self, texts: Sequence[Texts]) -> Tensor:
+    def encode(self, texts: Sequence[Texts]) -> Any:
+        """One padded batch on the victim's device."""
         encoded = self._encode(texts, padding=True, return_tensors="pt").to(self.device)
         if encoded["input_ids"].shape[1] == 0:  # nothing but empty texts, and a tokenizer without marks of its own
             encoded = self.tokenizer.pad(encoded, padding="max_length", max_length=1, return_tensors="pt")
             encoded = encoded.to(self.device)
+        return encoded
+
+    def in_task_order(self, logits: Tensor) -> Tensor:
+        """Logits of the model with their columns in the order of the task's labels."""
+        return logits.index_select(-1, self._order)
+
+    def _forward(self, texts: Sequence[Texts]) -> Tensor:
+        encoded = self.encode(texts)
         with torch.inference_mode():
             logits: Tensor = self.model(**encoded).logits.float()
         if not torch.isfinite(logits).all():
             raise AlumbenchError(f"{self.files.path}: gives scores that are no numbers (NaN or infinite); it is broken")
         self.texts_scored += len(texts)
-        return logits.index_select(-1, self._order).cpu()
+        return self.in_task_order(logits).cpu()
 
 
 class VictimWrapper:

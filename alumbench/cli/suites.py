@@ -22,6 +22,8 @@ def suites() -> None:
                 about += (
                     f"; {entry.recipe}, {entry.examples or 'all'} examples, {entry.queries or 'any number of'} queries"
                 )
-            click.echo(f"  {entry.name:24} {entry.kind:7} {about}; {'; '.join(missing) or 'here'}")
+            if entry.kind == "embedding":
+                about += f"; radius {entry.radius:g}, {entry.steps} steps, {entry.examples or 'all'} examples"
+            click.echo(f"  {entry.name:24} {entry.kind:9} {about}; {'; '.join(missing) or 'here'}")
             if entry.note:
-                click.echo(f"  {'':32} note: {entry.note}")
+                click.echo(f"  {'':34} note: {entry.note}")

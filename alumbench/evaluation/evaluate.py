@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ROBUST
 from alumbench.attacks.recipe import load_recipe
 from alumbench.attacks.victim import Victim
 from alumbench.checkpoints import PROVENANCE
@@ -93,6 +94,8 @@ def evaluate(
             done = {record["id"]: record for record in log.records if record["entry"] == entry.name}
             if entry.kind == "attack":
                 records = _attack(entry, examples, done, victim, request, log, progress)
+            elif entry.kind == "embedding":
+                records = _perturb(entry, examples, done, victim, log, progress)
             else:
                 records = _score(entry, examples, done, victim, log, progress)
             document["entries"][entry.name] |= {
@@ -125,7 +128,7 @@ def load_entry(entry: Entry, task: Task, request: Request) -> tuple[list[Example
             f"entry {entry.name}: {error}. What is recorded is kept; --only runs other entries of the suite, "
             f"--data FILE takes your own examples"
         ) from error
-    if entry.kind == "attack" and entry.examples and len(examples) > entry.examples:
+    if entry.kind in {"attack", "embedding"} and entry.examples and len(examples) > entry.examples:
         # One draw for everybody: neither the run's seed nor the checkpoint changes which examples are attacked.
         drawn = np.random.default_rng(0).permutation(len(examples))[: entry.examples]
         examples = [examples[i] for i in sorted(drawn)]
@@ -212,6 +215,35 @@ def _attack(
     return [records[example.id] for example in examples]
 
 
+def _perturb(
+    entry: Entry, examples: Sequence[Example], done: Mapping[str, Any], victim: Victim, log: RecordLog, progress: Any
+) -> list[dict[str, Any]]:
+    """The embedding attack, batch by batch; batches are cut from the whole set, as in `_score`."""
+    from alumbench.attacks.embedding_pgd import EmbeddingPgd
+
+    pgd = EmbeddingPgd(entry.radius, entry.steps)
+    records, task = dict(done), victim.task
+    for batch in victim.batches_by_length([example.texts for example in examples]):
+        chosen = [examples[i] for i in batch]
+        if any(example.id not in records for example in chosen):
+            texts, labels = [e.texts for e in chosen], [task.labels.index(str(e.label)) for e in chosen]
+            clean = victim.scores(texts).softmax(-1).tolist()
+            perturbed = pgd.scores(victim, texts, labels).softmax(-1).tolist()
+            for example, label, before, after in zip(chosen, labels, clean, perturbed, strict=True):
+                if example.id not in records:
+                    outcome = ROBUST if int(np.argmax(after)) == label else BROKEN
+                    named = task.labels[int(np.argmax(before))]
+                    records[example.id] = _base_record(entry, example, task) | {
+                        "outcome": outcome if named == example.label else ALREADY_WRONG,
+                        "scores": before,
+                        "prediction": named,
+                        "adversarial_scores": after,
+                    }
+                    log.append(records[example.id])
+        progress(entry.name, sum(e.id in records for e in examples), len(examples), {})
+    return [records[example.id] for example in examples]
+
+
 def _recipe_name(entry: Entry) -> str:
     return entry.recipe.partition("@")[0]
 
@@ -242,6 +274,8 @@ def _describe(
             f"seed:{request.seed}",
         ]
         parts += [f"protected:{','.join(protected)}"] if protected else []
+    if entry.kind == "embedding":
+        parts += [f"embedding-pgd@1:l2-sentence:{entry.radius:g}:{entry.steps}"]
     return {
         "kind": entry.kind,
         "goal": recipe.goal if entry.kind == "attack" else "",
@@ -312,8 +346,8 @@ def _open_document(request: Request, victim: Victim, out: Path) -> dict[str, Any
 
 def _training(record: Mapping[str, Any]) -> dict[str, Any]:
     """The part of `training.json` that a table needs."""
-    names = ("model", "method", "seed", "settings", "data", "dev", "seconds", "device", "versions")
-    return {name: record[name] for name in names}
+    names = ("model", "method", "seed", "settings", "data", "dev", "embedding_norm", "seconds", "device", "versions")
+    return {name: record[name] for name in names if name in record}
 
 
 def _differences(there: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:

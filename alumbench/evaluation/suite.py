@@ -16,7 +16,7 @@ from alumbench.errors import AlumbenchError, unknown
 from alumbench.tasks import Source, Task
 from alumbench.tasks.task import build
 
-KINDS = ("clean", "fixed", "attack")
+KINDS = ("clean", "fixed", "attack", "embedding")
 ALL_TASKS = "*"
 
 
@@ -26,7 +26,8 @@ class Entry:
 
     Attributes:
         name: how tables call it.
-        kind: `clean` (the task's own dev set), `fixed` (examples made beforehand) or `attack` (a search).
+        kind: `clean` (the task's own dev set), `fixed` (examples made beforehand), `attack` (a search for a text) or
+            `embedding` (a search for a δ in embedding space).
         tasks: names of tasks it is for; `*` for every task.
         source: where a fixed set's examples come from, or an attack's if not from the task's dev set.
         group: column that parts the set (HANS: `heuristic`).
@@ -35,6 +36,8 @@ class Entry:
         examples: how many to attack, drawn once for everybody; 0 for all.
         queries: model answers an example may cost, 0 for no limit.
         seconds: time an example may take, 0 for no limit.
+        radius: of an embedding attack, in units of a sentence's token RMS length.
+        steps: gradient steps of an embedding attack.
         note: what to know before comparing.
     """
 
@@ -48,11 +51,13 @@ class Entry:
     examples: int = 0
     queries: int = 0
     seconds: float = 0.0
+    radius: float = 0.0
+    steps: int = 0
     note: str = ""
 
     def is_for(self, task: Task) -> bool:
         """Whether a checkpoint of that task takes it."""
-        if self.kind == "attack" and task.is_regression:
+        if self.kind in {"attack", "embedding"} and task.is_regression:
             return False
         return ALL_TASKS in self.tasks or task.name in self.tasks
 
@@ -155,6 +160,8 @@ def _entry(values: Mapping[str, Any], where: str) -> Entry:
                 f"{where}: asks for {entry.recipe}, this alumbench has {recipe.signature}; "
                 f"a suite names the version it was made for"
             )
+    if entry.kind == "embedding" and not (entry.radius > 0 and entry.steps > 0):
+        raise AlumbenchError(f"{where}: an embedding attack needs a radius and steps above 0")
     if entry.kind == "fixed" and not entry.source:
         raise AlumbenchError(f"{where}: a fixed set needs a [[entry.source]]")
     return entry

@@ -30,7 +30,7 @@ def summarize(kind: str, task: Task, records: Sequence[Record], goal: str = "") 
     """The figures of one entry.
 
     Args:
-        kind: clean, fixed or attack.
+        kind: clean, fixed, attack or embedding.
         task: the task, for its metrics.
         records: of that entry, one an example.
         goal: an attack's goal; a `reduction` has no accuracy under attack, for its label stays right.
@@ -41,6 +41,8 @@ def summarize(kind: str, task: Task, records: Sequence[Record], goal: str = "") 
     """
     if kind == "attack":
         return _attack_summary(records, goal)
+    if kind == "embedding":
+        return {"measures": _under_attack(records)}
     if task.is_regression:
         gold = np.array([record["label"] for record in records], dtype=float)
         predicted = np.array([record["prediction"] for record in records], dtype=float)
@@ -69,19 +71,28 @@ def summarize(kind: str, task: Task, records: Sequence[Record], goal: str = "") 
     return summary
 
 
+def _under_attack(records: Sequence[Record]) -> dict[str, Any]:
+    counts = Counter(record["outcome"] for record in records)
+    right_first = sum(r["prediction"] == r["label"] for r in records)
+    return {
+        "clean_accuracy": share(right_first, sum(r["prediction"] is not None for r in records)),
+        "accuracy_under_attack": share(counts[ROBUST], len(records)),
+        "attack_success_rate": share(counts[BROKEN], right_first),
+    }
+
+
 def _attack_summary(records: Sequence[Record], goal: str) -> dict[str, Any]:
     counts = Counter(record["outcome"] for record in records)
-    n, known = len(records), sum(r["prediction"] is not None for r in records)
     right_first = sum(r["prediction"] == r["label"] for r in records)
     attacked = [r for r in records if r["outcome"] in {ROBUST, BROKEN}]
     broken = [r for r in records if r["outcome"] == BROKEN]
     queries = [r["queries"] for r in attacked]
-    measures = {"clean_accuracy": share(right_first, known)}
-    if goal == "reduction":
-        measures["reduced_rate"] = share(counts[BROKEN], right_first)
-    else:
-        measures["accuracy_under_attack"] = share(counts[ROBUST], n)
-        measures["attack_success_rate"] = share(counts[BROKEN], right_first)
+    measures = _under_attack(records)
+    if goal == "reduction":  # its label stays right, so there is no accuracy under attack
+        measures = {
+            "clean_accuracy": measures["clean_accuracy"],
+            "reduced_rate": share(counts[BROKEN], right_first),
+        }
     return {
         "measures": measures,
         "outcomes": {name: counts[name] for name in ATTACK_OUTCOMES},

@@ -22,7 +22,7 @@ from typing import Any
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.leaderboard.compare import MEASURES, PAIRED, power_line
 from alumbench.leaderboard.entries import Entry, check_alike, load_entry
-from alumbench.leaderboard.settings import Board, Column
+from alumbench.leaderboard.settings import TRAINING, Board, Column
 from alumbench.leaderboard.table import Table, percent, signed
 from alumbench.statistics import paired_difference, proportion
 from alumbench.storage import write_text
@@ -121,6 +121,8 @@ def _cell(figure: Mapping[str, Any], seeds: int) -> str:
 
 
 def _size(data: Sequence[Mapping[str, Any]], column: Column) -> str:
+    if column.entry == TRAINING:
+        return "of the checkpoint itself"
     sizes = sorted({figure["n"] for figure in data if figure["column"] == column.title and figure["n"]})
     return "n=" + (f"{sizes[0]}–{sizes[-1]}" if len(sizes) > 1 else str(sizes[0] if sizes else 0))
 

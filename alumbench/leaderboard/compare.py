@@ -17,6 +17,7 @@ MEASURES = {
     "accuracy_under_attack": "accuracy under attack",
     "attack_success_rate": "attack success rate",
     "reduced_rate": "reduced to fewer words",
+    "embedding_growth": "growth of the mean length of the word embeddings in training, in percent of it",
     "f1": "F1",
     "matthews_correlation": "Matthews correlation",
     "pearson": "Pearson r",

@@ -14,7 +14,7 @@ from typing import Any
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.stored import evaluations_of, finished_entries, is_plain, made_how
 from alumbench.evaluation.summary import is_right, summarize
-from alumbench.leaderboard.settings import Board, Column
+from alumbench.leaderboard.settings import TRAINING, Board, Column
 from alumbench.storage import finite, read_json, sha256_of, write_bytes, write_json
 from alumbench.tasks import Task
 
@@ -45,6 +45,8 @@ class Entry:
 
     def measure(self, column: Column) -> dict[str, Any] | None:
         """Its figure for a column, None where it was not evaluated on that."""
+        if column.entry == TRAINING:
+            return self._of_training(column.measure)
         entry = self.content["entries"].get(column.entry)
         if entry is None:
             return None
@@ -52,6 +54,12 @@ class Entry:
         found: dict[str, Any] | None
         found = summary.get("groups", {}).get(column.group) if column.group else summary["measures"].get(column.measure)
         return found
+
+    def _of_training(self, measure: str) -> dict[str, Any] | None:
+        norm = self.content["training"].get("embedding_norm")
+        if measure != "embedding_growth" or norm is None:
+            return None
+        return {"value": 100 * (norm["after"] / norm["before"] - 1), "n": 0}
 
     def right(self, column: Column) -> dict[str, bool]:
         """For each example of a column, whether it answered right."""

@@ -10,10 +10,13 @@ from alumbench.errors import AlumbenchError, unknown
 from alumbench.leaderboard.compare import MEASURES
 from alumbench.tasks.task import build as build_fields
 
+#: What a column names in place of an entry where its figure is about the training run.
+TRAINING = "training"
+
 
 @dataclass(frozen=True)
 class Column:
-    """One column: a measure of an entry, or of one group of it."""
+    """One column: a measure of an entry, or of one group of it, or of the training run (entry `training`)."""
 
     title: str
     entry: str
