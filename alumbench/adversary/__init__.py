@@ -14,13 +14,13 @@ Written to be read beside Algorithm 1 of Liu et al. 2020 (https://arxiv.org/abs/
 | K | `steps` |
 """
 
-from alumbench.adversary.answers import STOP_GRADIENTS, Answers, divergence, read_answers
+from alumbench.adversary.answers import STOP_GRADIENTS, Answers, divergence, read_answers, read_hidden
 from alumbench.adversary.ascent import DIRECTIONS, RULES, Ascent, Found
 from alumbench.adversary.ball import NORMS, Ball, token_rms
 from alumbench.adversary.divergence import DIVERGENCES, full
 from alumbench.adversary.hook import WordEmbeddings, free_tokens
 from alumbench.adversary.noise import DropoutReplay, example_noise, example_uniform
-from alumbench.adversary.perturbation import Pass, Perturbation
+from alumbench.adversary.perturbation import Pass, Perturbation, Place
 
 __all__ = [
     "DIRECTIONS",
@@ -35,6 +35,7 @@ __all__ = [
     "Found",
     "Pass",
     "Perturbation",
+    "Place",
     "WordEmbeddings",
     "divergence",
     "example_noise",
@@ -42,5 +43,6 @@ __all__ = [
     "free_tokens",
     "full",
     "read_answers",
+    "read_hidden",
     "token_rms",
 ]

@@ -61,10 +61,31 @@ def read_answers(outputs: Any, batch: Mapping[str, Tensor]) -> Answers:
         spans = (outputs["start_logits"], outputs["end_logits"])
         return Answers(tuple(part.masked_fill(padding, torch.finfo(part.dtype).min) for part in spans))
     logits = outputs["logits"]
-    if logits.dim() == 3 and "positions" not in batch:
+    if logits.dim() == 3:
         counts = batch["labels"] != -100 if "labels" in batch else batch["attention_mask"].bool()
         return Answers((logits,), counts)
     return Answers((logits,))
+
+
+def read_hidden(outputs: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+    """The encoder's hidden states of a pass made with `output_hidden_states=True`, (batch, tokens, hidden) each.
+
+    Returns:
+        The embedding layer's output first, the contextual representation last.
+
+    Raises:
+        ValueError: The model gives none, or not one a token.
+    """
+    states = next((outputs[name] for name in ("encoder_hidden_states", "hidden_states") if name in outputs), None)
+    if not states:
+        raise ValueError("this model gives no hidden states, which the method works on")
+    for state in (states[0], states[-1]):
+        if state.shape[:2] != batch["input_ids"].shape:
+            raise ValueError(
+                f"hidden states {tuple(state.shape)} do not match tokens {tuple(batch['input_ids'].shape)}: "
+                f"this model merges or rearranges its tokens"
+            )
+    return tuple(states)
 
 
 def divergence(clean: Answers, perturbed: Answers, name: str = "symmetric-kl", stop_gradient: str = "none") -> Tensor:

@@ -1,6 +1,6 @@
 """Where δ points: the inner maximization of Algorithm 1, and the cheaper directions that stand in for its first step.
 
-Counting in forward passes F (a full backward is 2 F, one to the activations alone is 1 F), an ALUM step with K = 1 costs
+Counting in forward passes F (a full backward is 2 F, one to the activations 1 F), an ALUM step with K = 1 costs
 
 * `vat`: 8. Clean forward, forward and backward to δ, perturbed forward, backward through both.
 * `fisher`: 7. The first step needs no forward of its own: for small δ, VAT's gradient is Jᵀ F J δ₀ with J the Jacobian
@@ -117,9 +117,10 @@ class Ascent:
             delta = ball.steepest(noise, self.start * unit) if self.rule == "steepest" else noise * self.start
         else:
             delta = torch.zeros_like(zero)
-            gradient = clean.gradient
             if self.direction == "fisher":
                 gradient = fisher_gradient(clean.answers, zero, space.uniform)
+            elif clean.gradient is not None:
+                gradient = clean.gradient * clean.answers.rows()  # of the loss's sum over the batch, as the objective
         largest = []
         for _ in range(self.steps):
             if gradient is None:
@@ -153,12 +154,15 @@ def fisher_gradient(answers: Answers, delta: Tensor, uniform: Callable[[int], Te
         rows = answers.logits[0].shape[1:-1].numel() if answers.logits[0].dim() == 3 else 1
         draws = uniform(rows * len(answers.logits)).chunk(len(answers.logits), -1)
         for logits, draw in zip(answers.logits, draws, strict=True):
+            if answers.counts is not None:
+                # Counted rows take the draws in turn, so that no padding, on whichever side, shifts a row's own.
+                draw = draw.gather(-1, (answers.counts.cumsum(-1) - 1).clamp(min=0))
             draw = draw.reshape(*logits.shape[:-1], 1)
             if answers.is_regression:
                 vector = torch.where(draw < 0.5, -1.0, 1.0)
             else:
                 p = full(logits).softmax(-1)
-                label = (p.cumsum(-1) < draw).sum(-1, keepdim=True).clamp(max=p.shape[-1] - 1)
+                label = torch.searchsorted(p.cumsum(-1), draw).clamp(max=p.shape[-1] - 1)
                 vector = p.scatter_add(-1, label, -torch.ones_like(p[..., :1]))
             if answers.counts is not None:
                 vector = vector * answers.counts[..., None]

@@ -33,8 +33,14 @@ def symmetric_kl(clean: Tensor, perturbed: Tensor) -> Tensor:
 def jensen_shannon(clean: Tensor, perturbed: Tensor) -> Tensor:
     """½ KL(p ‖ m) + ½ KL(q ‖ m) with m = ½ (p + q): symmetric, and never more than log 2."""
     log_p, log_q = functional.log_softmax(full(clean), -1), functional.log_softmax(full(perturbed), -1)
-    log_m = torch.logaddexp(log_p, log_q) - math.log(2)
-    return 0.5 * (log_p.exp() * (log_p - log_m) + log_q.exp() * (log_q - log_m)).sum(-1)
+    change = log_q - log_p
+    return -0.5 * (log_p.exp() * _log_mean(change) + log_q.exp() * _log_mean(-change)).sum(-1)
+
+
+def _log_mean(change: Tensor) -> Tensor:
+    """log ½ (1 + exp change), exactly 0 where nothing changes and accurate near it, as log m is not."""
+    near = torch.log1p(torch.expm1(change.clamp(-1, 1)) / 2)
+    return torch.where(change.abs() < 1, near, functional.softplus(change) - math.log(2))
 
 
 def squared_error(clean: Tensor, perturbed: Tensor) -> Tensor:

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch._functorch.config
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
@@ -22,7 +24,7 @@ from torch.nn.functional import pad
 TOKENS_FIRST = ("xlnet",)
 
 #: Families that append padding to the batch before they embed it, up to a multiple of a window or block.
-PADS_AT_THE_END = ("longformer", "led", "big_bird")
+PADS_AT_THE_END = ("longformer", "big_bird")
 
 
 class WordEmbeddings:
@@ -30,10 +32,8 @@ class WordEmbeddings:
 
     Everything that comes in or goes out is (batch, tokens, hidden), whatever the family's own layout is.
 
-    The hook stays on the module and is shared by all objects made for it. Make the first one before a model compiled
-    by `torch.compile` runs: a graph takes no notice of a hook that comes later. With it, it is traced once for each of
-    no δ, δ, and δ with a gradient. For a gradient through a compiled pass let δ require one; what a hook of your own
-    captures inside a graph has none.
+    The module keeps its hook, so that `torch.compile` sees it: make the first of these before a compiled model runs. It
+    is then compiled once for each kind of pass: without δ, with one, with one that requires a gradient.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -44,15 +44,17 @@ class WordEmbeddings:
         """
         self._name = type(model).__name__
         family = getattr(getattr(model, "config", None), "model_type", "")
-        self._tokens_first = family in TOKENS_FIRST
+        self._tokens_first, self._pads = family in TOKENS_FIRST, family in PADS_AT_THE_END
         self.module, self._firings = _find(model)
-        self._hook = _hook(self.module)
-        self._pads = family in PADS_AT_THE_END
+        if _add not in self.module._forward_hooks.values():
+            self.module.register_forward_hook(_add)
+        # Graphs compiled from here on keep their buffers, to be gone through twice: for a direction, and for the loss.
+        torch._functorch.config.donated_buffer = False
 
     def __call__(self, input_ids: Tensor) -> Tensor:
         """The clean embeddings, (batch, tokens, hidden), without a graph."""
         with torch.no_grad():
-            return self.module(input_ids)  # type: ignore[no-any-return]
+            return self.module.forward(input_ids)  # type: ignore[no-any-return]  # past the hook
 
     @contextmanager
     def added(self, delta: Tensor) -> Iterator[None]:
@@ -63,61 +65,55 @@ class WordEmbeddings:
             RuntimeError: The module fired more or fewer times than it should, so δ met another module's input, or none;
                 or another δ is being added to the same model.
         """
-        hook = self._hook
-        if hook.delta is not None:
+        if any(addition.module is self.module for addition in _ADDITIONS):
             raise RuntimeError(f"{self._name}: another δ is being added; one pass at a time")
-        hook.delta = delta.transpose(0, 1) if self._tokens_first else delta
-        hook.pads, hook.fired = self._pads, 0
+        addition = _Addition(self.module, delta.transpose(0, 1) if self._tokens_first else delta, self._pads)
+        _ADDITIONS.append(addition)
         try:
             yield
         finally:
-            hook.delta = None
-        if hook.fired != self._firings:
+            _ADDITIONS.remove(addition)
+        if addition.fired != self._firings:
             raise RuntimeError(
-                f"{self._name}: the word embeddings fired {hook.fired} times in one forward pass, expected "
+                f"{self._name}: the word embeddings fired {addition.fired} times in one forward pass, expected "
                 f"{self._firings}. None at all means inputs_embeds, or a compiled model that ran before its first δ"
             )
 
 
-class _Hook:
-    """Adds the δ that it holds to the module's first output.
+@dataclass(eq=False)
+class _Addition:
+    """A δ in its module's own layout, whether to pad it, and how often the module fired."""
 
-    One for good, rather than one for each pass: a compiled graph reads `delta` anew, as an input, but not the list of
-    hooks. An object, rather than a function: a deep copy of the model then has a hook, and a δ, of its own.
-    """
-
-    def __init__(self) -> None:
-        self.delta: Tensor | None = None
-        self.pads = False
-        self.fired = 0
-
-    def __reduce__(self) -> tuple[type[_Hook], tuple[()]]:
-        return _Hook, ()
-
-    def __call__(self, _module: nn.Module, _inputs: Any, output: Tensor) -> Tensor | None:
-        delta = self.delta
-        if delta is None:
-            return None
-        self.fired += 1
-        if self.fired > 1:  # the decoder's, where it shares the module
-            return None
-        if self.pads and output.dim() == 3 and output.shape[1] > delta.shape[1]:
-            delta = pad(delta, (0, 0, 0, output.shape[1] - delta.shape[1]))
-        if output.shape != delta.shape:
-            raise ValueError(
-                f"the word embeddings are {tuple(output.shape)}, δ is {tuple(delta.shape)}: this model, or its "
-                f"attention implementation, rearranges its tokens and cannot be perturbed here"
-            )
-        return output + delta.to(output.dtype)
+    module: nn.Module
+    delta: Tensor
+    pads: bool
+    fired: int = 0
 
 
-def _hook(module: nn.Module) -> _Hook:
-    for hook in module._forward_hooks.values():
-        if isinstance(hook, _Hook):
-            return hook
-    hook = _Hook()
-    module.register_forward_hook(hook)
-    return hook
+#: What is being added now. Here rather than with the hook: a copy of the model, or a pickle, then has no part in it,
+#: and a compiled graph takes δ as an input of any length, where it would fix the shape of what belongs to a module.
+_ADDITIONS: list[_Addition] = []
+
+
+def _add(module: nn.Module, _inputs: Any, output: Tensor) -> Tensor | None:
+    for addition in _ADDITIONS:
+        if addition.module is module:
+            addition.fired += 1
+            # The second time is the decoder's, where it shares the module, or an error.
+            return _sum(output, addition) if addition.fired == 1 else None
+    return None
+
+
+def _sum(output: Tensor, addition: _Addition) -> Tensor:
+    delta = addition.delta
+    if addition.pads and output.dim() == 3 and output.shape[1] > delta.shape[1]:
+        delta = pad(delta, (0, 0, 0, output.shape[1] - delta.shape[1]))
+    if output.shape != delta.shape:
+        raise ValueError(
+            f"the word embeddings are {tuple(output.shape)}, δ is {tuple(delta.shape)}: this model, or its "
+            f"attention implementation, rearranges its tokens and cannot be perturbed here"
+        )
+    return output + delta.to(output.dtype)
 
 
 def _find(model: nn.Module) -> tuple[nn.Module, int]:

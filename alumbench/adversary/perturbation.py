@@ -6,10 +6,11 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from alumbench.adversary.answers import Answers, read_answers
 from alumbench.adversary.ball import token_rms
@@ -35,6 +36,16 @@ class Pass:
     outputs: Any
 
 
+class Place(Protocol):
+    """Where in a model δ is added; `WordEmbeddings` is one."""
+
+    def __call__(self, input_ids: Tensor) -> Tensor:
+        """What δ is added to, (batch, tokens, hidden), without a graph; of that shape at least."""
+
+    def added(self, delta: Tensor) -> contextlib.AbstractContextManager[None]:
+        """Adds δ during one forward pass."""
+
+
 class Perturbation:
     """A batch, the tokens of it that may be perturbed, and passes through the model with any δ.
 
@@ -53,6 +64,7 @@ class Perturbation:
         step: int,
         examples: Sequence[int],
         replay_dropout: bool = True,
+        place: Place | None = None,
     ) -> None:
         """Prepares a batch; make it before its first pass, since dropout is replayed from here.
 
@@ -64,11 +76,12 @@ class Perturbation:
             step: the optimizer step.
             examples: (batch,) numbers of the examples, which seed their noise.
             replay_dropout: whether all passes drop the same units.
+            place: where δ is added; None for the word embeddings.
         """
         self._model, self._batch = model, dict(batch)
         self._seed, self._step, self._examples = seed, step, examples
         self.free = free_tokens(batch["input_ids"], batch["attention_mask"], special_ids)
-        self._words = WordEmbeddings(model)
+        self._words: Place = WordEmbeddings(model) if place is None else place
         self._dropout = DropoutReplay(self.free.device) if replay_dropout else None
         self._passes = 0
 
@@ -94,12 +107,19 @@ class Perturbation:
         """(batch, count) numbers in [0, 1), seeded likewise."""
         return example_uniform(self._seed, self._step, self._examples, count).to(self.free.device)
 
-    def at(self, delta: Tensor | None = None, labels: bool = False, **options: Any) -> Pass:
+    def at(
+        self,
+        delta: Tensor | None = None,
+        labels: bool = False,
+        parameters: Mapping[str, Tensor] | None = None,
+        **options: Any,
+    ) -> Pass:
         """A pass at x + δ, or at x.
 
         Args:
             delta: (batch, tokens, hidden) or None.
             labels: whether the task's loss is wanted.
+            parameters: values by name that stand in for the model's own, a teacher's say.
             options: further arguments of the model's forward, `output_hidden_states` say.
         """
         batch = self._batch if labels else {k: v for k, v in self._batch.items() if k not in LABELS}
@@ -109,7 +129,10 @@ class Perturbation:
             self._dropout.again() if again and self._dropout is not None else contextlib.nullcontext(),
             self._words.added(delta) if delta is not None else contextlib.nullcontext(),
         ):
-            outputs = self._model(**batch, **options)
+            if parameters is None:
+                outputs = self._model(**batch, **options)
+            else:
+                outputs = functional_call(self._model, dict(parameters), (), {**batch, **options})
         return Pass(read_answers(outputs, self._batch), outputs.get("loss"), None, outputs)
 
     def learn(self, delta: Tensor, keep_graph: bool = False) -> Pass:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from alumbench.adversary import DIVERGENCES, STOP_GRADIENTS, Ascent, divergence
+from alumbench.adversary import DIVERGENCES, STOP_GRADIENTS, Ascent, Pass, Perturbation, divergence
 from alumbench.methods.method import Loss, Step, check_range
 from alumbench.methods.perturbing import Perturbing
 
@@ -80,10 +80,13 @@ class Alum(Perturbing):
         """Task loss + α · l(f(x), f(x+δ))."""
         if self.alpha == 0:
             return Loss(model(**batch).loss)
+        return self.regularized(self.space(model, batch, step))[1]
+
+    def regularized(self, space: Perturbation) -> tuple[Pass, Loss]:
+        """The same with the pass at x, for methods that compare it with more."""
         ascent, held = self.ascent(), self.stop_gradient
         if held == "auto":
             held = "clean" if ascent.searches and self.direction == "label" else "none"
-        space = self.space(model, batch, step)
         unit = self.unit(space)
 
         # f(x), with a way back to the embeddings where the direction is read off the clean graph
@@ -95,11 +98,12 @@ class Alum(Perturbing):
 
         # δ ← argmax_{‖δ‖≤ε} l(f(x), f(x+δ)), K steps; `label` climbs the task's loss instead
         target = clean.answers.detach()
+        rows = target.rows()  # a sum over the batch makes an example's gradient its own
 
         def objective(delta: Tensor) -> Tensor:
             if self.direction == "label":
-                return space.at(delta, labels=True).loss
-            return divergence(target, space.at(delta).answers, self.divergence) * target.rows()
+                return space.at(delta, labels=True).loss * rows
+            return divergence(target, space.at(delta).answers, self.divergence) * rows
 
         found = ascent.find(space, self.ball(space), self.epsilon * unit, unit, clean, zero, objective)
 
@@ -107,7 +111,7 @@ class Alum(Perturbing):
         regularizer = divergence(clean.answers, space.at(found.delta).answers, self.divergence, held)
         parts = {"task": clean.loss, "regularizer": regularizer, "zero_gradients": found.zero_gradients}
         total = clean.loss + self.alpha * regularizer
-        return Loss(total, {name: part.detach() for name, part in parts.items()}, found.finite)
+        return clean, Loss(total, {name: part.detach() for name, part in parts.items()}, found.finite)
 
 
 METHOD = Alum

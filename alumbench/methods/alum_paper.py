@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from alumbench.adversary import Ascent
+from torch import Tensor
+
+from alumbench.adversary import Ascent, Perturbation
 from alumbench.methods.alum import Alum
 
 
@@ -13,11 +16,13 @@ from alumbench.methods.alum import Alum
 class AlumPaper(Alum):
     """Algorithm 1 to the letter: ε = 1e-5 in L∞, η = 1e-3, σ = 1e-5, K = 1, all absolute.
 
-    δ ~ N(0, σ²I); δ ← Π(δ + η g) with g = ∇ l(f(x), f(x+δ)) as it is, not normalized. A δ this small does next to
-    nothing: on a toy the worst case inside that ball moves the output about 4,400 times less than two dropout masks do,
-    which is why `alum` measures ε by the embeddings. It is here so that a table can show it.
+    8 forward units a step. δ ~ N(0, σ²I); δ ← Π(δ + η g) with g = ∇ l(f(x), f(x+δ)) as it is, not normalized. A δ
+    this small does next to nothing: on a toy the worst case inside that ball moves the output about 4,400 times less
+    than two dropout masks do, which is why `alum` measures ε by the embeddings. It is here so that a table can show
+    it.
 
-    Attributes are those of `alum`; here `epsilon` bounds each component of δ (`norm=linf` of `alum` divides by √hidden).
+    Attributes are those of `alum`; here `epsilon` bounds each component of δ (`norm=linf` of `alum` divides by
+    √hidden).
     """
 
     name: ClassVar[str] = "alum-paper"
@@ -34,6 +39,11 @@ class AlumPaper(Alum):
     def ascent(self) -> Ascent:
         """The raw gradient, as printed."""
         return Ascent(self.direction, self.steps, self.step, self.start, rule="gradient")
+
+    def unit(self, space: Perturbation) -> Tensor:
+        """Undoes the ball's √hidden, so that ε bounds each component."""
+        unit = super().unit(space)
+        return unit * math.sqrt(space.embeddings.shape[-1]) if self.norm == "linf" else unit
 
 
 METHOD = AlumPaper

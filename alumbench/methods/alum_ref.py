@@ -13,11 +13,11 @@ from alumbench.methods.alum import Alum
 class AlumRef(Alum):
     """δ = ε (noise + η g) / ‖noise + η g‖, with |noise| ≫ η |g|: in effect random noise of length ε.
 
-    The released code normalizes each token by its largest component (`norm=linf` does that here) and does not scale the
-    result by any ε (there `adv_epsilon` only keeps a division stable), so its δ has components as large as 1; it perturbs
-    special tokens (`special_tokens=true`) and padding. By default this takes `alum`'s ball and tokens, so that a table
-    shows what the rule alone does at the same ε; from the code come the rule, its constants, and that the target of
-    each KL term is held (`targets`).
+    8 forward units a step. The released code normalizes each token by its largest component (`norm=linf` does that
+    here) and does not scale the result by any ε (there `adv_epsilon` only keeps a division stable), so its δ has
+    components as large as 1; it perturbs special tokens (`special_tokens=true`) and padding. By default this takes
+    `alum`'s ball and tokens, so that a table shows what the rule alone does at the same ε; from the code come the
+    rule, its constants, and that the target of each KL term is held (`targets`).
 
     Attributes are those of `alum`; `step` and `start` are the code's 1e-3 and 1e-5, factors of gradient and noise.
     """

@@ -15,6 +15,8 @@ from alumbench.methods.method import Loss, Method, Step
 class Flooding(Method):
     """|l − b| + b: below the level b the gradient turns round.
 
+    3 forward units a step.
+
     Attributes:
         level: b; 0 is `standard`, since a loss is never negative.
     """

@@ -27,7 +27,7 @@ class FreeLb(Perturbing):
         steps: K, passes an update learns from; 1 with `start` 0 is `standard` at three units.
         step: η in units of ε.
         start: the first δ is uniform in ± start · ε / √(tokens · hidden) in each component; 0 starts at x.
-        bounded: whether δ is projected.
+        bounded: whether δ is projected, the first one too (which the paper does not: its starts may be longer than ε).
     """
 
     name: ClassVar[str] = "freelb"
@@ -50,7 +50,9 @@ class FreeLb(Perturbing):
         """δ₀."""
         size = (space.free.sum(-1) * space.embeddings.shape[-1]).clamp(min=1).sqrt()[:, None, None]
         noise = (2 * space.noise(torch.rand) - 1) * space.free[..., None]
-        return noise * (self.start * self.epsilon * self.unit(space) / size)
+        radius = self.epsilon * self.unit(space)
+        delta = noise * (self.start * radius / size)
+        return self.ball(space).project(delta, radius) if self.bounded else delta
 
     def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: Step) -> Loss:
         """The mean loss along the ascent."""

@@ -12,8 +12,8 @@ from alumbench.methods.freelb import FreeLb
 class FreeLbPlusPlus(FreeLb):
     """`freelb` with K = 10 and no projection; δ may grow as long as the steps carry it, to about K η ε.
 
-    The paper takes K from 10 to 30 and drops the norm bound, which is what made it the strongest embedding-space defence
-    in its benchmark; 3 K = 30 forward units a step.
+    The paper takes K from 10 to 30 and drops the norm bound, which is what made it the strongest embedding-space
+    defence in its benchmark; 3 K = 30 forward units a step.
 
     Attributes are those of `freelb`.
     """

@@ -17,6 +17,8 @@ from alumbench.methods.method import Loss, Method, Step
 class LabelSmoothing(Method):
     """Cross entropy against (1 − s) · onehot + s / labels.
 
+    3 forward units a step.
+
     Attributes:
         smoothing: s; 0 is `standard`, bit for bit.
     """

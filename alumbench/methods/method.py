@@ -29,6 +29,7 @@ class Step:
         examples: (batch,) numbers of the batch's examples in the training set.
         special_ids: (count,) token ids that are special, on the batch's device.
         total: optimizer steps of the whole run.
+        weights: (batch,) weights of the rows, where the training set has rows of other than one.
     """
 
     number: int
@@ -36,6 +37,7 @@ class Step:
     examples: Sequence[int]
     special_ids: Tensor
     total: int = 0
+    weights: Tensor | None = None
 
     def perturbation(
         self,
@@ -96,6 +98,17 @@ class Method(ABC):
     def parameters(self) -> dict[str, Any]:
         """The method's parameters by name."""
         return asdict(self) if is_dataclass(self) and not isinstance(self, type) else {}
+
+
+def attached(model: nn.Module, name: str) -> Any:
+    """What a method's `prepare` attached to the model under that name.
+
+    Raises:
+        RuntimeError: It was not prepared.
+    """
+    if not hasattr(model, name):
+        raise RuntimeError(f"{type(model).__name__} has no {name}: call the method's prepare(model) before its loss")
+    return getattr(model, name)
 
 
 def check_range(least: float = 0.0, **values: float) -> None:

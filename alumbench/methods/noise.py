@@ -12,6 +12,8 @@ from alumbench.methods.alum import Alum
 class Noise(Alum):
     """`alum` with K = 0: δ is drawn on the ball's surface and not improved.
 
+    6 forward units a step.
+
     Attributes are those of `alum`; `direction`, `steps`, `step` and `start` have no effect on a δ that is not searched.
     """
 

@@ -63,7 +63,7 @@ class Pgd(Perturbing):
             unit,
             clean,
             zero,
-            lambda delta: space.at(delta, labels=True).loss,
+            lambda delta: space.at(delta, labels=True).loss * clean.answers.rows(),
         )
         adversarial = space.at(found.delta, labels=True).loss
         parts = {"task": clean.loss, "adversarial": adversarial, "zero_gradients": found.zero_gradients}

@@ -16,8 +16,9 @@ from alumbench.methods.method import Loss, Method, Step, check_range
 class RDrop(Method):
     """Mean cross entropy of two passes + α · ½ (KL(p₁ ‖ p₂) + KL(p₂ ‖ p₁)); squared error for a regression.
 
-    The paper sums both cross entropies where the released code takes their mean, so that the paper's α is twice the
-    code's. The default here is the code's reading, which keeps the task loss at the scale of `standard`.
+    6 forward units a step. The paper sums both cross entropies where the released code takes their mean, so that the
+    paper's α is twice the code's. The default here is the code's reading, which keeps the task loss at the scale of
+    `standard`.
 
     Attributes:
         alpha: α of the code; the paper's GLUE runs use .1 to 1, translation 5. 0 is `standard`, bit for bit.

@@ -13,7 +13,10 @@ from alumbench.methods.method import Loss, Method, Step
 
 @dataclass(frozen=True)
 class Standard(Method):
-    """Cross entropy for classification, squared error for regression, as the model itself computes them."""
+    """Cross entropy for classification, squared error for regression, as the model itself computes them.
+
+    3 forward units a step: forward 1, backward 2.
+    """
 
     name: ClassVar[str] = "standard"
     source: ClassVar[str] = "the usual fine-tuning (Devlin et al. 2019, https://arxiv.org/abs/1810.04805)"

@@ -45,7 +45,9 @@ class Clock(TrainerCallback):  # type: ignore[misc]
         figures = [
             f"{name.removeprefix('eval_')} {value:.4f}"
             for name, value in logs.items()
-            if (name.startswith("loss") or (name.startswith("eval_") and not name.endswith(("runtime", "second"))))
+            if name == "embedding_norm"
+            or name.startswith("loss")
+            or (name.startswith("eval_") and not name.endswith(("runtime", "second")))
         ]
         done = state.global_step - self._first_step
         if figures and done:

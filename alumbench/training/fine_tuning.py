@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
-import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alumbench.checkpoints import PROVENANCE, find_model, load_classifier, load_tokenizer
-from alumbench.devices import device_name
+from alumbench.devices import device_name, is_first_process, process_count
 from alumbench.errors import AlumbenchError
 from alumbench.methods import make_method
 from alumbench.metrics import score_outputs
@@ -55,11 +54,13 @@ def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print
     from transformers import set_seed
 
     from alumbench.training.clock import Clock
+    from alumbench.training.method_trainer import embedding_norm
+    from alumbench.training.regeneration import slot_count
 
-    is_main = int(os.environ.get("RANK", "0")) == 0
+    is_main = is_first_process()
     say = say if is_main else _silent
     method = make_method(request.method, request.parameters)
-    asked = asdict(request) | {"method_parameters": method.parameters()}
+    asked = asdict(request) | {"method_parameters": method.parameters(), "processes": process_count()}
     done = finished(out, asked, say)
     if done is not None:
         return done
@@ -74,13 +75,14 @@ def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print
     if request.max_length > limit:
         say(f"note: --max-length {request.max_length} is more than the model takes; {limit} tokens are kept")
         request = replace(request, max_length=limit)
-    arguments = training_arguments(request, out, len(train))
+    arguments = training_arguments(request, out, len(train) + slot_count(method, len(train)))
     with _disk_errors_told(out):
-        trainer = _trainer(request, method, model, tokenizer, train, dev, arguments)
+        trainer = _trainer(request, method, model, tokenizer, train, dev, arguments, say)
     if is_main:
         write_json(out / REQUEST, asked | {"data": data})  # not before all of it was found to be right
     for warning in method.warnings(request.precision):
         say(f"warning: {warning}")
+    length_before = embedding_norm(model)
     clock, last = Clock(say), _last_checkpoint(out / TRAINER_FOLDER)
     trainer.add_callback(clock)
     if last is not None:
@@ -113,6 +115,8 @@ def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print
             for entry in trainer.state.log_history
             if "loss" in entry
         ],
+        # under a perturbation of fixed length, embeddings that grow are the trivial way out
+        "embedding_norm": {"before": length_before, "after": embedding_norm(trainer.model)},
         "seconds": round(clock.seconds(), 1),
         "device": device_name(arguments.device),
         "threads": torch.get_num_threads(),
@@ -190,19 +194,27 @@ def tokenize(
 
 
 def _trainer(
-    request: FineTuning, method: Any, model: Any, tokenizer: Any, train: Any, dev: Any, arguments: Any
+    request: FineTuning, method: Any, model: Any, tokenizer: Any, train: Any, dev: Any, arguments: Any, say: Any
 ) -> MethodTrainer:
     from transformers import PrinterCallback
 
     from alumbench.training.method_trainer import MethodTrainer, PaddingCollator
+    from alumbench.training.regeneration import regeneration
 
+    def rows(examples: Sequence[Example]) -> datasets.Dataset:
+        return tokenize(request.task, examples, tokenizer, request.max_length)
+
+    train_rows, callbacks = regeneration(
+        method, request.task, model, tokenizer, train, request.max_length, rows, request.seed, say
+    )
     trainer = MethodTrainer(
         method,
         request.seed,
         model=model,
         args=arguments,
-        train_dataset=tokenize(request.task, train, tokenizer, request.max_length),
-        eval_dataset=tokenize(request.task, dev, tokenizer, request.max_length),
+        train_dataset=train_rows,
+        eval_dataset=rows(dev),
+        callbacks=callbacks,
         processing_class=tokenizer,
         data_collator=PaddingCollator(tokenizer),
         schedule=request.schedule,

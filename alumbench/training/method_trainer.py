@@ -14,11 +14,17 @@ from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase, Train
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from alumbench.adversary import WordEmbeddings
+from alumbench.checkpoints import mark_ids
 from alumbench.errors import AlumbenchError
 from alumbench.methods import Loss, Method, Step
 from alumbench.training.schedule import Schedule
 
-EXAMPLE = "example"
+EXAMPLE, WEIGHT = "example", "weight"
+
+# Accelerate calls the CPU of several processes cpu:0, where a resumed run then loads its optimizer; torch knows `cpu`.
+torch.serialization.register_package(
+    0, lambda storage: None, lambda storage, location: storage if location.startswith("cpu:") else None
+)
 
 
 class PaddingCollator:
@@ -64,9 +70,11 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
         method.prepare(kwargs["model"])
         super().__init__(**kwargs)
         self.method, self.run_seed, self.schedule = method, seed, schedule or Schedule()
+        if self.args.process_index:  # the Trainer seeds all processes alike: they would drop the same units
+            torch.manual_seed(seed + 1_000_003 * self.args.process_index)
         # The loss below is a mean over examples, so accumulation divides it by the number of steps for any model.
         self.model_accepts_loss_kwargs = False
-        special = self.processing_class.all_special_ids
+        special = mark_ids(self.processing_class)
         self._special_ids = torch.tensor(special, device=self.args.device)
         self._parts: dict[str, tuple[Tensor, int]] = defaultdict(self._nothing)
         self._bad_loss, self._bad_ascent = (torch.tensor(-1, device=self.args.device) for _ in range(2))
@@ -86,11 +94,12 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
     ) -> Any:
         """The method's loss in training, the model's own in evaluation."""
         batch = dict(inputs)
-        examples = batch.pop(EXAMPLE)
+        examples, weights = batch.pop(EXAMPLE), batch.pop(WEIGHT, None)
         if not model.training:
             outputs = model(**batch)
             return (outputs.loss, outputs) if return_outputs else outputs.loss
-        step = Step(self.state.global_step, self.run_seed, examples.tolist(), self._special_ids, self.state.max_steps)
+        at = self.state.global_step, self.run_seed, examples.tolist(), self._special_ids, self.state.max_steps
+        step = Step(*at, weights)
         loss = self._loss(model, batch, step)
         for name, part in loss.parts.items():
             total, count = self._parts[name]
@@ -134,10 +143,15 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
         Embeddings that grow are the trivial way to shrink a perturbation of fixed length.
         """
         if "loss" in logs:
-            logs |= {f"loss_{name}": round(float(total) / n, 6) for name, (total, n) in self._parts.items()}
+            means = {name: self._gathered(total / n).mean() for name, (total, n) in self._parts.items()}
+            logs |= {f"loss_{name}": round(float(mean), 6) for name, mean in means.items()}
             self._parts.clear()
             logs["embedding_norm"] = round(embedding_norm(self.model), 6)
         super().log(logs, *args, **kwargs)
+
+    def _gathered(self, number: Tensor) -> Tensor:
+        """The number of each process, (processes,)."""
+        return self.accelerator.gather(number.reshape(1))  # type: ignore[no-any-return]
 
     def _maybe_log_save_evaluate(self, *args: Any, **kwargs: Any) -> Any:
         if self.control.should_log or self.control.should_save:
@@ -151,10 +165,12 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
             AlumbenchError: It has; the text says which, and since which step.
         """
         # The ascent comes first in a step, so where both are bad it is the cause.
-        for what, bad in (("gradient of the inner ascent", int(self._bad_ascent)), ("loss", int(self._bad_loss))):
-            if bad >= 0:
+        for what, flag in (("gradient of the inner ascent", self._bad_ascent), ("loss", self._bad_loss)):
+            # Of all processes, so that none goes on to write a checkpoint while another stops.
+            bad = [int(step) for step in self._gathered(flag) if step >= 0]
+            if bad:
                 raise AlumbenchError(
-                    f"the {what} is not finite since step {bad} of {self.state.max_steps}; stopped. "
+                    f"the {what} is not finite since step {min(bad)} of {self.state.max_steps}; stopped. "
                     f"A checkpoint written before it, if any, is kept in {self.args.output_dir}. Start anew with a "
                     f"lower --lr, or a smaller alpha or epsilon, and another --out"
                 )

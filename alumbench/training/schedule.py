@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
@@ -40,7 +40,7 @@ class Schedule:
 
     def is_on(self, step: Step) -> bool:
         """Whether the method is used in that step."""
-        first = math.ceil(self.after * step.total)
+        first = math.ceil(round(self.after * step.total, 6))  # .07 of 100 is 7.000000000000001
         return step.number >= first and (step.number - first) % self.every == 0
 
     def loss(self, method: Method, model: nn.Module, batch: Mapping[str, Tensor], step: Step) -> Loss:
@@ -67,4 +67,5 @@ def _rows(batch: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
 
 def _at(step: Step, rows: Tensor) -> Step:
     examples = [step.examples[i] for i in rows.tolist()]
-    return Step(step.number, step.seed, examples, step.special_ids, step.total)
+    weights = None if step.weights is None else step.weights[rows]
+    return replace(step, examples=examples, weights=weights)

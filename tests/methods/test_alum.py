@@ -2,73 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
-from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel
+from transformers import PreTrainedModel
 
-import alumbench.methods.alum as alum_module
-from alumbench.adversary import NORMS, added, embedding_module
+from alumbench.adversary import NORMS, WordEmbeddings
 from alumbench.checkpoints import find_model, load_classifier, load_tokenizer
-from alumbench.methods import Step, make_method
+from alumbench.methods import make_method
 from alumbench.tasks import miniature
-
-SPECIAL = torch.tensor([0, 2])
-IDS = torch.tensor([[0, 5, 6, 7, 9, 2], [0, 8, 3, 2, 1, 1], [0, 9, 4, 5, 2, 1], [0, 3, 2, 1, 1, 1]])
-
-
-def small_bert(labels: int, dropout: float = 0.0) -> PreTrainedModel:
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=12,
-        pad_token_id=1,
-        hidden_size=8,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=8,
-        initializer_range=0.5,
-        hidden_dropout_prob=dropout,
-        attention_probs_dropout_prob=dropout,
-        num_labels=labels,
-        attn_implementation="eager",
-    )
-    return BertForSequenceClassification(config).train()
-
-
-def batch_of(labels: int) -> dict[str, Tensor]:
-    gold = torch.tensor([0.5, 1.5, -0.3, 0.0]) if labels == 1 else torch.arange(4) % labels
-    return {"input_ids": IDS, "attention_mask": (IDS != 1).long(), "labels": gold}
-
-
-def step_of(examples: list[int] | None = None, special: Tensor = SPECIAL) -> Step:
-    return Step(3, 1, examples or [0, 1, 2, 3], special)
-
-
-@contextmanager
-def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Tensor]]:
-    """Collects each δ that the method adds, the last one being that of the regularizer."""
-    deltas: list[Tensor] = []
-
-    def spy(module: Any, delta: Tensor) -> Any:
-        deltas.append(delta.detach().clone())
-        return added(module, delta)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(alum_module, "added", spy)
-        yield deltas
+from tests.small_bert import BEGIN, END, PAD, VOCABULARY, batch_of, double, recorded, small_bert, step_of
 
 
 def frozen_loss(model: PreTrainedModel, batch: dict[str, Tensor], delta: Tensor, alpha: float) -> Tensor:
     """Task loss + α l(f(x), f(x+δ)) in float64, written out anew, δ a constant."""
     clean = model(**batch)
-    with added(embedding_module(model), delta):
-        perturbed = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    with WordEmbeddings(model).added(delta):
+        perturbed = model(**{name: value for name, value in batch.items() if name != "labels"}).logits
     if clean.logits.shape[-1] == 1:
         regularizer = (clean.logits - perturbed).square().sum(-1).mean()
     else:
@@ -77,13 +29,12 @@ def frozen_loss(model: PreTrainedModel, batch: dict[str, Tensor], delta: Tensor,
     return clean.loss + alpha * regularizer
 
 
-@pytest.mark.parametrize("labels", [1, 2, 3], ids=["regression", "two", "three"])
+@pytest.mark.parametrize("kind", ["regression", "two", "three"])
 @pytest.mark.parametrize("direction", ["fisher", "vat", "noise"])
 def test_the_outer_gradient_equals_finite_differences_with_delta_frozen(
-    monkeypatch: pytest.MonkeyPatch, direction: str, labels: int
+    monkeypatch: pytest.MonkeyPatch, direction: str, kind: str
 ) -> None:
-    model, batch, alpha = small_bert(labels).double(), batch_of(labels), 3.0
-    batch["labels"] = batch["labels"].double() if labels == 1 else batch["labels"]
+    model, batch, alpha = small_bert(kind).double(), double(batch_of(kind)), 3.0
     method = make_method("alum", {"alpha": alpha, "epsilon": 0.5, "direction": direction})
     with recorded(monkeypatch) as deltas:
         loss = method.loss(model, batch, step_of())
@@ -104,9 +55,9 @@ def test_the_outer_gradient_equals_finite_differences_with_delta_frozen(
         assert numeric == pytest.approx(analytic, rel=1e-4, abs=1e-8), name
 
 
-@pytest.mark.parametrize("labels", [1, 3], ids=["regression", "three"])
-def test_the_value_is_task_loss_plus_alpha_times_divergence(monkeypatch: pytest.MonkeyPatch, labels: int) -> None:
-    model, batch = small_bert(labels), batch_of(labels)
+@pytest.mark.parametrize("kind", ["regression", "three"])
+def test_the_value_is_task_loss_plus_alpha_times_divergence(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    model, batch = small_bert(kind), batch_of(kind)
     with recorded(monkeypatch) as deltas:
         loss = make_method("alum", {"alpha": 7, "epsilon": 0.5}).loss(model, batch, step_of())
     torch.testing.assert_close(loss.total, frozen_loss(model, batch, deltas[-1], 7.0), rtol=1e-4, atol=1e-5)
@@ -118,16 +69,18 @@ def test_the_value_is_task_loss_plus_alpha_times_divergence(monkeypatch: pytest.
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_no_free_token_makes_the_regularizer_exactly_zero(dropout: float) -> None:
     """δ = 0: embeddings applied twice, or masks not replayed, would show here."""
-    step = step_of(special=torch.arange(12))
+    step = step_of(special=torch.arange(VOCABULARY))
     for direction in ("fisher", "vat", "noise"):
-        loss = make_method("alum", {"direction": direction}).loss(small_bert(3, dropout), batch_of(3), step)
+        loss = make_method("alum", {"direction": direction}).loss(small_bert("three", dropout), batch_of("three"), step)
         assert float(loss.parts["regularizer"]) == 0.0
         assert torch.equal(loss.total.detach(), loss.parts["task"])
 
 
 def test_independent_masks_make_a_regularizer_of_their_own() -> None:
     values = {"direction": "noise", "replay_dropout": False}
-    loss = make_method("alum", values).loss(small_bert(3, 0.3), batch_of(3), step_of(special=torch.arange(12)))
+    loss = make_method("alum", values).loss(
+        small_bert("three", 0.3), batch_of("three"), step_of(special=torch.arange(VOCABULARY))
+    )
     assert float(loss.parts["regularizer"]) > 0
 
 
@@ -135,9 +88,9 @@ def test_independent_masks_make_a_regularizer_of_their_own() -> None:
 def test_the_generator_stands_where_standard_training_leaves_it(direction: str) -> None:
     states = []
     for method in (make_method("standard", {}), make_method("alum", {"direction": direction, "steps": 2})):
-        model = small_bert(3, 0.3)
+        model = small_bert("three", 0.3)
         torch.manual_seed(4)
-        method.loss(model, batch_of(3), step_of())
+        method.loss(model, batch_of("three"), step_of())
         states.append(torch.get_rng_state())
     assert torch.equal(*states)
 
@@ -148,9 +101,12 @@ def test_padding_is_never_perturbed_and_specials_only_when_asked(
     monkeypatch: pytest.MonkeyPatch, norm: str, special: bool
 ) -> None:
     with recorded(monkeypatch) as deltas:
-        make_method("alum", {"norm": norm, "special_tokens": special}).loss(small_bert(2), batch_of(2), step_of())
+        make_method("alum", {"norm": norm, "special_tokens": special}).loss(
+            small_bert("two"), batch_of("two"), step_of()
+        )
     touched = deltas[-1].ne(0).any(-1)
-    words = (IDS != 1) & ((IDS != 0) & (IDS != 2) | special)
+    ids = batch_of("two")["input_ids"]
+    words = (ids != PAD) & ((ids != BEGIN) & (ids != END) | special)
     assert torch.equal(touched, words)
 
 

@@ -11,13 +11,15 @@ import pytest
 import alumbench.methods
 from alumbench.errors import AlumbenchError
 from alumbench.methods import Method, load_method, make_method, method_names
+from alumbench.methods.method import SHARED
 
 
 def test_every_file_is_a_method_and_every_method_a_file() -> None:
     folder = Path(alumbench.methods.__file__).parent
-    files = {path.stem.replace("_", "-") for path in folder.glob("*.py")} - {"--init--", "method"}
-    assert set(method_names()) == files
-    assert {"standard", "alum"} <= files
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__"} - SHARED
+    assert {load_method(name).__module__.rpartition(".")[2] for name in method_names()} == files
+    assert len(method_names()) == len(files)
+    assert {"standard", "alum", "alum-ref", "freelb++"} <= set(method_names())
 
 
 @pytest.mark.parametrize("name", method_names())
@@ -71,6 +73,21 @@ def test_parameters_are_parsed_to_their_type(values: dict[str, Any], expected: d
         ("alum", {"alpha": [1]}, r"method alum, alpha: \[1\] is no float"),
         ("alum", {"alpha": "nan"}, "alpha"),
         ("alum", {"epsilon": "inf"}, "epsilon"),
+        (
+            "alum",
+            {"divergence": "wasserstein"},
+            "unknown divergence 'wasserstein'; known: symmetric-kl, kl, js, squared",
+        ),
+        ("alum", {"stop_gradient": "both"}, "unknown stop_gradient 'both'; known: auto, none, clean, targets"),
+        ("alum", {"divergence": "js", "stop_gradient": "targets"}, "'targets' is about the two terms of symmetric-kl"),
+        ("alum", {"step": 0}, "step = 0.0: must be above 0"),
+        ("alum", {"start": -1}, "start = -1.0: must be above 0"),
+        ("fgm", {"epsilon": 0}, "epsilon = 0.0: must be above 0"),
+        ("pgd", {"steps": 0}, "steps = 0: must be 1 or more"),
+        ("pgd", {"alpha": -1}, "alpha = -1.0: must be 0 or more"),
+        ("freelb", {"steps": 0}, "steps = 0: must be 1 or more"),
+        ("freelb", {"start": -1}, "start = -1.0: must be 0 or more"),
+        ("rdrop", {"alpha": -1}, "alpha = -1.0: must be 0 or more"),
         ("alum", {"replay_dropout": "maybe"}, "method alum, replay_dropout: 'maybe' is no bool"),
     ],
     ids=str,
@@ -78,3 +95,25 @@ def test_parameters_are_parsed_to_their_type(values: dict[str, Any], expected: d
 def test_what_is_wrong_is_refused_with_a_reason(name: str, values: dict[str, Any], message: str) -> None:
     with pytest.raises(AlumbenchError, match=message):
         make_method(name, values)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "precision", "told"),
+    [
+        ("alum", {"direction": "vat", "start": 1e-5}, "bf16", True),
+        ("alum-paper", {}, "bf16", True),
+        ("alum-ref", {}, "bf16", True),
+        ("alum", {"direction": "vat", "start": 1e-5}, "fp32", False),
+        ("alum", {"direction": "vat"}, "bf16", False),
+        ("alum", {"direction": "fisher", "start": 1e-5}, "bf16", False),
+        ("alum", {"direction": "vat", "start": 1e-5, "steps": 0}, "bf16", False),
+        ("standard", {}, "bf16", False),
+    ],
+    ids=str,
+)
+def test_a_noise_that_bf16_rounds_away_is_told(name: str, values: dict[str, Any], precision: str, told: bool) -> None:
+    lines = make_method(name, values).warnings(precision)
+    assert bool(lines) is told
+    if told:
+        assert "start = 1e-05 is so small that bf16 rounds it away" in lines[0]
+        assert "--set start=0.01" in lines[0] and "direction=fisher" in lines[0]
