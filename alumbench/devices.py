@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,16 @@ def choose_device(name: str) -> Any:
     if name == "cuda" and not torch.cuda.is_available():
         raise AlumbenchError("--device cuda: torch sees no CUDA device here; give --device cpu")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def is_first_process() -> bool:
+    """Whether this process writes and prints: the only one of a run, or the first that `torchrun` started."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def process_count() -> int:
+    """How many processes `torchrun` started."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def device_name(device: Any) -> str:

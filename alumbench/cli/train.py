@@ -10,6 +10,8 @@ import click
 
 from alumbench.cli.options import device_option, key_values, quiet_libraries, split_names
 
+SHARE = click.FloatRange(0, 1)
+
 
 @click.command(short_help="fine-tune a model on a task with a method")
 @click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="TOML with these options by name.")
@@ -23,6 +25,15 @@ from alumbench.cli.options import device_option, key_values, quiet_libraries, sp
 @click.option("--model", help="A folder, a hub id, or ID@REVISION.")
 @click.option("--method", default="standard", show_default=True, help="A method of 'alumbench methods'.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the method; repeatable.")
+@click.option(
+    "--adversary-after",
+    default=0.0,
+    type=SHARE,
+    metavar="SHARE",
+    help="Share of the run that is standard before the method sets in.",
+)
+@click.option("--adversary-every", default=1, type=click.IntRange(min=1), metavar="N", help="Use it every N steps.")
+@click.option("--adversary-fraction", default=1.0, type=SHARE, metavar="SHARE", help="Share of a batch that it sees.")
 @click.option("--seed", default=1, show_default=True)
 @click.option(
     "--train-size", default=0, type=click.IntRange(min=0), help="Examples drawn from the training set; 0: all."
@@ -50,19 +61,26 @@ def train(ctx: click.Context, /, **options: Any) -> None:
         --method alum --set alpha=1 --seed 1 --out runs/sst2-alum-1
 
     A killed run goes on with the same command. The checkpoint loads in plain transformers; training.json beside it
-    says how it came to be.
+    says how it came to be. On several GPUs: torchrun --nproc-per-node 2 -m alumbench train …
     """
     quiet_libraries()
     options = _with_config(ctx, options)
     for name in ("model", "out"):
         if not options[name]:
             raise click.UsageError(f"Missing option '--{name}'.")
+    from alumbench.devices import is_first_process
+    from alumbench.errors import AlumbenchError
     from alumbench.methods import make_method
     from alumbench.training.fine_tuning import fine_tune
     from alumbench.training.request import FineTuning
+    from alumbench.training.schedule import Schedule
 
     parameters = key_values(options["settings"], "--set")
     make_method(options["method"], parameters)  # a wrong name is found before any data is read
+    try:
+        schedule = Schedule(*(options[f"adversary_{name}"] for name in ("after", "every", "fraction")))
+    except ValueError as error:
+        raise AlumbenchError(str(error)) from error
     names = ("seed", "train_size", "held_out", "epochs", "batch_size", "lr", "max_length", "precision", "device")
     request = FineTuning(
         task=_task(options),
@@ -70,10 +88,13 @@ def train(ctx: click.Context, /, **options: Any) -> None:
         method=options["method"],
         parameters=parameters,
         trainer=key_values(options["trainer"], "--trainer"),
+        schedule=schedule,
         **{name: options[name] for name in names},
     )
     out = Path(options["out"])
     record = fine_tune(request, out)
+    if not is_first_process():
+        return
     final = ", ".join(
         f"{name} {'undefined' if value is None else f'{value:.4f}'}"
         for name, value in (record["dev"] or [{}])[-1].items()

@@ -58,6 +58,8 @@ def training_arguments(request: FineTuning | Pretraining, out: Path, examples: i
         "gradient_checkpointing_kwargs": {"use_reentrant": False},
         # some models have weights that no loss reaches (XLNet's mask_emb, say), which DDP would wait for
         "ddp_find_unused_parameters": True,
+        # a teacher or a table of the method is the same in all processes, and need not be sent at each forward
+        "ddp_broadcast_buffers": False,
         "ddp_backend": "gloo" if on_cpu and processes > 1 else None,
     }
     values |= request.trainer

@@ -17,12 +17,10 @@ from alumbench.adversary import (
     DIVERGENCES,
     Ascent,
     Ball,
-    added,
-    embedding_module,
-    example_noise,
+    Found,
+    Perturbation,
+    divergence,
     example_uniform,
-    free_tokens,
-    token_rms,
 )
 from alumbench.checkpoints import find_model, load_classifier, load_tokenizer
 from alumbench.tasks import miniature
@@ -35,46 +33,56 @@ class Scene:
     """A trained classifier in evaluation mode with one batch."""
 
     model: PreTrainedModel
-    inputs: dict[str, Tensor]
-    free: Tensor
-    unit: Tensor
+    batch: dict[str, Tensor]
+    special_ids: Tensor
+
+    @property
+    def space(self) -> Perturbation:
+        return Perturbation(self.model, self.batch, self.special_ids, seed=1, step=0, examples=range(COUNT))
+
+    @property
+    def free(self) -> Tensor:
+        return self.space.free
+
+    @property
+    def unit(self) -> Tensor:
+        return self.space.rms
 
     def logits(self, delta: Tensor) -> Tensor:
-        with added(embedding_module(self.model), delta):
-            return self.model(**self.inputs).logits
+        return self.space.at(delta).answers.logits[0]
 
-    def noise(self) -> Tensor:
-        return example_noise(self.free, 32, seed=1, step=0, examples=range(COUNT))
+    def search(self, ascent: Ascent, radius: Tensor, norm: str = "l2-sentence") -> Found:
+        space = self.space
+        zero = space.zero() if ascent.needs_clean_gradient() else None
+        if zero is not None and ascent.direction == "label":
+            clean = space.learn(zero)
+        else:
+            clean = space.at(zero, labels=True)
+        target = clean.answers.detach()
+
+        def objective(delta: Tensor) -> Tensor:
+            if ascent.direction == "label":
+                return space.at(delta, labels=True).loss * COUNT
+            return divergence(target, space.at(delta).answers) * COUNT
+
+        return ascent.find(space, Ball(norm, space.free), radius, space.rms, clean, zero, objective)
 
     def find(self, ascent: Ascent, radius: Tensor, norm: str = "l2-sentence") -> Tensor:
-        zero = torch.zeros(*self.free.shape, 32, requires_grad=True)
-        clean = self.logits(zero)
-        return ascent.find(
-            Ball(norm, self.free),
-            radius,
-            self.unit,
-            self.noise,
-            clean,
-            zero if ascent.needs_clean_gradient else None,
-            lambda: example_uniform(1, 0, range(COUNT)),
-            lambda delta: DIVERGENCES["symmetric-kl"](clean.detach(), self.logits(delta)),
-        )
+        return self.search(ascent, radius, norm).delta
 
     def divergence(self, delta: Tensor) -> float:
         with torch.no_grad():
-            clean = self.logits(torch.zeros_like(delta))
-            return float(DIVERGENCES["symmetric-kl"](clean, self.logits(delta)))
+            return float(divergence(self.space.at().answers, self.space.at(delta).answers))
 
 
 @pytest.fixture(scope="module")
 def scene(checkpoint: Path) -> Scene:
     files = find_model(str(checkpoint))
     model, tokenizer = load_classifier(files).eval(), load_tokenizer(files)
-    inputs = dict(tokenizer(miniature.rows("sentiment/dev")["sentence"][:COUNT], padding=True, return_tensors="pt"))
-    free = free_tokens(inputs["input_ids"], inputs["attention_mask"], torch.tensor(tokenizer.all_special_ids))
-    with torch.no_grad():
-        unit = token_rms(embedding_module(model)(inputs["input_ids"]), free)
-    return Scene(model, inputs, free, unit)
+    rows = miniature.rows("sentiment/dev")
+    batch = dict(tokenizer(rows["sentence"][:COUNT], padding=True, return_tensors="pt"))
+    batch["labels"] = torch.tensor([["negative", "positive"].index(label) for label in rows["label"][:COUNT]])
+    return Scene(model, batch, torch.tensor(tokenizer.all_special_ids))
 
 
 @pytest.mark.parametrize("epsilon", [0.02, 0.1])
@@ -114,12 +122,12 @@ def test_no_steps_is_the_noise_itself(scene: Scene) -> None:
     radius = 0.05 * scene.unit
     for direction in DIRECTIONS:
         delta = scene.find(Ascent(direction, steps=0), radius)
-        assert torch.equal(delta, Ball("l2-sentence", scene.free).steepest(scene.noise(), radius))
+        assert torch.equal(delta, Ball("l2-sentence", scene.free).steepest(scene.space.noise(), radius))
 
 
 def test_vat_leaves_its_start(scene: Scene) -> None:
     delta = scene.find(Ascent("vat"), 0.05 * scene.unit)
-    cosine = cosine_similarity(delta.flatten(1), scene.noise().flatten(1))
+    cosine = cosine_similarity(delta.flatten(1), scene.space.noise().flatten(1))
     assert cosine.abs().mean() < 0.5
     assert (cosine.abs() < 0.5).float().mean() > 0.9
 
@@ -157,11 +165,13 @@ def test_divergences_are_zero_at_no_change_and_agree_with_float64(name: str) -> 
     generator = torch.Generator().manual_seed(0)
     one, two = torch.randn(6, 3, generator=generator), torch.randn(6, 3, generator=generator)
     divergence: Callable[[Tensor, Tensor], Tensor] = DIVERGENCES[name]
-    assert float(divergence(one, one)) == 0.0
+    assert torch.equal(divergence(one, one), torch.zeros(6))
     p, q = one.double().softmax(-1), two.double().softmax(-1)
+    m = (p + q) / 2
     expected = {
-        "kl": (p * (p / q).log()).sum(-1).mean(),
-        "symmetric-kl": (p * (p / q).log() + q * (q / p).log()).sum(-1).mean(),
-        "squared-error": (one - two).double().square().sum(-1).mean(),
+        "kl": (p * (p / q).log()).sum(-1),
+        "symmetric-kl": (p * (p / q).log() + q * (q / p).log()).sum(-1),
+        "js": 0.5 * (p * (p / m).log() + q * (q / m).log()).sum(-1),
+        "squared-error": (one - two).double().square().sum(-1),
     }[name]
     torch.testing.assert_close(divergence(one, two).double(), expected, rtol=1e-5, atol=1e-6)

@@ -33,6 +33,11 @@ def cases(draw: st.DrawFn) -> tuple[Tensor, Tensor, Tensor]:
     return gradient, free, radius[:, None, None]
 
 
+def of_length_one(gradient: Tensor) -> Tensor:
+    """Each token's."""
+    return (gradient.double() / gradient.double().norm(dim=-1, keepdim=True)).float()
+
+
 @pytest.mark.parametrize("norm", NORMS)
 @given(case=cases())
 def test_delta_is_inside_the_ball_and_zero_on_tokens_that_are_not_free(
@@ -68,6 +73,28 @@ def test_steepest_reaches_the_surface_and_rises_most(norm: str) -> None:
     for _ in range(50):
         other = ball.project(best + torch.randn(best.shape, generator=generator) * 0.1, radius)
         assert ((gradient * other).sum((1, 2)) <= (gradient * best).sum((1, 2)) + 1e-6).all()
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@given(case=cases(), scale=st.sampled_from([1e-6, 0.25, 3.0, 1e6]))
+def test_a_scaled_gradient_points_to_the_same_delta(
+    norm: str, case: tuple[Tensor, Tensor, Tensor], scale: float
+) -> None:
+    """Invariant 3: neither the loss's scale nor the number of accumulated batches moves δ."""
+    gradient, free, radius = case
+    gradient = of_length_one(gradient)
+    ball = Ball(norm, free)
+    torch.testing.assert_close(ball.steepest(scale * gradient, radius), ball.steepest(gradient, radius))
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@given(case=cases())
+def test_normalizing_puts_noise_on_the_surface(norm: str, case: tuple[Tensor, Tensor, Tensor]) -> None:
+    gradient, free, radius = case
+    delta = Ball(norm, free).normalize(of_length_one(gradient), radius)
+    assert not delta[~free].any()
+    bound = radius.flatten() * free.any(-1) if norm == "l2-sentence" else radius[..., 0] * free
+    torch.testing.assert_close(lengths(norm, delta), bound)
 
 
 @pytest.mark.parametrize("norm", NORMS)

@@ -191,6 +191,46 @@ def test_a_config_file_says_what_the_command_line_does_not(train: Train, tmp_pat
     assert record["data"]["train"]["examples"] == 16
 
 
+SCHEDULE = ["--adversary-after", "0.5", "--adversary-every", "2", "--adversary-fraction", "0.25"]
+
+
+@pytest.mark.parametrize("from_file", [False, True], ids=["options", "file"])
+def test_a_schedule_comes_from_options_or_a_file(train: Train, tmp_path: Path, from_file: bool) -> None:
+    options = ["--task", "mini-sentiment", "--method", "alum", "--train-size", "16", "--held-out", "8"]
+    if from_file:
+        (tmp_path / "run.toml").write_text("adversary-after = 0.5\nadversary_every = 2\nadversary-fraction = 0.25\n")
+        options += ["--config", str(tmp_path / "run.toml")]
+    result = train(*options, *([] if from_file else SCHEDULE))
+    assert result.exit_code == 0, result.output
+    record = read_json(tmp_path / "out" / "training.json")
+    assert record["settings"]["schedule"] == {"after": 0.5, "every": 2, "fraction": 0.25}
+    assert "differs" in refused(train(*options[:8], "--adversary-after", "0.25"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("after", "1.5", "1.5 is not in the range 0<=x<=1"),
+        ("after", "half", "'half' is not a valid float"),
+        ("after", "nan", "sets in after nan of the run"),
+        ("every", "0", "0 is not in the range x>=1"),
+        ("fraction", "0", "sees 0 of each batch: must be above 0"),
+        ("fraction", "-1", "-1.0 is not in the range 0<=x<=1"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("from_file", [False, True], ids=["options", "file"])
+def test_what_is_no_schedule_is_refused(
+    train: Train, tmp_path: Path, name: str, value: str, message: str, from_file: bool
+) -> None:
+    (tmp_path / "run.toml").write_text(f'adversary-{name} = "{value}"\n')
+    given = ["--config", str(tmp_path / "run.toml")] if from_file else [f"--adversary-{name}", value]
+    result = train("--task", "mini-sentiment", "--method", "alum", *given)
+    assert result.exit_code != 0
+    assert message in f"{result.output} {result.exception}"
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -211,10 +251,18 @@ def test_a_wrong_config_file_is_refused(train: Train, tmp_path: Path, content: s
         (["--task", "sst-2"], "unknown task 'sst-2'. Did you mean 'sst2'? 'alumbench tasks' lists them"),
         (["--task", "mini-sentiment", "--method", "alm"], "unknown method 'alm'. Did you mean 'alum'?"),
         (["--task", "mini-sentiment", "--method", "alum", "--set", "epsilom=1"], "Did you mean 'epsilon'?"),
+        (["--task", "mini-sentiment", "--method", "alum", "--set", "epsilon=-1"], "epsilon = -1.0: must be above 0"),
+        (["--task", "mini-sentiment", "--method", "alum", "--set", "epsilon=0"], "epsilon = 0.0: must be above 0"),
+        (["--task", "mini-sentiment", "--method", "alum", "--set", "steps=-1"], "K = -1 ascent steps"),
+        (["--task", "mini-sentiment", "--method", "alum", "--set", "norm=l3"], "unknown norm 'l3'; known: l2-sentence"),
+        (["--task", "mini-sentiment", "--method", "alum", "--set", "direction=up"], "unknown direction 'up'; known:"),
+        (["--task", "mini-sentiment", "--method", "alum", "--set", "divergence=tv"], "unknown divergence 'tv'; known:"),
+        (["--task", "mini-sentiment", "--method", "alum", "--set", "stop_gradient=x"], "unknown stop_gradient 'x'"),
+        (["--task", "mini-sentiment", "--method", "alum", "--set", "alpha=-1"], "alpha = -1.0: must be 0 or more"),
         (["--task", "mini-sentiment", "--set", "alpha"], "--set alpha: expected --set NAME=VALUE"),
         (["--task", "mini-sentiment", "--trainer", "max_step=1"], "Did you mean 'max_steps'?"),
     ],
-    ids=["task", "method", "parameter", "set", "trainer"],
+    ids=lambda value: "-".join(value[-2:]) if isinstance(value, list) else "",
 )
 def test_a_wrong_name_offers_the_nearest(train: Train, options: list[str], message: str) -> None:
     assert message in refused(train(*options))

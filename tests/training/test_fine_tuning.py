@@ -13,12 +13,14 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from alumbench.adversary import Perturbation
 from alumbench.errors import AlumbenchError
 from alumbench.methods.standard import Standard
 from alumbench.storage import read_json, sha256_of
 from alumbench.tasks import Source, Task, data_hash, load_task, miniature
 from alumbench.training.fine_tuning import fine_tune, load_data
 from alumbench.training.request import FineTuning
+from alumbench.training.schedule import Schedule
 
 Make = Callable[..., FineTuning]
 
@@ -96,6 +98,7 @@ def test_the_same_request_again_does_nothing(finished: tuple[FineTuning, Path]) 
         ({"max_length": 32}, "max length"),
         ({"precision": "bf16"}, "precision"),
         ({"trainer": {"max_steps": 2}}, "trainer"),
+        ({"schedule": Schedule(after=0.5)}, "schedule"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -130,6 +133,31 @@ def test_a_loss_that_turns_nan_stops_the_run_and_keeps_the_checkpoint_before(
     assert [path.name for path in kept] == ["checkpoint-10"]
     assert all(tensor.isfinite().all() for tensor in load_file(kept[0] / "model.safetensors").values())
     assert not (tmp_path / "out" / "training.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [("alum", {}), ("alum", {"direction": "label", "steps": 2}), ("fgm", {})],
+    ids=["fisher", "label", "fgm"],
+)
+def test_a_gradient_that_turns_nan_in_the_ascent_stops_the_run_and_is_named(
+    small_request: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, parameters: dict[str, Any]
+) -> None:
+    plain = Perturbation.zero
+
+    def turns(self: Perturbation) -> torch.Tensor:
+        delta = plain(self)
+        if self._step == 13:
+            delta.register_hook(lambda gradient: gradient * float("nan"))
+        return delta
+
+    monkeypatch.setattr(Perturbation, "zero", turns)
+    with pytest.raises(AlumbenchError, match="gradient of the inner ascent is not finite since step 13 of 24"):
+        fine_tune(small_request(epochs=2.0, method=method, parameters=parameters), tmp_path / "out", quiet)
+    kept = list((tmp_path / "out" / "trainer").glob("checkpoint-*"))
+    assert [path.name for path in kept] == ["checkpoint-10"]
+    assert all(tensor.isfinite().all() for tensor in load_file(kept[0] / "model.safetensors").values())
+    assert not (tmp_path / "out" / "model.safetensors").exists()
 
 
 @pytest.mark.parametrize("trainer", [{}, {"logging_steps": 1000, "save_strategy": "no"}], ids=["plain", "unlogged"])
