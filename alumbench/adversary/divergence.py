@@ -38,7 +38,7 @@ def jensen_shannon(clean: Tensor, perturbed: Tensor) -> Tensor:
 
 
 def _log_mean(change: Tensor) -> Tensor:
-    """log ½ (1 + exp change), exactly 0 where nothing changes and accurate near it, as log m is not."""
+    """The logarithm of ½ (1 + exp change), exactly 0 where nothing changes and accurate near it, as log m is not."""
     near = torch.log1p(torch.expm1(change.clamp(-1, 1)) / 2)
     return torch.where(change.abs() < 1, near, functional.softplus(change) - math.log(2))
 

@@ -45,6 +45,13 @@ def device_option(command: F) -> F:
     )(command)
 
 
+def compile_option(command: F) -> F:
+    """`--compile`."""
+    return click.option(
+        "--compile", "compiled", is_flag=True, help="torch.compile; pays on a GPU, and in long runs on a CPU."
+    )(command)
+
+
 def quiet_libraries() -> None:
     """Keeps the libraries' progress bars and advice out of a command's output."""
     import os

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from alumbench.cli.corpora import corpora_of, corpus_options, quiet_and_parallel
-from alumbench.cli.options import device_option, key_values
+from alumbench.cli.options import compile_option, device_option, key_values
 
 SHARE = click.FloatRange(0, 1)
 
@@ -54,6 +54,7 @@ SHARE = click.FloatRange(0, 1)
 @click.option("--held-out", default=0.02, type=SHARE, show_default=True, help="Share of the blocks for dev figures.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
 @device_option
+@compile_option
 @click.option("--trainer", multiple=True, metavar="NAME=VALUE", help="Any further TrainingArguments field; repeatable.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the checkpoint.")
 def pretrain(out: Path, **options: Any) -> None:

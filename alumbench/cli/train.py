@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from alumbench.cli.options import device_option, key_values, quiet_libraries, split_names
+from alumbench.cli.options import compile_option, device_option, key_values, quiet_libraries, split_names
 
 SHARE = click.FloatRange(0, 1)
 
@@ -50,6 +50,7 @@ SHARE = click.FloatRange(0, 1)
 @click.option("--max-length", default=128, type=click.IntRange(min=1), show_default=True, help="Tokens kept.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
 @device_option
+@compile_option
 @click.option("--trainer", multiple=True, metavar="NAME=VALUE", help="Any further TrainingArguments field; repeatable.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the checkpoint.")
 @click.pass_context
@@ -81,7 +82,18 @@ def train(ctx: click.Context, /, **options: Any) -> None:
         schedule = Schedule(*(options[f"adversary_{name}"] for name in ("after", "every", "fraction")))
     except ValueError as error:
         raise AlumbenchError(str(error)) from error
-    names = ("seed", "train_size", "held_out", "epochs", "batch_size", "lr", "max_length", "precision", "device")
+    names = (
+        "seed",
+        "train_size",
+        "held_out",
+        "epochs",
+        "batch_size",
+        "lr",
+        "max_length",
+        "precision",
+        "device",
+        "compiled",
+    )
     request = FineTuning(
         task=_task(options),
         model=options["model"],
@@ -120,7 +132,7 @@ def _with_config(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
         values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise AlumbenchError(f"{path}: cannot be read as TOML: {error}") from error
-    names = {"set": "settings", "task": "task_name"}
+    names = {"set": "settings", "task": "task_name", "compile": "compiled"}
     known = {parameter.opts[0].removeprefix("--").replace("-", "_") for parameter in ctx.command.params} - {"config"}
     for key, value in values.items():
         plain = key.replace("-", "_")

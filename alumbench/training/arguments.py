@@ -36,6 +36,8 @@ def training_arguments(request: FineTuning | Pretraining, out: Path, examples: i
             raise unknown("TrainingArguments field", name, known)
         if name in ours:
             raise AlumbenchError(f"--trainer {name}: this one has an option of its own, see 'alumbench train --help'")
+        if name.startswith("torch_compile"):
+            raise AlumbenchError(f"--trainer {name}: use --compile, which compiles under the hook that adds δ")
     accumulated = int(request.trainer.get("gradient_accumulation_steps", 1))
     processes = process_count()
     per_epoch = math.ceil(math.ceil(examples / (request.batch_size * processes)) / accumulated)

@@ -65,9 +65,23 @@ class EpochSampler(LengthGroupedSampler):  # type: ignore[misc]
 class MethodTrainer(Trainer):  # type: ignore[misc]
     """The Trainer owns devices, precision, accumulation, distribution and resuming; the method owns the loss."""
 
-    def __init__(self, method: Method, seed: int, schedule: Schedule | None = None, **kwargs: Any) -> None:
-        """Takes the method, the run's seed, when the method is used (always), and what `Trainer` takes."""
+    def __init__(
+        self, method: Method, seed: int, schedule: Schedule | None = None, compiled: bool = False, **kwargs: Any
+    ) -> None:
+        """Takes the run's parts.
+
+        Args:
+            method: owns the loss.
+            seed: the run's.
+            schedule: when the method is used; None for always.
+            compiled: whether the model goes through `torch.compile`, one graph for each kind of pass.
+            kwargs: what `Trainer` takes.
+        """
         method.prepare(kwargs["model"])
+        if compiled:
+            WordEmbeddings(kwargs["model"])  # its hook must be there before
+            torch._functorch.config.donated_buffer = False  # Fisher reads a graph twice
+            kwargs["model"].compile()
         super().__init__(**kwargs)
         self.method, self.run_seed, self.schedule = method, seed, schedule or Schedule()
         if self.args.process_index:  # the Trainer seeds all processes alike: they would drop the same units
@@ -116,20 +130,20 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
         # One step is one forward of the DDP wrapper, whatever passes it makes inside: all of them run on the plain
         # module, so that gradients are summed over processes once, in the outer backward.
         plain = model.module
-        forward = plain.__dict__.get("forward")
+        own = {name: plain.__dict__.get(name) for name in ("forward", "_compiled_call_impl")}
 
         def whole_step(batch: Mapping[str, Tensor]) -> tuple[Tensor, Loss]:
-            _set_forward(plain, forward)
+            _put(plain, own)
             loss = self.schedule.loss(self.method, plain, batch, step)
             return loss.total, loss
 
-        _set_forward(plain, whole_step)
+        _put(plain, {"forward": whole_step, "_compiled_call_impl": None})
         try:
             loss: Loss
             total, loss = model(batch)
             return replace(loss, total=total)  # the one that DDP has seen
         finally:
-            _set_forward(plain, forward)
+            _put(plain, own)
 
     def _first_bad(self, before: Tensor, fine: Tensor) -> Tensor:
         return torch.where(~fine & (before < 0), self.state.global_step, before)
@@ -182,9 +196,10 @@ def embedding_norm(model: nn.Module) -> float:
     return float(table.detach().float().norm(dim=-1).mean())
 
 
-def _set_forward(module: nn.Module, forward: Any) -> None:
-    """Sets the module's own `forward` (Accelerate's, say), or leaves its class's where there is none."""
-    if forward is None:
-        module.__dict__.pop("forward", None)
-    else:
-        module.__dict__["forward"] = forward
+def _put(module: nn.Module, attributes: Mapping[str, Any]) -> None:
+    """Sets attributes of the instance; None leaves its class's."""
+    for name, value in attributes.items():
+        if value is None:
+            module.__dict__.pop(name, None)
+        else:
+            module.__dict__[name] = value

@@ -84,6 +84,7 @@ class Pretraining:
         precision: fp32 or bf16 (mixed).
         device: auto, cpu or cuda.
         trainer: any further `TrainingArguments`.
+        compiled: whether the model goes through `torch.compile`.
     """
 
     corpora: tuple[Corpus, ...]
@@ -110,6 +111,7 @@ class Pretraining:
     precision: str = "fp32"
     device: str = "auto"
     trainer: Mapping[str, Any] = field(default_factory=dict)
+    compiled: bool = False
 
     def __post_init__(self) -> None:
         """Checks what no library would.
@@ -197,7 +199,7 @@ def pretrain(request: Pretraining, out: Path, say: Callable[[str], None] = print
         "seed": request.seed,
         "settings": {name: getattr(request, name) for name in SETTINGS}
         | {"warmup": arguments.warmup_steps, "trainer": dict(request.trainer), "steps": steps}
-        | {"processes": arguments.world_size},
+        | {"compiled": request.compiled, "processes": arguments.world_size},
         "corpus": corpus | {"train_blocks": len(train), "dev_blocks": len(dev)},
         "tokens_seen": tokens,
         "tokens_per_second": round(tokens / max(measured["seconds"], 0.1)),
@@ -303,6 +305,7 @@ def _trainer(
         method,
         request.seed,
         schedule=request.schedule,
+        compiled=request.compiled,
         model=model,
         args=arguments,
         train_dataset=train,

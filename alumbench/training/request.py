@@ -39,6 +39,7 @@ class FineTuning:
         device: auto, cpu or cuda.
         trainer: any further `TrainingArguments`.
         schedule: when the method is used, and on how much of a batch.
+        compiled: whether the model goes through `torch.compile`.
     """
 
     task: Task
@@ -56,6 +57,7 @@ class FineTuning:
     device: str = "auto"
     trainer: Mapping[str, Any] = field(default_factory=dict)
     schedule: Schedule = field(default_factory=Schedule)
+    compiled: bool = False
 
 
 def finished(

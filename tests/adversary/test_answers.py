@@ -134,6 +134,18 @@ def test_no_change_is_exactly_zero_in_every_precision(kind: str, name: str) -> N
         assert float(divergence(read_answers(outputs, batch), read_answers(outputs, batch), name)) == 0.0
 
 
+@pytest.mark.parametrize("name", sorted(DIVERGENCES))
+def test_a_small_divergence_is_no_rounding_error(name: str) -> None:
+    """In float32, at changes a thousandth as long as the logits, as small radii make them."""
+    generator = torch.Generator().manual_seed(0)
+    clean = torch.randn(500, 3, generator=generator, dtype=torch.float64)
+    perturbed = clean + 1e-3 * torch.randn(500, 3, generator=generator, dtype=torch.float64)
+    exact = DIVERGENCES[name](clean.float().double(), perturbed.float().double())
+    found = DIVERGENCES[name](clean.float(), perturbed.float())
+    # one-sided KL is a difference of two larger numbers, and is what it is
+    assert ((found - exact).abs() <= (0.5 if name == "kl" else 0.01) * exact.mean()).all()
+
+
 def gradients(kind: str, name: str, stop: str, size: float) -> tuple[Tensor, Tensor]:
     """With respect to clean and perturbed outputs that differ by `size`; zero where nothing learns."""
     batch = batch_of(kind)

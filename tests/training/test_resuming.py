@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-import alumbench.training.fine_tuning as fine_tuning
+import alumbench.training.run as run
 from alumbench.errors import AlumbenchError
 from alumbench.storage import read_json
 from alumbench.tasks import miniature
@@ -58,7 +58,7 @@ DEATHS: dict[str, Callable[[], None]] = {
     "between-checkpoints": lambda: die_at_call(torch.optim.AdamW, "step", 16),
     "in-the-second-epoch": lambda: die_at_call(torch.optim.AdamW, "step", 22),
     "while-a-checkpoint-is-written": lambda: die_at_call(torch, "save", 5),
-    "before-the-record": lambda: die_at_call(fine_tuning, "write_json", 1, is_record),
+    "before-the-record": lambda: die_at_call(run, "write_json", 1, is_record),
 }
 
 
