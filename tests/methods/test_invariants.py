@@ -124,6 +124,22 @@ def test_alum_s_gradient_equals_finite_differences_with_delta_and_targets_frozen
     assert error_of_the_gradient(model, frozen) < 1e-7
 
 
+@pytest.mark.parametrize(
+    ("direction", "steps", "stop"),
+    [("fisher", 1, "none"), ("vat", 1, "none"), ("label", 1, "clean"), ("label", 0, "none"), ("noise", 1, "none")],
+)
+def test_what_is_held_by_default_is_what_the_documentation_says(direction: str, steps: int, stop: str) -> None:
+    """`clean` for a searched `label`, which is what makes it cost 6."""
+    found = {}
+    for held in ("auto", "none", "clean"):
+        model = small_bert("three")
+        method = make_method("alum", {"direction": direction, "steps": steps, "stop_gradient": held, "epsilon": 0.3})
+        method.loss(model, batch_of("three"), step_of()).total.backward()
+        found[held] = torch.cat([weight.grad.flatten() for weight in model.parameters()])
+    assert torch.equal(found["auto"], found[stop])
+    assert not torch.equal(found["none"], found["clean"])
+
+
 LEARNED: list[tuple[str, dict[str, Any]]] = [
     ("fgm", {"alpha": 2.0}),
     ("pgd", {"alpha": 2.0}),
