@@ -33,6 +33,23 @@ def process_count() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def keep_freed_memory() -> None:
+    """Lets this process keep the memory of freed tensors for the next pass, on Linux with glibc; elsewhere it does nothing.
+
+    glibc hands large buffers back to the system, and every page of the next pass's then has to be mapped anew, which is
+    2 to 5% of a training step on a CPU. The process stays at its peak size instead.
+    """
+    import ctypes
+
+    trim_threshold, mmap_max = -1, -4  # names of malloc.h
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return
+    mallopt(mmap_max, 0)
+    mallopt(trim_threshold, 2**31 - 1)
+
+
 def device_name(device: Any) -> str:
     """What a run ran on, for the record: the GPU's name, or the processor's."""
     import torch

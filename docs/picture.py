@@ -16,7 +16,7 @@ from torch import Tensor
 
 from alumbench.adversary import Ascent, Ball, Perturbation, divergence
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import checkpoint_task, find_model
+from alumbench.checkpoints import checkpoint_task, find_model, mark_ids
 
 matplotlib.use("svg")
 from matplotlib import pyplot  # noqa: E402
@@ -34,7 +34,7 @@ def main(checkpoints: list[str], sentence: str, label: str) -> None:
         victim = Victim(files, checkpoint_task(files), device="cpu")
         batch = dict(victim.encode([(sentence,)]))
         batch["labels"] = torch.tensor([victim.task.labels.index(label)])
-        special = torch.tensor(victim.tokenizer.all_special_ids)
+        special = torch.tensor(mark_ids(victim.tokenizer))
         space = Perturbation(victim.model, batch, special, seed=4, step=0, examples=[0])
         found = {direction: _find(space, direction) for direction in COLOURS}
         # The plane of the picture: along Fisher's δ, and along the noise's part at right angles to it.
@@ -45,7 +45,10 @@ def main(checkpoints: list[str], sentence: str, label: str) -> None:
         axis = torch.linspace(-WIDTH, WIDTH, GRID)
         with torch.no_grad():
             height = [
-                [float(divergence(clean, space.at((a * first + b * second).view_as(space.embeddings)).answers)) for a in axis]
+                [
+                    float(divergence(clean, space.at((a * first + b * second).view_as(space.embeddings)).answers))
+                    for a in axis
+                ]
                 for b in axis
             ]
         levels = torch.linspace(-5, 1.5, 14)

@@ -163,7 +163,7 @@ def fisher_gradient(answers: Answers, delta: Tensor, uniform: Callable[[int], Te
             else:
                 p = full(logits).softmax(-1)
                 label = torch.searchsorted(p.cumsum(-1), draw).clamp(max=p.shape[-1] - 1)
-                vector = p.scatter_add(-1, label, -torch.ones_like(p[..., :1]))
+                vector = p.scatter_add_(-1, label, -torch.ones_like(p[..., :1]))
             if answers.counts is not None:
                 vector = vector * answers.counts[..., None]
             vectors.append(vector.to(logits.dtype))

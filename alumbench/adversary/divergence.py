@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 
@@ -26,8 +28,37 @@ def kl(clean: Tensor, perturbed: Tensor) -> Tensor:
 
 def symmetric_kl(clean: Tensor, perturbed: Tensor) -> Tensor:
     """KL(p ‖ q) + KL(q ‖ p), the paper's choice for classification (section 3, with no factor of one half)."""
-    log_p, log_q = functional.log_softmax(full(clean), -1), functional.log_softmax(full(perturbed), -1)
-    return ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(-1)
+    rows: Tensor = _SymmetricKl.apply(full(clean), full(perturbed))  # type: ignore[no-untyped-call]
+    return rows
+
+
+class _SymmetricKl(torch.autograd.Function):
+    """Σ (p − q) (log p − log q) with its gradient written out: over a vocabulary, half the passes of autograd's.
+
+    With d = log p − log q the gradient is p (d − Σ p d) + p − q for the first logits, q − p − q (d − Σ q d) for the other.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, clean: Tensor, perturbed: Tensor) -> Tensor:
+        p, q = functional.log_softmax(clean, -1), functional.log_softmax(perturbed, -1)
+        change = p - q
+        p.exp_(), q.exp_()
+        ctx.save_for_backward(p, q, change)
+        rows: Tensor = torch.linalg.vecdot(p - q, change)
+        return rows
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        p, q, change = ctx.saved_tensors
+        gradients: list[Tensor | None] = []
+        for needed, own, other, sign in zip(ctx.needs_input_grad, (p, q), (q, p), (1, -1), strict=True):
+            gradient = None
+            if needed:
+                mean = torch.linalg.vecdot(own, change)[..., None]
+                gradient = (change - mean).mul_(own).mul_(sign).add_(own).sub_(other).mul_(upstream[..., None])
+            gradients.append(gradient)
+        return gradients[0], gradients[1]
 
 
 def jensen_shannon(clean: Tensor, perturbed: Tensor) -> Tensor:

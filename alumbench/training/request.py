@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,8 @@ def same_request(out: Path, asked: Mapping[str, Any], before: Mapping[str, Any])
     Raises:
         AlumbenchError: It is not; the field is named.
     """
-    before = {"processes": 1} | dict(before)  # requests of earlier versions do not say it
+    # what requests of earlier versions do not say
+    before = {"processes": 1, "compiled": False, "schedule": asdict(Schedule())} | dict(before)
     for name, value in asked.items():
         if before.get(name) != _as_json(value):
             raise AlumbenchError(

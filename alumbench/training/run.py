@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alumbench.devices import device_name
+from alumbench.devices import device_name, keep_freed_memory
 from alumbench.errors import AlumbenchError
 from alumbench.storage import write_json
 from alumbench.training.request import TRAINER_FOLDER
@@ -48,6 +48,8 @@ def run(
     from alumbench.training.clock import Clock
     from alumbench.training.method_trainer import embedding_norm
 
+    if trainer.args.device.type == "cpu":
+        keep_freed_memory()
     clock, last = Clock(say), last_checkpoint(out / TRAINER_FOLDER)
     trainer.add_callback(clock)
     state, length_before = None, embedding_norm(trainer.model)
