@@ -34,7 +34,7 @@ def process_count() -> int:
 
 
 def keep_freed_memory() -> None:
-    """Lets this process keep the memory of freed tensors for the next pass, on Linux with glibc; elsewhere it does nothing.
+    """Lets this process keep the memory of freed tensors for the next pass, on Linux with glibc; a no-op elsewhere.
 
     glibc hands large buffers back to the system, and every page of the next pass's then has to be mapped anew, which is
     2 to 5% of a training step on a CPU. The process stays at its peak size instead.

@@ -35,7 +35,8 @@ def symmetric_kl(clean: Tensor, perturbed: Tensor) -> Tensor:
 class _SymmetricKl(torch.autograd.Function):
     """Σ (p − q) (log p − log q) with its gradient written out: over a vocabulary, half the passes of autograd's.
 
-    With d = log p − log q the gradient is p (d − Σ p d) + p − q for the first logits, q − p − q (d − Σ q d) for the other.
+    With d = log p − log q the gradient is p (d − Σ p d) + p − q for the first logits, q − p − q (d − Σ q d) for the
+    others.
     """
 
     @staticmethod

@@ -1,7 +1,7 @@
 """Chooses each method's settings from the runs of sweep.sh, by a rule fixed beforehand, and writes sweep.json.
 
-The rule: the largest mean of held-out accuracy and held-out accuracy under embedding-PGD at radius .05 (both on held-out
-training sentences; a table that shows generalization beside robustness is chosen for by both); between equals the first.
+The rule: the largest mean of held-out accuracy and held-out accuracy under embedding-PGD at radius .05, both on
+held-out training sentences, since the table shows generalization beside robustness; between equals the first.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main(runs: Path, out: Path) -> None:
         found.setdefault(name, []).append(run | {"mean": round((clean + robust) / 2, 4)})
         print(folder.name, clean, round(robust, 4), flush=True)
     chosen = {name: max(rows, key=lambda row: float(str(row["mean"])))["run"] for name, rows in found.items()}
-    document = {"rule": (__doc__ or "").split("The rule: ")[1].strip(), "n": [1000, EXAMPLES], "runs": found}
+    document = {"rule": " ".join((__doc__ or "").split("The rule: ")[1].split()), "n": [1000, EXAMPLES], "runs": found}
     out.write_text(json.dumps(document | {"chosen": chosen}, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(chosen, indent=1))
 

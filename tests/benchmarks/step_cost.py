@@ -49,9 +49,9 @@ CASES: dict[str, tuple[str, dict[str, Any], tuple[int, int, int]]] = {
     "smart": ("smart", {}, (4, 1, 2)),
     "r3f": ("r3f", {}, (2, 0, 2)),
     "sift": ("sift", {}, (3, 1, 2)),
-    "creat": ("creat", {}, (4, 2, 2)),
+    "creat": ("creat", {}, (3, 1, 2)),
     "tavat": ("tavat", {}, (2, 0, 2)),
-    "infobert": ("infobert", {}, (4, 0, 4)),
+    "infobert": ("infobert", {}, (3, 3, 3)),
 }
 
 
