@@ -142,6 +142,10 @@ def _stage(stage: str, device: torch.device) -> dict[str, Any]:
             "tokens_per_second": round(batch_size * tokens / statistics.median(seconds[name])),
             **({"peak_gib": round(memory[name], 3)} if memory else {}),
         }
+    if not compiled:
+        peaks = {name: _graph_peak(model, method, batch, step) for name, method in methods.items()}
+        for name, peak in peaks.items():
+            table[name]["graphs_over_standard"] = round(peak / peaks["standard"], 2)
     f = statistics.median(seconds["F"])
     return {
         "size": size,
@@ -155,6 +159,45 @@ def _stage(stage: str, device: torch.device) -> dict[str, Any]:
         "Bx_over_F": round(statistics.median(seconds["Bx"]) / f, 3),
         "methods": table,
     }
+
+
+class _Graphs:
+    """Bytes that autograd holds for backwards, each storage once, and their peak; the model's weights left out."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
+        self._held: dict[int, tuple[int, int]] = {}
+        self.now = self.peak = 0
+
+    def measured(self) -> Any:
+        return torch.autograd.graph.saved_tensors_hooks(lambda tensor: _Saved(self, tensor), lambda saved: saved.tensor)
+
+    def take(self, at: int, size: int, change: int) -> None:
+        count = self._held.get(at, (0, size))[0] + change
+        if at in self._weights:
+            return
+        self.now += size * (change if count == max(change, 0) else 0)
+        self.peak = max(self.peak, self.now)
+        self._held[at] = (count, size)
+
+
+class _Saved:
+    def __init__(self, graphs: _Graphs, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        self.tensor, self._graphs, self._at, self._size = tensor, graphs, storage.data_ptr(), storage.nbytes()
+        graphs.take(self._at, self._size, 1)
+
+    def __del__(self) -> None:
+        self._graphs.take(self._at, self._size, -1)
+
+
+def _graph_peak(model: nn.Module, method: Method, batch: Mapping[str, Tensor], step: Step) -> int:
+    graphs = _Graphs(model)
+    with graphs.measured():
+        total = method.loss(model, batch, step).total
+        total.backward()
+        del total
+    return graphs.peak
 
 
 def _chosen(stage: str) -> list[str]:
