@@ -51,7 +51,9 @@ SHARE = click.FloatRange(0, 1)
 @click.option("--max-length", default=128, type=click.IntRange(min=1), show_default=True, help="Tokens of a block.")
 @click.option("--mask-rate", default=0.15, type=SHARE, show_default=True, help="Share of the tokens that are masked.")
 @click.option("--mask-rate-start", default=0.0, type=SHARE, help="The share at the begin; it then goes evenly.")
-@click.option("--held-out", default=0.02, type=SHARE, show_default=True, help="Share of the blocks for dev figures.")
+@click.option(
+    "--held-out", default=0.02, type=SHARE, show_default=True, help="Share of the blocks for dev figures, 500 at most."
+)
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
 @device_option
 @compile_option

@@ -24,6 +24,8 @@ FORMATS = {".txt": "text", ".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".jso
 #: Documents tokenized at a time: a book is a document, and the library holds all tokens of a call with their places.
 DOCUMENTS = 16
 SAY_EVERY = 15.0  # seconds
+#: Blocks kept apart at most.
+MOST_HELD_OUT = 500
 
 
 @dataclass(frozen=True)
@@ -234,10 +236,12 @@ class Blocks:
     def split(self, share: float) -> tuple[Blocks, Blocks]:
         """These blocks without a share of them, and that share, drawn by a generator that no seed touches.
 
+        It is `MOST_HELD_OUT` blocks at most: dev figures are taken ten times a run, and must not be most of it.
+
         Raises:
             AlumbenchError: Nothing is left to train on.
         """
-        held_out = max(1, round(share * len(self))) if share else 0
+        held_out = min(max(1, round(share * len(self))), MOST_HELD_OUT) if share else 0
         if held_out >= len(self):
             raise AlumbenchError(
                 f"the corpus packs into {len(self)} blocks of {self.length} tokens, too few to keep {share:g} of them "
