@@ -50,7 +50,7 @@ def odd_file(tmp_path):
 
 def test_odd_texts_are_scored_and_attacked(checkpoint, write_suite, tmp_path, odd_file):
     """R7. Both labels of each text, so that one of the two is attacked."""
-    suite = write_suite(("nli/adversarial", "sentiment/adversarial"), ("seconds = 20.0", "seconds = 20.0"))
+    suite = write_suite(("nli/adversarial", "sentiment/adversarial"), ("seconds = 20.0", "seconds = 10.0"))
     run(checkpoint, tmp_path / "out", suite, data=odd_file, only=("clean", "attack"))
     records = records_of(tmp_path / "out")
     assert len(records) == 4 * len(ODD)
