@@ -18,7 +18,7 @@ from alumbench.methods import make_method
 from alumbench.tasks import load_task
 from alumbench.training.arguments import training_arguments
 from alumbench.training.fine_tuning import load_data, tokenize
-from alumbench.training.method_trainer import MethodTrainer, PaddingCollator
+from alumbench.training.method_trainer import EpochSampler, MethodTrainer, PaddingCollator
 from alumbench.training.request import FineTuning
 from tests.benchmarks.model import base_model
 
@@ -63,6 +63,9 @@ def run() -> dict[str, Any]:
                         processing_class=tokenizer,
                         data_collator=PaddingCollator(tokenizer),
                     )
+                lengths = [len(ids) for ids in data["input_ids"]]
+                order = EpochSampler(1, arguments.train_batch_size, lengths)  # one order for both
+                trainer._get_train_sampler = lambda *args, order=order: order
                 trainer.remove_callback(PrinterCallback)
                 start = time.perf_counter()
                 losses[name] = trainer.train().training_loss
