@@ -37,6 +37,7 @@ class A2t(Method):
 
     name: ClassVar[str] = "a2t"
     source: ClassVar[str] = "Yoo and Qi 2021, https://arxiv.org/abs/2109.00544; TextAttack's trainer"
+    classifiers_only: ClassVar[str] = "it attacks labelled texts"
 
     attack: str = "a2t"
     share: float = 0.2

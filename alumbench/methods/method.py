@@ -71,6 +71,8 @@ class Method(ABC):
 
     name: ClassVar[str]
     source: ClassVar[str]
+    #: '', or why only a classifier can be trained with it.
+    classifiers_only: ClassVar[str] = ""
 
     @abstractmethod
     def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: Step) -> Loss:

@@ -33,6 +33,7 @@ class R4f(R3f):
     """
 
     name: ClassVar[str] = "r4f"
+    classifiers_only: ClassVar[str] = "it rescales the output layer, which a masked-LM shares with its embeddings"
 
     head: str = "last"
 

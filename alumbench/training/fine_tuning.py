@@ -80,11 +80,8 @@ def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print
         "model": {"name": request.model, "revision": files.revision, "weights_sha256": files.weights_sha256()},
         "method": {"name": request.method, "parameters": method.parameters()},
         "seed": request.seed,
-        "settings": {
-            name: getattr(request, name)
-            for name in ("epochs", "batch_size", "lr", "max_length", "precision", "train_size")
-        }
-        | {"held_out": request.held_out, "trainer": dict(request.trainer), "steps": trainer.state.global_step}
+        "settings": {name: getattr(request, name) for name in SETTINGS}
+        | {"trainer": dict(request.trainer), "steps": trainer.state.global_step}
         | {"schedule": asdict(request.schedule), "compiled": request.compiled, "processes": arguments.world_size},
         "data": data,
         **measured,

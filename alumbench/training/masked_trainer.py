@@ -11,7 +11,7 @@ from transformers import EvalPrediction, TrainerCallback
 
 from alumbench.methods import Method
 from alumbench.training.masking import DEV, IGNORED, Masking, collate_blocks, predict_at_positions
-from alumbench.training.method_trainer import EpochSampler, MethodTrainer
+from alumbench.training.method_trainer import MethodTrainer
 
 #: The dev masks are the same for every run, so that runs can be compared.
 DEV_SEED = 0
@@ -51,10 +51,9 @@ class MaskedTrainer(MethodTrainer):
         masked = self.dev_masking(inputs, self.rate(1, 1), 0)
         return super().prediction_step(model, masked, *args, **kwargs)
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> EpochSampler:
-        """The order is drawn by seed and epoch; all blocks are of one length."""
-        lengths = [self.train_dataset.length] * len(self.train_dataset)
-        return EpochSampler(self.run_seed, self.args.train_batch_size, lengths)
+    def lengths(self, dataset: Any) -> list[int]:
+        """All blocks are of one length."""
+        return [dataset.length] * len(dataset)
 
     def _issue_warnings_after_load(self, load_result: Any) -> None:
         """A tied weight is saved once, under one of its names: no reason to warn when a run is resumed."""

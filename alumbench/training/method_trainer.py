@@ -95,9 +95,12 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
 
     def _get_train_sampler(self, train_dataset: Any = None) -> EpochSampler:
         dataset = self.train_dataset if train_dataset is None else train_dataset
-        lengths = [len(ids) for ids in dataset["input_ids"]]
         per_step = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
-        return EpochSampler(self.run_seed, per_step, lengths)
+        return EpochSampler(self.run_seed, per_step, self.lengths(dataset))
+
+    def lengths(self, dataset: Any) -> list[int]:
+        """The tokens of each example, by which batches are put together."""
+        return [len(ids) for ids in dataset["input_ids"]]
 
     def compute_loss(
         self,

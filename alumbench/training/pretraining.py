@@ -30,11 +30,6 @@ if TYPE_CHECKING:
 RECORD = "pretraining.json"
 #: α in pre-training (Liu et al. 2020, section 4.1); in fine-tuning it is 1.
 ALPHA = 10.0
-#: Methods that only a classifier can be trained with, and why.
-CLASSIFIERS_ONLY = {
-    "a2t": "it attacks labelled texts",
-    "r4f": "it rescales the output layer, which a masked-LM shares with its embeddings",
-}
 DECAYS = ("linear", "polynomial", "cosine", "constant_with_warmup")
 SETTINGS = (
     "held_out",
@@ -127,10 +122,8 @@ class Pretraining:
             )
         if not self.corpora:
             raise AlumbenchError("no text is named: give --corpus")
-        if self.method in CLASSIFIERS_ONLY:
-            raise AlumbenchError(
-                f"--method {self.method}: {CLASSIFIERS_ONLY[self.method]}; use it in 'alumbench train'"
-            )
+        if why := load_method(self.method).classifiers_only:
+            raise AlumbenchError(f"--method {self.method}: {why}; use it in 'alumbench train'")
         for name in ("mask_rate", "mask_rate_start", "held_out"):
             if not 0 <= getattr(self, name) < 1:
                 raise AlumbenchError(f"--{name.replace('_', '-')} {getattr(self, name):g}: must be from 0 to below 1")
