@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 #: Each use of chance has a stream of its own, so that one method's draws never shift another's.
 STREAMS = {"noise": 0, "labels": 1, "rows": 2}
@@ -58,12 +60,33 @@ class DropoutReplay:
 
     A mismatched mask alone makes a symmetric KL larger than the one that small δ make. The generators are left as the
     clean pass left them, so that the run's other draws are those of standard training.
+
+    On a CPU drawing dropout is a tenth of a forward pass and more, so the clean pass's masks can be kept (a byte a
+    unit) and handed out again; else the generators are set back and the masks drawn again. Both give the same units.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        """Remembers the generators; make it just before the clean pass."""
+    def __init__(self, device: torch.device, keep_masks: bool = False) -> None:
+        """Remembers the generators; make it just before the clean pass.
+
+        Args:
+            device: where the model is.
+            keep_masks: whether to hand out the clean pass's masks. A compiled model draws where no one can see it and
+                a checkpointed one draws again in its backward, so neither can have that.
+        """
         self._cuda = device if device.type == "cuda" else None
         self._before = self._state()
+        self._kept: list[Tensor] | None = [] if keep_masks else None
+
+    @contextmanager
+    def first(self) -> Iterator[None]:
+        """Runs the clean pass."""
+        if self._kept is None:
+            yield
+            return
+        with _Keep(self._kept) as keep:
+            yield
+        if not keep.complete:
+            self._kept = None
 
     @contextmanager
     def again(self) -> Iterator[None]:
@@ -71,7 +94,8 @@ class DropoutReplay:
         after = self._state()
         self._restore(self._before)
         try:
-            yield
+            with _HandOut(self._kept) if self._kept is not None else nullcontext():
+                yield
         finally:
             self._restore(after)
 
@@ -82,3 +106,37 @@ class DropoutReplay:
         torch.set_rng_state(state[0])
         if state[1] is not None and self._cuda is not None:
             torch.cuda.set_rng_state(state[1], self._cuda)
+
+
+_DRAW = torch.ops.aten.bernoulli_.float  # what every dropout on a CPU comes down to
+
+
+class _Keep(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Keeps each mask that is drawn; `complete` unless chance came in another way, a skipped layer say."""
+
+    def __init__(self, kept: list[Tensor]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._kept, self.complete = kept, True
+
+    def __torch_dispatch__(self, op: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = op(*args, **(kwargs or {}))
+        if op is _DRAW:
+            self._kept.append(result.bool())
+        elif torch.Tag.nondeterministic_seeded in op.tags:
+            self.complete = False
+        return result
+
+
+class _HandOut(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Gives the kept masks in the order in which they were drawn."""
+
+    def __init__(self, kept: list[Tensor]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._masks = iter(kept)
+
+    def __torch_dispatch__(self, op: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if op is _DRAW:
+            mask = next(self._masks, None)
+            if mask is not None and mask.shape == args[0].shape:
+                return args[0].copy_(mask)
+        return op(*args, **(kwargs or {}))

@@ -82,7 +82,7 @@ class Perturbation:
         self._seed, self._step, self._examples = seed, step, examples
         self.free = free_tokens(batch["input_ids"], batch["attention_mask"], special_ids)
         self._words: Place = WordEmbeddings(model) if place is None else place
-        self._dropout = DropoutReplay(self.free.device) if replay_dropout else None
+        self._dropout = DropoutReplay(self.free.device, _eager_on_cpu(model, self.free)) if replay_dropout else None
         self._passes = 0
 
     @cached_property
@@ -123,10 +123,9 @@ class Perturbation:
             options: further arguments of the model's forward, `output_hidden_states` say.
         """
         batch = self._batch if labels else {k: v for k, v in self._batch.items() if k not in LABELS}
-        again = self._dropout is not None and self._passes > 0
         self._passes += 1
         with (
-            self._dropout.again() if again and self._dropout is not None else contextlib.nullcontext(),
+            self._same_units(),
             self._words.added(delta) if delta is not None else contextlib.nullcontext(),
         ):
             if parameters is None:
@@ -134,6 +133,11 @@ class Perturbation:
             else:
                 outputs = functional_call(self._model, dict(parameters), (), {**batch, **options})
         return Pass(read_answers(outputs, self._batch), outputs.get("loss"), None, outputs)
+
+    def _same_units(self) -> contextlib.AbstractContextManager[None]:
+        if self._dropout is None:
+            return contextlib.nullcontext()
+        return self._dropout.first() if self._passes == 1 else self._dropout.again()
 
     def learn(self, delta: Tensor, keep_graph: bool = False) -> Pass:
         """A labelled pass whose whole backward is taken at once: to δ and to the parameters together, 3 units.
@@ -156,6 +160,12 @@ class Perturbation:
         gradient, *rest = torch.autograd.grad(done.loss, [delta, *parameters], allow_unused=True)
         loss: Tensor = _Collected.apply(done.loss.detach(), rest, *parameters)  # type: ignore[no-untyped-call]
         return Pass(done.answers.detach(), loss, gradient, done.outputs)
+
+
+def _eager_on_cpu(model: nn.Module, tensor: Tensor) -> bool:
+    if tensor.device.type != "cpu" or getattr(model, "is_gradient_checkpointing", False):
+        return False
+    return all(module._compiled_call_impl is None for module in model.modules())
 
 
 #: What a pass without the task's loss leaves out.

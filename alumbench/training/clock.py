@@ -43,7 +43,7 @@ class Clock(TrainerCallback):  # type: ignore[misc]
         """One line: step, losses or dev figures, time left."""
         logs = logs or {}
         figures = [
-            f"{name.removeprefix('eval_')} {value:.4f}"
+            f"{name.removeprefix('eval_')} {value:.4g}"
             for name, value in logs.items()
             if name == "embedding_norm"
             or name.startswith("loss")

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from alumbench.adversary import DropoutReplay, example_noise, example_uniform
 
@@ -63,18 +64,48 @@ def test_uniform_is_uniform_and_its_own_draw() -> None:
     assert abs(float(torch.corrcoef(torch.cat([draws[:-1], draws[1:]], 1).T)[0, 1])) < 0.06
 
 
-def test_replay_drops_the_same_units_and_leaves_the_generator_as_the_clean_pass_did() -> None:
+@pytest.mark.parametrize("keep_masks", [False, True])
+def test_replay_drops_the_same_units_and_leaves_the_generator_as_the_clean_pass_did(keep_masks: bool) -> None:
     dropout, values = nn.Dropout(0.5), torch.ones(200)
     torch.manual_seed(1)
     clean, following = dropout(values), dropout(values)
     torch.manual_seed(1)
-    replay = DropoutReplay(torch.device("cpu"))
-    assert torch.equal(dropout(values), clean)
+    replay = DropoutReplay(torch.device("cpu"), keep_masks)
+    with replay.first():
+        assert torch.equal(dropout(values), clean)
     for _ in range(2):
         with replay.again():
             assert torch.equal(dropout(values), clean)
             torch.rand(17)
     assert torch.equal(dropout(values), following)
+
+
+def test_kept_masks_give_way_to_the_generator_where_chance_comes_in_another_way() -> None:
+    """A layer that is skipped at random must be skipped again, and its dropout with it."""
+
+    def net(values: torch.Tensor) -> torch.Tensor:
+        values = F.dropout(values, 0.5) if float(torch.rand(())) < 0.5 else values
+        return F.dropout(values, 0.5)
+
+    for seed in range(8):
+        torch.manual_seed(seed)
+        replay = DropoutReplay(torch.device("cpu"), keep_masks=True)
+        with replay.first():
+            clean = net(torch.ones(200))
+        with replay.again():
+            assert torch.equal(net(torch.ones(200)), clean)
+
+
+def test_kept_masks_are_drawn_once() -> None:
+    replay = DropoutReplay(torch.device("cpu"), keep_masks=True)
+    with replay.first():
+        F.dropout(torch.ones(8), 0.5)
+    with replay.again():
+        before = torch.get_rng_state()
+        F.dropout(torch.ones(8), 0.5)
+        assert torch.equal(torch.get_rng_state(), before)
+        F.dropout(torch.ones(9), 0.5)
+        assert not torch.equal(torch.get_rng_state(), before), "a mask that was never drawn is drawn"
 
 
 def test_replay_gives_the_generator_back_after_an_error() -> None:
