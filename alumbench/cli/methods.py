@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from alumbench.methods import Method
 
 #: How the docstrings tell what a step costs; standard training is 3.
 COST = re.compile(r"((?:[\dK+=] ?)+)forward units a step")
@@ -19,9 +24,11 @@ def methods(name: str | None) -> None:
 
     if name is not None:
         method = load_method(name)
-        click.echo(f"{name}: {inspect.getdoc(method)}\n\nsource: {method.source}")
+        described, meanings = _parts(method)
+        click.echo(f"{name}: {described}\n\nsource: {method.source}")
         for key, value in make_method(name, {}).parameters().items():
             click.echo(f"  --set {key}={value}")
+            click.echo(textwrap.fill(meanings.get(key, ""), 110, initial_indent=" " * 8, subsequent_indent=" " * 8))
         return
     texts = {name: inspect.getdoc(load_method(name)) or "" for name in method_names()}
     widths = max(map(len, texts)), max(len(_cost(text)) for text in texts.values())
@@ -29,6 +36,16 @@ def methods(name: str | None) -> None:
         click.echo(f"{name:{widths[0]}}  {_cost(text):{widths[1]}}  {text.splitlines()[0]}")
     click.echo("\nCosts are in forward passes a step, a backward counting 2; standard training is 3.")
     click.echo("next: alumbench methods NAME tells a method's parameters and source")
+
+
+def _parts(method: type[Method]) -> tuple[str, dict[str, str]]:
+    """What a method's docstring says, and what it and those of its bases say of each attribute."""
+    described, meanings = "", {}
+    for ancestor in reversed(method.__mro__):
+        described, _, attributes = inspect.cleandoc(ancestor.__doc__ or "").partition("\n\nAttributes:\n")
+        for name, meaning in re.findall(r"^    (\w+): (.*(?:\n        .*)*)", attributes, re.MULTILINE):
+            meanings[name] = " ".join(meaning.split())
+    return described, meanings
 
 
 def _cost(docstring: str) -> str:

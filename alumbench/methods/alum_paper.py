@@ -21,7 +21,7 @@ class AlumPaper(Alum):
     than two dropout masks do, which is why `alum` measures ε by the embeddings. It is here so that a table can show
     it.
 
-    Attributes are those of `alum`; here `epsilon` bounds each component of δ (`norm=linf` of `alum` divides by
+    The parameters are those of `alum`; here `epsilon` bounds each component of δ (`norm=linf` of `alum` divides by
     √hidden).
     """
 

@@ -19,7 +19,7 @@ class AlumRef(Alum):
     `alum`'s ball and tokens, so that a table shows what the rule alone does at the same ε; from the code come the
     rule, its constants, and that the target of each KL term is held (`targets`).
 
-    Attributes are those of `alum`; `step` and `start` are the code's 1e-3 and 1e-5, factors of gradient and noise.
+    The parameters are those of `alum`; `step` and `start` are the code's 1e-3 and 1e-5, factors of gradient and noise.
     """
 
     name: ClassVar[str] = "alum-ref"

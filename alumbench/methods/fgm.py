@@ -15,7 +15,7 @@ class Fgm(Pgd):
     6 forward units a step. Miyato et al. normalize the embeddings and use ε = 1 to 5 for a whole text; here ε is
     relative to the embeddings' length as for every method, and α = 1 is their sum of both losses.
 
-    Attributes are those of `pgd`.
+    The parameters are those of `pgd`.
     """
 
     name: ClassVar[str] = "fgm"

@@ -15,7 +15,7 @@ class FreeLbPlusPlus(FreeLb):
     The paper takes K from 10 to 30 and drops the norm bound, which is what made it the strongest embedding-space
     defence in its benchmark; 3 K = 30 forward units a step.
 
-    Attributes are those of `freelb`.
+    The parameters are those of `freelb`.
     """
 
     name: ClassVar[str] = "freelb++"

@@ -51,7 +51,7 @@ class InfoBert(FreeLb):
     α = β = 5e-3, and the anchored words between the quantiles .5 and .9; here lengths are FreeLB's relative ones,
     bounded. The code ranks special tokens with the words.
 
-    Attributes are those of `freelb`, and:
+    The parameters are those of `freelb` and these.
 
     Attributes:
         alpha: α, weight of the anchored features.

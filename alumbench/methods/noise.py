@@ -14,7 +14,7 @@ class Noise(Alum):
 
     6 forward units a step.
 
-    Attributes are those of `alum`; `direction`, `steps`, `step` and `start` have no effect on a δ that is not searched.
+    The parameters are those of `alum`; `direction`, `steps`, `step` and `start` do nothing to a δ that is not searched.
     """
 
     name: ClassVar[str] = "noise"

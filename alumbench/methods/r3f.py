@@ -24,7 +24,7 @@ class R3f(Perturbing):
     `replay_dropout=true` next to nothing is left. Where this differs from the code: a regression is regularized too,
     special tokens and padding get no noise, and the noised pass also teaches the embeddings, which the code detaches.
 
-    Attributes are those of `Perturbing` with other defaults; `norm` has no effect on noise that no ball holds.
+    The parameters are those of `Perturbing` with other defaults; `norm` has no effect on noise that no ball holds.
 
     Attributes:
         epsilon: size of z's components: the bound of uniform noise, the standard deviation of normal noise. With

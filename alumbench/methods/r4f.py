@@ -26,7 +26,7 @@ class R4f(R3f):
     whole head, the released code its last layer alone (`head=last`, the default). The checkpoint holds the normalized
     weight as a plain one. α = 0 leaves the spectral norm; without that too it would be `standard`.
 
-    Attributes are those of `r3f`, and:
+    The parameters are those of `r3f` and these.
 
     Attributes:
         head: which linear layers outside of the encoder are normalized: `last` (the code) or `all` (the paper).

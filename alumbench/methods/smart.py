@@ -58,7 +58,7 @@ class Smart(Alum):
     The paper does not say how the teacher's pass drops units. Here it drops those of the model's own pass, so that
     nothing but the weights tells the two apart; `replay_dropout=false` gives every pass masks of its own.
 
-    Attributes are those of `alum`, and:
+    The parameters are those of `alum` and these.
 
     Attributes:
         mu: μ, the weight of the proximal term; 0 switches it off, and with α = 0 too this is `standard`, bit for bit.

@@ -42,7 +42,7 @@ class Tavat(FreeLb):
 
     Several processes add up what their batches bring, so that all have the table that one process would have.
 
-    Attributes are those of `freelb` with other defaults; `norm` must be `l2-sentence`, since the two parts share ε.
+    The parameters are those of `freelb`, the defaults not all; `norm` must be `l2-sentence`, since both parts share ε.
     """
 
     name: ClassVar[str] = "tavat"

@@ -90,7 +90,9 @@ def test_methods_are_listed_in_a_line_each_and_told_one_at_a_time(run) -> None:
         assert (inspect.getdoc(load_method(name)) or "").splitlines()[0] in text.splitlines()[0]
         assert f"source: {load_method(name).source}" in text
         for key, value in make_method(name, {}).parameters().items():
-            assert f"--set {key}={value}" in text
+            told = text.splitlines()
+            meaning = told[told.index(f"  --set {key}={value}") + 1]
+            assert meaning.startswith(" " * 8) and meaning.strip(), f"{name}: {key} is not explained"
     status, text = run("methods", "allum")
     assert status == 1 and "Did you mean 'alum'" in text
 
