@@ -2,16 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from alumbench.adversary import WordEmbeddings
-from alumbench.attacks.victim import VictimWrapper
+from alumbench.attacks.engine.flight import ask
+from alumbench.attacks.engine.rows import Row, RowModel
+from alumbench.attacks.victim import Named, Victim, VictimWrapper
+
+THE_GRADIENT = Named("gradient")
 
 PREFIXES = ("##", "Ġ", "▁")
+
+
+class Gradient(RowModel):
+    """The victim's gradient at a text's tokens: of the loss of its own answer, (tokens, hidden) a row."""
+
+    def __init__(self, victim: Victim) -> None:
+        """Takes the victim."""
+        self._victim, self.pad_id, self.longest = victim, victim.pad_id, victim.longest
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Gradient) and other._victim is self._victim
+
+    def __hash__(self) -> int:
+        return hash((Gradient, id(self._victim)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Named, (THE_GRADIENT.name,)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the victim is."""
+        return self._victim.device
+
+    def forward(self, batch: Mapping[str, Tensor], rows: Sequence[Row]) -> Sequence[Tensor]:
+        """One gradient a row, as long as the row."""
+        words = WordEmbeddings(self._victim.model)
+        zero = torch.zeros_like(words(batch["input_ids"]), requires_grad=True)
+        with torch.enable_grad(), words.added(zero):
+            logits = self._victim.model(**batch).logits
+            (gradient,) = torch.autograd.grad(cross_entropy(logits, logits.argmax(-1), reduction="sum"), zero)
+        return [gradient[at, : len(row.ids)].float().cpu() for at, row in enumerate(rows)]
 
 
 class WithGradient(VictimWrapper):
@@ -27,14 +64,10 @@ class WithGradient(VictimWrapper):
 
     def get_grad(self, text: str | tuple[str, ...]) -> dict[str, Any]:
         """Token ids, and the gradient of the loss of the model's own answer, (tokens, hidden), as NumPy arrays."""
-        batch = self.victim.encode([(text,) if isinstance(text, str) else tuple(text)])
-        words = WordEmbeddings(self.model)
-        zero = torch.zeros_like(words(batch["input_ids"]), requires_grad=True)
-        with torch.enable_grad(), words.added(zero):
-            logits = self.model(**batch).logits
-            (gradient,) = torch.autograd.grad(cross_entropy(logits, logits.argmax(-1)), zero)
-        self.victim.texts_scored += 1
-        return {"ids": batch["input_ids"].cpu().numpy(), "gradient": gradient[0].float().cpu().numpy()}
+        (row,) = self.victim.rows([(text,) if isinstance(text, str) else tuple(text)])
+        (gradient,) = ask(Gradient(self.victim), [row], self.victim.scorer)
+        self.unique += 1
+        return {"ids": np.array([row.ids]), "gradient": gradient.numpy()}
 
     def tokenize(self, inputs: Sequence[str | tuple[str, ...]], strip_prefix: bool = False) -> list[list[str]]:
         """The tokens of each text as the model sees them, marks of its own included."""

@@ -1,21 +1,15 @@
-"""One example under one attack: its own seed, its own time limit, and an outcome whatever happens."""
+"""Examples under one attack: each with its own seed and its own time limit, and an outcome whatever happens."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import random
-import signal
-import threading
-import time
 from collections import OrderedDict
-from collections.abc import Iterator
-from types import FrameType
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import torch
 
+from alumbench.attacks.engine.copies import attack_copy
+from alumbench.attacks.engine.flight import Answerer, Ended, Flight, TimeLimit, fly, merged
 from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ERROR, ROBUST, TIMEOUT, Outcome
 from alumbench.attacks.recipe import Recipe
 from alumbench.attacks.textattack_loader import load_textattack
@@ -23,13 +17,12 @@ from alumbench.attacks.victim import Victim, VictimWrapper
 from alumbench.errors import AlumbenchError
 from alumbench.tasks import Example
 
-
-class TimeLimit(BaseException):
-    """The example's time is over. No `Exception`, so that no library takes it for an error of its own and goes on."""
+#: Examples in flight where nobody says.
+IN_FLIGHT = 64
 
 
 class Searcher:
-    """Runs one recipe against one victim, an example at a time."""
+    """Runs one recipe against one victim, many examples at a time, with the outcomes of one at a time."""
 
     def __init__(
         self,
@@ -39,6 +32,7 @@ class Searcher:
         query_budget: int | None = None,
         seconds: float | None = None,
         protect: bool = True,
+        answer: Answerer | None = None,
     ) -> None:
         """Builds the attack.
 
@@ -49,6 +43,7 @@ class Searcher:
             query_budget: model answers an example may cost.
             seconds: time an example may take.
             protect: whether the task's context columns may not change.
+            answer: answers the searches' questions; None for the victim's own scorer, in this process.
 
         Raises:
             AlumbenchError: A resource is missing, or the task is a regression.
@@ -60,39 +55,75 @@ class Searcher:
         self.recipe, self.victim, self.seed, self.seconds = recipe, victim, seed, seconds
         protected = victim.task.protected if protect else ()
         self.attack = recipe.make(VictimWrapper(victim), victim.task.columns, protected, query_budget)
+        self._answer = answer or merged(victim.scorer)
+        self._idle = [self.attack]
 
     def run(self, example: Example) -> Outcome:
         """Attacks one example; an exception or a hang of the attack is its outcome, not this run's end."""
-        textattack = load_textattack()
-        goal = self.attack.goal_function
-        columns = OrderedDict(zip(self.victim.task.columns, example.texts, strict=True))
-        gold = self.victim.task.labels.index(str(example.label))
-        scored, start = self.victim.texts_scored, time.monotonic()
-        goal.num_queries = 0
-        result, message, ended = None, "", ""
+        ((_, outcome),) = self.run_all([example], width=1)
+        return outcome
+
+    def run_all(self, examples: Iterable[Example], width: int = IN_FLIGHT) -> Iterator[tuple[Example, Outcome]]:
+        """Attacks examples, `width` at a time, and yields each as it ends.
+
+        Outcome, text and query count of an example depend on nothing but the example, the recipe, the seed and the
+        model: not on `width`, nor on what else is in flight.
+        """
+        load_textattack()
+        searches: dict[Flight, _Search] = {}
+
+        def flights() -> Iterator[Flight]:
+            for example in examples:
+                attack = self._idle.pop() if self._idle else attack_copy(self.attack)
+                search = _Search(attack, self.victim, example)
+                key = f"{self.seed}|{self.recipe.signature}|{example.id}"
+                flight = Flight(search.run, key, self.seconds)
+                searches[flight] = search
+                yield flight
+
+        try:
+            for flight, ended in fly(flights(), width, self._answer):
+                search = searches.pop(flight)
+                yield search.example, search.outcome(ended, flight.seconds, self.seconds)
+                self._idle.append(search.attack)
+        finally:
+            self._idle[:] = [self.attack] if not self._idle else self._idle
+
+
+class _Search:
+    """One example's search."""
+
+    def __init__(self, attack: Any, victim: Victim, example: Example) -> None:
+        self.attack, self.victim, self.example = attack, victim, example
+        self._wrapper: VictimWrapper = attack.goal_function.model
+        self._first: list[float] | None = None
+
+    def run(self) -> Any:
+        task = self.victim.task
+        self.attack.goal_function.num_queries = 0
         self.attack.clear_cache()
-        with _own_generators(f"{self.seed}|{self.recipe.signature}|{example.id}"):
-            try:
-                with _time_limit(self.seconds):
-                    result = self.attack.attack(columns, gold)
-            except TimeLimit:
-                ended, message = TIMEOUT, f"no end after {self.seconds:g} s"
-            except Exception as error:
-                ended, message = ERROR, f"{type(error).__name__}: {error}"[:300]
-        seconds = time.monotonic() - start
-        unique = self.victim.texts_scored - scored
-        if result is None:
-            first = self._first_answer(example)
-            return Outcome(ended, first, None, None, goal.num_queries, unique, 0, 0, None, message, seconds)
+        self._wrapper.forget()
+        columns = OrderedDict(zip(task.columns, self.example.texts, strict=True))
+        return self.attack.attack(columns, task.labels.index(str(self.example.label)))
+
+    def outcome(self, ended: Ended, seconds: float, limit: float | None) -> Outcome:
+        queries, unique = self.attack.goal_function.num_queries, self._wrapper.unique
+        if ended.error is not None:
+            kind, message = ERROR, f"{type(ended.error).__name__}: {ended.error}"[:300]
+            if isinstance(ended.error, TimeLimit):
+                kind, message = TIMEOUT, f"no end after {limit:g} s"
+            return Outcome(kind, self._first_answer(), None, None, queries, unique, 0, 0, None, message, seconds)
+        result = ended.value
         original, final = result.original_result, result.perturbed_result
-        outcome = _outcome(textattack, result, original, final)
+        outcome = _outcome(load_textattack(), result, original, final)
         found = outcome == BROKEN
+        adversarial: Mapping[str, str] | None = dict(final.attacked_text._text_input) if found else None
         return Outcome(
             outcome=outcome,
             scores=_floats(original.raw_output),
-            adversarial=dict(final.attacked_text._text_input) if found else None,
+            adversarial=adversarial,
             adversarial_scores=_floats(final.raw_output) if found else None,
-            queries=goal.num_queries,
+            queries=queries,
             queries_unique=unique,
             words=original.attacked_text.num_words,
             words_changed=_words_changed(original.attacked_text.words, final.attacked_text.words) if found else 0,
@@ -101,10 +132,10 @@ class Searcher:
             seconds=seconds,
         )
 
-    def _first_answer(self, example: Example) -> list[float] | None:
+    def _first_answer(self) -> list[float] | None:
         """What the model says to the text of a search that ended early, None where that fails too."""
         try:
-            return _floats(self.victim.scores([example.texts]).softmax(-1)[0])
+            return _floats(self.victim.scores([self.example.texts]).softmax(-1)[0])
         except Exception:  # whatever stopped the search stops this: the outcome already says so
             return None
 
@@ -136,49 +167,3 @@ def _similarity(before: str, after: str) -> float:
 
 def _floats(output: torch.Tensor) -> list[float]:
     return [float(value) for value in output]
-
-
-@contextlib.contextmanager
-def _own_generators(key: str) -> Iterator[None]:
-    """TextAttack draws from the global generators: seeds them from the key and puts them back afterwards."""
-    seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big")
-    python, numpy, torch_state = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
-        torch.set_rng_state(torch_state)
-
-
-@contextlib.contextmanager
-def _time_limit(seconds: float | None) -> Iterator[None]:
-    """Raises `TimeLimit` in the block after that time, and again each second in case something swallows it.
-
-    It interrupts Python code and waits; a hang inside one call of a C library ends only when that call does.
-    """
-    if seconds is None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    armed = True
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        if armed:
-            raise TimeLimit
-
-    start = time.monotonic()
-    before = signal.signal(signal.SIGALRM, stop)
-    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
-    try:
-        try:
-            yield
-        finally:
-            armed = False  # an alarm that rings from here on is too late to mean anything
-    finally:  # of its own, so that one that rings on the line above still leaves nothing behind
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        if left:  # somebody else's timer (a test runner's) goes on with what is left of it
-            signal.setitimer(signal.ITIMER_REAL, max(0.001, left - (time.monotonic() - start)), interval)

@@ -2,33 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from alumbench.attacks.engine.flight import ask
+from alumbench.attacks.engine.rows import Row, RowModel
+from alumbench.attacks.engine.scoring import Scorer
 from alumbench.checkpoints import ModelFiles, label_order, load_classifier, load_tokenizer
 from alumbench.devices import choose_device
-from alumbench.errors import AlumbenchError
 from alumbench.tasks import Task
 
 Texts = Sequence[str]
+#: Above this a tokenizer's `model_max_length` says that it knows of no limit.
+NO_LIMIT = 1_000_000
 
 
-class Victim:
-    """Scores texts or pairs; padding is only as long as the longest text of a batch.
+@dataclass(frozen=True)
+class Named:
+    """Stands for a model that another process holds."""
+
+    name: str
+
+
+THE_VICTIM = Named("victim")
+
+
+class Victim(RowModel):
+    """Scores texts or pairs.
 
     Attributes:
         files: the checkpoint.
         task: its task; scores are in the order of `task.labels`.
-        device: where it runs.
         model: the classifier, in evaluation mode.
-        texts_scored: texts that went through the model so far.
+        scorer: how texts are batched and in which precision they are scored.
     """
 
     def __init__(
-        self, files: ModelFiles, task: Task, device: str = "auto", labels: Sequence[str] = (), batch_size: int = 64
+        self,
+        files: ModelFiles,
+        task: Task,
+        device: str = "auto",
+        labels: Sequence[str] = (),
+        batch_size: int = 64,
+        scorer: Scorer | None = None,
     ) -> None:
         """Loads the checkpoint.
 
@@ -37,21 +57,38 @@ class Victim:
             task: the task it is evaluated on.
             device: auto, cpu or cuda.
             labels: names of its outputs in order, where it has none of its own.
-            batch_size: texts a forward pass.
+            batch_size: texts a batch of `batches_by_length`.
+            scorer: how it is asked; None for fixed shapes in fp32.
 
         Raises:
             AlumbenchError: It cannot be loaded, or its labels cannot be matched by name.
         """
-        self.files, self.task, self.batch_size = files, task, batch_size
-        self.device = choose_device(device)
+        self._device: torch.device = choose_device(device)
         order = label_order(files, task, labels)
-        self.tokenizer = load_tokenizer(files)
-        self.model = load_classifier(files).to(self.device).eval()
-        self._order = torch.tensor(order, device=self.device)
-        self.texts_scored = 0
+        model = load_classifier(files).to(self._device).eval()
+        self._take(files, task, model, load_tokenizer(files), torch.tensor(order, device=self._device))
+        self.batch_size, self.scorer = batch_size, scorer or Scorer()
+
+    def _take(self, files: ModelFiles, task: Task, model: Any, tokenizer: Any, order: Tensor) -> None:
+        self.files, self.task, self.model, self.tokenizer, self._order = files, task, model, tokenizer, order
+        self.batch_size, self.scorer = 64, Scorer()
+        self.pad_id = tokenizer.pad_token_id or 0
+        self.longest = tokenizer.model_max_length if tokenizer.model_max_length < NO_LIMIT else None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Between processes it goes by name."""
+        return Named, (THE_VICTIM.name,)
+
+    def __repr__(self) -> str:
+        return str(self.files.path)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return self._device
 
     def scores(self, texts: Sequence[Texts]) -> Tensor:
-        """Logits of a list of texts or pairs, in one padded batch after another, in the order given.
+        """Logits of a list of texts or pairs, in the order given.
 
         Args:
             texts: for each example one string a column.
@@ -64,12 +101,27 @@ class Victim:
         """
         if not texts:
             return torch.zeros(0, max(1, len(self.task.labels)))
-        parts = [self._forward(texts[at : at + self.batch_size]) for at in range(0, len(texts), self.batch_size)]
-        return torch.cat(parts)
+        return torch.stack(ask(self, self.rows(texts), self.scorer))
+
+    def rows(self, texts: Sequence[Texts]) -> list[Row]:
+        """The texts as the model reads them."""
+        encoded = self._encode(texts)
+        types = encoded.get("token_type_ids") or [()] * len(texts)
+        marks = (self.pad_id,)  # of an empty text, and a tokenizer without marks of its own
+        return [
+            Row(tuple(ids) or marks, tuple(kind) if ids else ())
+            for ids, kind in zip(encoded["input_ids"], types, strict=True)
+        ]
+
+    def forward(self, batch: Mapping[str, Tensor], rows: Sequence[Row]) -> Sequence[Tensor]:
+        """Logits, (labels,) float32 a row."""
+        with torch.inference_mode():
+            logits: Tensor = self.model(**batch).logits[: len(rows)].float()
+        return self.in_task_order(logits).cpu().unbind()
 
     def batches_by_length(self, texts: Sequence[Texts]) -> list[list[int]]:
         """Numbers of the texts in batches of like length, so that little is padding; the same for the same texts."""
-        lengths = [len(ids) for ids in self._encode(texts)["input_ids"]] if texts else []
+        lengths = [len(row.ids) for row in self.rows(texts)] if texts else []
         order = sorted(range(len(texts)), key=lambda i: (lengths[i], i))
         return [order[at : at + self.batch_size] for at in range(0, len(order), self.batch_size)]
 
@@ -94,32 +146,35 @@ class Victim:
         """Logits of the model with their columns in the order of the task's labels."""
         return logits.index_select(-1, self._order)
 
-    def _forward(self, texts: Sequence[Texts]) -> Tensor:
-        encoded = self.encode(texts)
-        with torch.inference_mode():
-            logits: Tensor = self.model(**encoded).logits.float()
-        if not torch.isfinite(logits).all():
-            raise AlumbenchError(f"{self.files.path}: gives scores that are no numbers (NaN or infinite); it is broken")
-        self.texts_scored += len(texts)
-        return self.in_task_order(logits).cpu()
-
 
 class VictimWrapper:
-    """The victim as TextAttack sees a model: a callable that has one.
+    """The victim as TextAttack sees a model: a callable that has one. It asks no text twice.
 
     Attributes:
         model: the transformers model, whose class TextAttack checks.
-        on_query: called before each forward pass with the texts; raises to stop an attack.
+        on_query: called with the texts of each call; raises to stop an attack.
+        unique: rows that it had to ask for since `forget`.
     """
 
     def __init__(self, victim: Victim, on_query: Callable[[Sequence[Texts]], None] | None = None) -> None:
         """Wraps a victim."""
         self.victim, self.model, self.tokenizer = victim, victim.model, victim.tokenizer
         self.on_query = on_query
+        self.forget()
+
+    def forget(self) -> None:
+        """Begins another example."""
+        self._known: dict[Row, Tensor] = {}
+        self.unique = 0
 
     def __call__(self, texts: Sequence[str | tuple[str, ...]]) -> Tensor:
         """Logits, (n, labels): TextAttack turns them into probabilities itself, row by row."""
-        rows = [(text,) if isinstance(text, str) else tuple(text) for text in texts]
+        asked = [(text,) if isinstance(text, str) else tuple(text) for text in texts]
         if self.on_query is not None:
-            self.on_query(rows)
-        return self.victim.scores(rows)
+            self.on_query(asked)
+        rows = self.victim.rows(asked)
+        new = [row for row in dict.fromkeys(rows) if row not in self._known]
+        if new:
+            self._known.update(zip(new, ask(self.victim, new, self.victim.scorer), strict=True))
+            self.unique += len(new)
+        return torch.stack([self._known[row] for row in rows])

@@ -77,11 +77,10 @@ class ModelInTraining(Victim):
 
     def __init__(self, model: Any, tokenizer: PreTrainedTokenizerBase, task: Task, max_length: int) -> None:
         """Takes the model as it is; its outputs are in the task's order, since its head was made for the task."""
-        self.files, self.task, self.batch_size = ModelFiles(Path("the model in training")), task, 64
-        self.model, self.tokenizer = model, copy.deepcopy(tokenizer)
-        self.tokenizer.model_max_length = max_length
-        self._order = torch.arange(len(task.labels))
-        self.texts_scored = 0
+        tokenizer = copy.deepcopy(tokenizer)
+        tokenizer.model_max_length = max_length
+        order = torch.arange(len(task.labels))
+        self._take(ModelFiles(Path("the model in training")), task, model, tokenizer, order)
 
     @property
     def device(self) -> torch.device:

@@ -15,10 +15,10 @@ RECIPES = ["deepwordbug-all-words", "deepwordbug", "pruthi", "pwws", "input-redu
 
 @contextmanager
 def counted(model):
-    """Counts the rows of every forward pass of a torch module."""
+    """Counts the rows of every forward pass of a torch module, those of one token left out: they fill batches up."""
     rows = []
     handle = model.register_forward_pre_hook(
-        lambda module, args, kwargs: rows.append(len(kwargs["input_ids"])), with_kwargs=True
+        lambda module, args, kwargs: rows.append(int((kwargs["attention_mask"].sum(1) > 1).sum())), with_kwargs=True
     )
     try:
         yield rows

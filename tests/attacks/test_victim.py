@@ -24,7 +24,7 @@ def one_by_one(victim, texts):
 def test_padding_moves_no_score(checkpoint, batch_size):
     victim = open_victim(checkpoint, batch_size=batch_size)
     assert torch.allclose(victim.scores(TEXTS), one_by_one(victim, TEXTS), rtol=0, atol=1e-5)
-    assert victim.texts_scored == 2 * len(TEXTS)
+    assert victim.scorer.traffic.scored == 2 * len(TEXTS)
 
 
 def test_an_empty_text_is_scored(victim, pair_victim):
@@ -95,7 +95,7 @@ def test_nothing_to_score(checkpoint):
     victim = open_victim(checkpoint)
     assert victim.scores([]).shape == (0, 2)
     assert victim.batches_by_length([]) == [] and list(victim.predictions([])) == []
-    assert victim.texts_scored == 0
+    assert victim.scorer.traffic.scored == 0
 
 
 def test_dropout_is_off_and_scores_repeat(checkpoint):

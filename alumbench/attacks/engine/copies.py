@@ -1,0 +1,42 @@
+"""One attack for each example in flight: goal functions and searches hold the state of the example they are on."""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+from types import MethodType
+from typing import Any
+
+from alumbench.attacks.textattack_loader import load_textattack
+from alumbench.attacks.victim import VictimWrapper
+
+
+def attack_copy(attack: Any) -> Any:
+    """A TextAttack `Attack` that shares models, vectors and word lists with this one, and no state.
+
+    Copied are TextAttack's own kinds of parts, the victim's wrapper, the containers that hold them, and methods bound
+    to them (an attack lends its methods to its search). Caches start empty. All else is shared.
+    """
+    textattack = load_textattack()
+    parts = (
+        *(textattack.Attack, textattack.goal_functions.GoalFunction, textattack.search_methods.SearchMethod),
+        *(textattack.transformations.Transformation, textattack.constraints.Constraint),
+        *(textattack.constraints.PreTransformationConstraint, VictimWrapper),
+    )
+    made: dict[int, Any] = {}
+
+    def copied(value: Any) -> Any:
+        if isinstance(value, parts):
+            if id(value) not in made:
+                made[id(value)] = new = copy.copy(value)
+                vars(new).update({name: copied(item) for name, item in vars(new).items()})
+            return made[id(value)]
+        if isinstance(value, MethodType) and isinstance(value.__self__, parts):
+            return MethodType(value.__func__, copied(value.__self__))
+        if type(value) in (list, tuple, set):
+            return type(value)(map(copied, value))
+        if type(value) in (dict, OrderedDict):
+            return type(value)((key, copied(item)) for key, item in value.items())
+        return value
+
+    return copied(attack)

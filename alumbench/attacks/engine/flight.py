@@ -1,0 +1,210 @@
+"""Searches as greenlets: each runs until it asks a model, then waits while the others come to their questions."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import FrameType
+from typing import Any, NamedTuple
+
+import torch
+from greenlet import getcurrent, greenlet
+from torch import Tensor
+
+from alumbench.attacks.engine.generators import Generators
+from alumbench.attacks.engine.rows import Row, RowModel
+from alumbench.attacks.engine.scoring import Answer, Scorer
+
+
+class TimeLimit(BaseException):
+    """The example's time is over. No `Exception`, so that no library takes it for an error of its own and goes on."""
+
+
+class Question(NamedTuple):
+    """Rows that a search wants answered."""
+
+    model: RowModel
+    rows: Sequence[Row]
+
+
+#: Answers several questions at once.
+Answerer = Callable[[Sequence[Question]], Sequence[Sequence[Answer]]]
+
+
+def ask(model: RowModel, rows: Sequence[Row], alone: Scorer) -> list[Tensor]:
+    """A model's answers, from wherever in a search they are needed.
+
+    Args:
+        model: whom.
+        rows: what.
+        alone: answers when no search is in flight.
+
+    Raises:
+        Exception: What the first row without an answer led to.
+    """
+    flight = getcurrent()
+    answers = flight.wait_for(Question(model, rows)) if isinstance(flight, Flight) else alone.answers(model, rows)
+    found = []
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+        found.append(answer)
+    return found
+
+
+class Ended(NamedTuple):
+    """What a search came to: its value, or the exception (`TimeLimit` among them) that ended it."""
+
+    value: Any
+    error: BaseException | None
+
+
+class Flight(greenlet):  # type: ignore[misc]
+    """One search in flight.
+
+    Attributes:
+        seconds: time it took so far: its own turns, and its share of the batches that answered it.
+        over: whether its work is done, so that an alarm comes too late to mean anything.
+    """
+
+    def __init__(self, work: Callable[[], Any], key: str, limit: float | None) -> None:
+        """Prepares a search.
+
+        Args:
+            work: the search.
+            key: seeds its generators.
+            limit: seconds it may take, None for no limit. `TimeLimit` is raised in it then, and again each second in
+                case something swallows it.
+        """
+        super().__init__(self._fly)
+        self._work, self.seconds, self._limit, self.over = work, 0.0, limit, False
+        self._generators = Generators(key)
+        self._grad = torch.is_grad_enabled()
+
+    def _fly(self) -> Ended:
+        try:
+            try:
+                return Ended(self._work(), None)
+            finally:
+                self.over = True
+        except (Exception, TimeLimit) as error:
+            return Ended(None, error)
+
+    def turn(self, *value: Any) -> Any:
+        """Lets it run to its next question, or to its end."""
+        left = None if self._limit is None else self._limit - self.seconds
+        self._generators.swap()
+        before = torch.is_grad_enabled()
+        torch.set_grad_enabled(self._grad)  # belongs to the thread, and a search may ask inside `no_grad`
+        start = time.perf_counter()
+        try:
+            with _alarm(left):
+                return self.throw(TimeLimit) if left is not None and left <= 0 else self.switch(*value)
+        finally:
+            self.seconds += time.perf_counter() - start
+            self._grad = torch.is_grad_enabled()
+            torch.set_grad_enabled(before)
+            self._generators.swap()
+
+    def wait_for(self, question: Question) -> list[Answer]:
+        """Gives the question to whoever runs the flights and comes back with its answers."""
+        return list(self.parent.switch(question))
+
+
+def fly(
+    flights: Iterable[Flight], width: int, answer: Answerer, scored_in: Callable[[], float] = time.perf_counter
+) -> Iterator[tuple[Flight, Ended]]:
+    """Runs searches, so many at a time, and yields each with what it came to, in the order in which they end.
+
+    Args:
+        flights: searches not begun; taken when there is room.
+        width: searches in flight at most.
+        answer: called with the questions of all that wait.
+        scored_in: a clock for the time that answers take.
+    """
+    waiting: dict[Flight, Question] = {}
+    upcoming = iter(flights)
+    with alarms():
+        while True:
+            while len(waiting) < width:
+                flight = next(upcoming, None)
+                if flight is None:
+                    break
+                result = flight.turn()
+                if flight.dead:
+                    yield flight, result
+                else:
+                    waiting[flight] = result
+            if not waiting:
+                return
+            questions = list(waiting.values())
+            start = scored_in()
+            answers = answer(questions)
+            spent, rows = scored_in() - start, sum(len(question.rows) for question in questions)
+            for flight, question, given in zip(list(waiting), questions, answers, strict=True):
+                flight.seconds += spent * len(question.rows) / max(rows, 1)
+                result = flight.turn(given)
+                if flight.dead:
+                    del waiting[flight]
+                    yield flight, result
+                else:
+                    waiting[flight] = result
+
+
+def merged(scorer: Scorer) -> Answerer:
+    """Answers the questions of many searches in as few batches as possible."""
+
+    def answer(questions: Sequence[Question]) -> Sequence[Sequence[Answer]]:
+        rows: dict[RowModel, list[Row]] = {}
+        for question in questions:
+            rows.setdefault(question.model, []).extend(question.rows)
+        answers = {model: iter(scorer.answers(model, every)) for model, every in rows.items()}
+        return [[next(answers[question.model]) for _ in question.rows] for question in questions]
+
+    return answer
+
+
+@contextlib.contextmanager
+def alarms() -> Iterator[None]:
+    """While it lasts, an alarm that rings in a search's turn raises `TimeLimit` there; else it means nothing.
+
+    It interrupts Python code and waits; a hang inside one call of a C library ends only when that call does. Outside
+    the main thread there are no alarms: a time limit is looked at between turns only.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        flight = getcurrent()
+        if isinstance(flight, Flight) and not flight.over:
+            raise TimeLimit
+
+    start = time.monotonic()
+    before = signal.signal(signal.SIGALRM, stop)
+    left, interval = signal.setitimer(signal.ITIMER_REAL, 0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        if left:  # somebody else's timer (a test runner's) goes on with what is left of it
+            signal.setitimer(signal.ITIMER_REAL, max(0.001, left - (time.monotonic() - start)), interval)
+
+
+class _alarm:
+    """Rings after some seconds, and then each second."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds if threading.current_thread() is threading.main_thread() else None
+
+    def __enter__(self) -> None:
+        if self._seconds is not None:
+            signal.setitimer(signal.ITIMER_REAL, max(self._seconds, 1e-6), 1.0)
+
+    def __exit__(self, *_: object) -> None:
+        if self._seconds is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)

@@ -1,0 +1,35 @@
+"""The global random generators, of which each example in flight has its own state."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from typing import Any
+
+import numpy as np
+import torch
+
+
+class Generators:
+    """States of Python's, NumPy's and PyTorch's global generators, seeded from a key.
+
+    TextAttack draws from the global ones. What they give to one example must not depend on which others run beside it
+    or ran before: whoever lets an example run swaps its states in, and out again when it stops.
+    """
+
+    def __init__(self, key: str) -> None:
+        """Seeds them; the global ones are left alone."""
+        seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big")
+        self._states: tuple[Any, Any, Any] = (
+            random.Random(seed).getstate(),  # noqa: S311 - as TextAttack draws, for tests of models
+            np.random.RandomState(seed).get_state(),
+            torch.Generator().manual_seed(seed).get_state(),
+        )
+
+    def swap(self) -> None:
+        """Exchanges these states and the global generators'."""
+        before = random.getstate(), np.random.get_state(), torch.get_rng_state()
+        random.setstate(self._states[0])
+        np.random.set_state(self._states[1])
+        torch.set_rng_state(self._states[2])
+        self._states = before

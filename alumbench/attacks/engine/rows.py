@@ -1,0 +1,71 @@
+"""What models are asked: rows of token ids, each answered on its own."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Row(NamedTuple):
+    """One text as a model reads it.
+
+    Attributes:
+        ids: its tokens, marks of the model's own included.
+        types: which text of a pair each belongs to; empty for a model that does not ask.
+        wanted: positions that an answer is wanted at; empty where the answer is the text's.
+    """
+
+    ids: tuple[int, ...]
+    types: tuple[int, ...] = ()
+    wanted: tuple[int, ...] = ()
+
+
+class RowModel(ABC):
+    """A model that answers rows.
+
+    Rows of equal models are scored together. One travels between processes without its weights: where it arrives it is
+    looked up (`Scorer.models`) or loads them when first asked.
+
+    Attributes:
+        pad_id: fills rows up.
+        longest: tokens a row may have at most, None for no limit.
+    """
+
+    pad_id: int
+    longest: int | None
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where its weights are."""
+
+    @abstractmethod
+    def forward(self, batch: Mapping[str, Tensor], rows: Sequence[Row]) -> Sequence[Tensor]:
+        """Answers of one batch, on the CPU, one a row.
+
+        Args:
+            batch: `input_ids`, `attention_mask` and, where rows have them, `token_type_ids`, each (size, tokens). Rows
+                are on top; what is below them is filling.
+            rows: at most `size`.
+        """
+
+
+def in_batch(rows: Sequence[Row], size: int, width: int, pad_id: int, device: torch.device) -> dict[str, Tensor]:
+    """A batch of `size` rows and `width` tokens; rows that are not there are one token and padding."""
+    ids = torch.full((size, width), pad_id)
+    mask = torch.zeros(size, width, dtype=torch.long)
+    mask[:, 0] = 1
+    typed = any(row.types for row in rows)
+    types = torch.zeros(size, width, dtype=torch.long)
+    for at, row in enumerate(rows):
+        length = len(row.ids)
+        ids[at, :length] = torch.tensor(row.ids, dtype=torch.long)
+        mask[at, :length] = 1
+        if row.types:
+            types[at, :length] = torch.tensor(row.types)
+    batch = {"input_ids": ids, "attention_mask": mask} | ({"token_type_ids": types} if typed else {})
+    return {name: value.to(device, non_blocking=True) for name, value in batch.items()}

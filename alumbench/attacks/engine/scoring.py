@@ -1,0 +1,154 @@
+"""From rows of many searches to batches: answers that depend on the row alone, or plain padding where speed is all."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from alumbench.attacks.engine.rows import Row, RowModel, in_batch
+from alumbench.errors import AlumbenchError
+
+SCORINGS = ("fixed", "fast")
+PRECISIONS = ("fp32", "tf32", "bf16")
+#: Tokens that widths are rounded up to.
+STEP = 8
+#: Rows of a batch of fixed shape. A CPU gains nothing from more; a GPU is idle below.
+FIXED_ROWS = {"cpu": 8, "cuda": 64}
+FAST_ROWS = 64
+
+Answer = Tensor | Exception
+
+
+@dataclass
+class Traffic:
+    """What went through models, for progress and reports.
+
+    Attributes:
+        rows: rows that were asked for.
+        scored: rows that went through a model, once for equal ones asked together.
+        slots: rows of the batches, filling included.
+        batches: forward passes.
+        seconds: time they took.
+        halved: times a batch was cut because the device had no memory for it.
+    """
+
+    rows: int = 0
+    scored: int = 0
+    slots: int = 0
+    batches: int = 0
+    seconds: float = 0.0
+    halved: int = 0
+
+    @property
+    def fill(self) -> float:
+        """Share of the batches that was rows and no filling."""
+        return self.scored / self.slots if self.slots else 0.0
+
+
+@dataclass
+class Scorer:
+    """Answers rows in batches.
+
+    `fixed`: every batch has the same number of rows and a width that follows from the row alone, with a padded token in
+    each. The answer to a row is then the same, bit for bit on a CPU with the same number of threads, whatever it is
+    scored beside: kernels choose their way of adding up by shape, and transformers drops the attention mask when no row
+    is padded. `fast`: batches as long as their longest row; an answer moves in the last digits with its neighbours.
+
+    Attributes:
+        scoring: `fixed` or `fast`.
+        precision: `fp32`, `tf32` (CUDA only) or `bf16`.
+        models: what stands for a model that came from another process.
+        traffic: what went through so far.
+    """
+
+    scoring: str = "fixed"
+    precision: str = "fp32"
+    models: dict[object, RowModel] = field(default_factory=dict)
+    traffic: Traffic = field(default_factory=Traffic)
+
+    def __post_init__(self) -> None:
+        """Checks the values."""
+        if self.scoring not in SCORINGS or self.precision not in PRECISIONS:
+            raise AlumbenchError(
+                f"scoring {self.scoring}, precision {self.precision}: known are {', '.join(SCORINGS)} and "
+                f"{', '.join(PRECISIONS)}"
+            )
+
+    def answers(self, model: RowModel, rows: Sequence[Row]) -> list[Answer]:
+        """One answer a row, or the exception that the row led to."""
+        model = self.models.get(model, model)
+        if self.precision == "tf32" and model.device.type != "cuda":
+            raise AlumbenchError(f"precision tf32 is for CUDA devices; this model is on {model.device}")
+        self.traffic.rows += len(rows)
+        distinct = list(dict.fromkeys(rows))
+        found: dict[Row, Answer] = {}
+        start = time.perf_counter()
+        cut = self._fixed if self.scoring == "fixed" else self._fast
+        with _precision(self.precision, model.device):
+            for batch, size, width in cut(model, distinct):
+                found.update(zip(batch, self._score(model, batch, size, width), strict=True))
+        self.traffic.seconds += time.perf_counter() - start
+        return [found[row] for row in rows]
+
+    def _fixed(self, model: RowModel, rows: Sequence[Row]) -> Iterator[tuple[list[Row], int, int]]:
+        size = FIXED_ROWS.get(model.device.type, FIXED_ROWS["cuda"])
+        groups: dict[int, list[Row]] = {}
+        for row in rows:
+            width = STEP * -(-(len(row.ids) + 1) // STEP)
+            groups.setdefault(min(width, model.longest or width), []).append(row)
+        for width, group in sorted(groups.items()):
+            # A row as long as the model can read has no padded token: a row of filling has it for all.
+            most = size - 1 if width == model.longest else size
+            for at in range(0, len(group), most):
+                yield group[at : at + most], size, width
+
+    def _fast(self, model: RowModel, rows: Sequence[Row]) -> Iterator[tuple[list[Row], int, int]]:
+        ordered = sorted(rows, key=lambda row: len(row.ids))
+        for at in range(0, len(ordered), FAST_ROWS):
+            batch = ordered[at : at + FAST_ROWS]
+            yield batch, len(batch), max(1, len(batch[-1].ids))
+
+    def _score(self, model: RowModel, rows: Sequence[Row], size: int, width: int) -> list[Answer]:
+        try:
+            answers = list(model.forward(in_batch(rows, size, width, model.pad_id, model.device), rows))
+        except Exception as error:
+            if len(rows) == 1:
+                return [error]
+            if is_out_of_memory(error):
+                if model.device.type == "cuda":
+                    torch.cuda.empty_cache()
+                self.traffic.halved += 1
+                size = -(-len(rows) // 2)
+            else:
+                size = 1  # one row is at fault: find it, so that the others have their answers
+            parts = [rows[at : at + size] for at in range(0, len(rows), size)]
+            return [answer for part in parts for answer in self._score(model, part, len(part), width)]
+        self.traffic.batches += 1
+        self.traffic.scored += len(rows)
+        self.traffic.slots += size
+        return [answer if bool(torch.isfinite(answer).all()) else _no_numbers(model) for answer in answers]
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that a device has no memory left."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in str(error)
+
+
+def _no_numbers(model: RowModel) -> AlumbenchError:
+    return AlumbenchError(f"{model}: gives scores that are no numbers (NaN or infinite); it is broken")
+
+
+@contextlib.contextmanager
+def _precision(precision: str, device: torch.device) -> Iterator[None]:
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    try:
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
