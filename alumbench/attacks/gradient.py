@@ -78,6 +78,42 @@ class WithGradient(VictimWrapper):
             rows.append([_bare(token) for token in tokens] if strip_prefix else tokens)
         return rows
 
+    def tokens_of_words(self, text: Any) -> dict[int, list[int]]:
+        """For each word of a TextAttack text the tokens it is made of, by what characters they share.
+
+        Words that are cut off have none.
+        """
+        columns = list(text._text_input.values())
+        encoded = self.tokenizer(*columns, truncation=True, return_offsets_mapping=True)
+        spans = [
+            (column, begin, end)
+            for column, (words, content) in enumerate(zip(text.words_per_input, columns, strict=True))
+            for begin, end in _spans(words, content)
+        ]
+        found: dict[int, list[int]] = {}
+        word = 0
+        for token, (column, (begin, end)) in enumerate(
+            zip(encoded.sequence_ids(), encoded["offset_mapping"], strict=True)
+        ):
+            if column is None or begin == end:
+                continue
+            while word < len(spans) and (spans[word][0], spans[word][2]) <= (column, begin):
+                word += 1
+            if word < len(spans) and spans[word][0] == column and spans[word][1] < end:
+                found.setdefault(word, []).append(token)
+        return found
+
+
+def _spans(words: Sequence[str], content: str) -> list[tuple[int, int]]:
+    """Where each word of a text stands, (begin, end)."""
+    spans, at = [], 0
+    for word in words:
+        begin = content.find(word, at)
+        begin = at if begin < 0 else begin
+        at = begin + len(word)
+        spans.append((begin, at))
+    return spans
+
 
 def _bare(token: str) -> str:
     for prefix in PREFIXES:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType, MethodType
 from typing import Any
 
 from alumbench.errors import AlumbenchError, unknown
+
+NO_PARTS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -18,33 +21,68 @@ class Recipe:
     Attributes:
         name: how suites call it. An attack with other parts than its paper's has another name.
         version: raised whenever its results could change.
-        build: makes the TextAttack `Attack` from a model wrapper.
-        needs: names of `resources.RESOURCES`.
+        build: makes the TextAttack `Attack` from a model wrapper and, by name, the parts in `parts_needed`.
         source: paper and link.
         parts: what it changes, in a line.
+        needs: names of `resources.RESOURCES`.
         goal: `untargeted` (another label) or `reduction` (the same label from as few words as possible).
+        parts_needed: parts that a suite's entry has to name, of `resources.PARTS`: the masked LM, say.
+        refused: why it cannot attack a classifier at all; empty for those that can.
     """
 
     name: str
     version: int
-    build: Callable[[Any], Any]
+    build: Callable[..., Any]
     source: str
     parts: str
     needs: tuple[str, ...] = ()
     goal: str = "untargeted"
+    parts_needed: tuple[str, ...] = ()
+    refused: str = ""
 
     @property
     def signature(self) -> str:
         """`name@version`."""
         return f"{self.name}@{self.version}"
 
-    def missing(self) -> list[str]:
-        """For each resource that is not here, what it is and the command that brings it."""
+    def absent(self) -> list[str]:
+        """Names of the resources that are not here, found without reading any."""
         from alumbench.attacks.resources import RESOURCES
 
-        return [f"{name}: {RESOURCES[name].remedy}" for name in self.needs if not RESOURCES[name].here()]
+        return [name for name in self.needs if not RESOURCES[name].here()]
 
-    def make(self, wrapper: Any, columns: Sequence[str], protected: Sequence[str], query_budget: int | None) -> Any:
+    def missing(self) -> list[str]:
+        """Why it cannot run here: for each resource that is absent or damaged what mends it, or why it never can."""
+        from alumbench.attacks.resources import RESOURCES
+
+        if self.refused:
+            return [self.refused]
+        problems = {name: RESOURCES[name].problem() for name in self.needs}
+        return [f"{name}: {problem}" for name, problem in problems.items() if problem]
+
+    def check_parts(self, parts: Mapping[str, str] = NO_PARTS) -> list[str]:
+        """What is wrong with the parts that an entry names: absent, unknown or damaged. Downloads nothing."""
+        from alumbench.attacks.resources import PARTS
+
+        absent = [name for name in self.parts_needed if not parts.get(name)]
+        if absent:
+            example = ", ".join(f'{name} = "{PARTS[name].example}"' for name in absent)
+            return [f"recipe {self.name} needs parts = {{ {example} }} in its suite entry"]
+        strange = sorted(set(parts) - set(self.parts_needed))
+        if strange:
+            known = ", ".join(self.parts_needed) or "none"
+            return [f"recipe {self.name} takes no part {', '.join(strange)}; it takes {known}"]
+        problems = [PARTS[name].problem(value) for name, value in parts.items()]
+        return [problem for problem in problems if problem]
+
+    def make(
+        self,
+        wrapper: Any,
+        columns: Sequence[str],
+        protected: Sequence[str],
+        query_budget: int | None,
+        parts: Mapping[str, str] = NO_PARTS,
+    ) -> Any:
         """The attack with the task's context columns protected and a query budget.
 
         Args:
@@ -52,18 +90,24 @@ class Recipe:
             columns: the task's text columns.
             protected: those that may not change.
             query_budget: model queries an example may cost, None for no limit.
+            parts: the parts that a suite's entry names.
 
         Raises:
-            AlumbenchError: A resource is missing.
+            AlumbenchError: It cannot attack a classifier, or something it needs is absent or damaged.
         """
         from alumbench.attacks.textattack_loader import load_textattack, offline
 
+        if self.refused:
+            raise AlumbenchError(f"recipe {self.name} cannot attack a classifier: {self.refused}")
         textattack = load_textattack()
         missing = self.missing()
         if missing:
             raise AlumbenchError(f"recipe {self.name} needs {'; '.join(missing)}")
+        wrong = self.check_parts(parts)
+        if wrong:
+            raise AlumbenchError("; ".join(wrong))
         with offline():
-            attack = self.build(wrapper)
+            attack = self.build(wrapper, **parts)
         if protected:
             constraint = textattack.constraints.pre_transformation.InputColumnModification(
                 list(columns), set(protected)
@@ -71,18 +115,15 @@ class Recipe:
             attack.pre_transformation_constraints.append(constraint)
         if query_budget is not None:
             attack.goal_function.query_budget = query_budget
-            _end_at_budget(attack)
+            # Some searches fail when the first look at the text has spent the budget: they end before they begin.
+            search = attack.search_method
+            search.search_in_full, search.perform_search = search.perform_search, MethodType(_within_budget, attack)
         return attack
 
 
-def _end_at_budget(attack: Any) -> None:
-    """Lets a search end before it begins when the first look at the text has spent the budget: some fail then."""
-    search, goal = attack.search_method.perform_search, attack.goal_function
-
-    def perform(initial_result: Any) -> Any:
-        return initial_result if goal.num_queries >= goal.query_budget else search(initial_result)
-
-    attack.search_method.perform_search = perform
+def _within_budget(attack: Any, initial_result: Any) -> Any:
+    goal, search = attack.goal_function, attack.search_method
+    return initial_result if goal.num_queries >= goal.query_budget else search.search_in_full(initial_result)
 
 
 def recipe_names() -> list[str]:

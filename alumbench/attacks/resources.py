@@ -1,62 +1,185 @@
-"""What attacks need beyond the packages: whether it is here, and the command that brings it."""
+"""What attacks need beyond the packages: whether it is here and whole, and the command that brings it."""
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from alumbench.errors import AlumbenchError
 
 #: Published neighbour lists, in a mirror.
 NEIGHBOURS = "data/word_substitutions/counterfitted_neighbors.json"
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 
 
+def whole() -> str:
+    """The fault of a resource that has none to look for."""
+    return ""
+
+
 @dataclass(frozen=True)
 class Resource:
-    """A file set that some attacks read.
+    """A file set or a package that some attacks read.
 
     Attributes:
         about: what it is.
-        here: whether it can be read now.
+        here: whether it is there; reads nothing.
         remedy: the command that brings it.
+        fault: what is wrong with it where it is there, empty for nothing.
+        tried: whether this package's own tests have run attacks with it.
     """
 
     about: str
     here: Callable[[], bool]
     remedy: str
+    fault: Callable[[], str] = whole
+    tried: bool = False
+
+    def problem(self) -> str:
+        """What keeps it from being used, and the remedy; empty when it can be."""
+        if not self.here():
+            return self.remedy
+        fault = self.fault()
+        return f"{fault}; remove it, then {self.remedy}" if fault else ""
 
 
-def _nltk(path: str) -> Callable[[], bool]:
-    def here() -> bool:
-        import nltk
+@dataclass(frozen=True)
+class Part:
+    """Something that a suite's entry names for a recipe.
 
-        from alumbench.attacks.textattack_loader import find_nltk_data
+    Attributes:
+        about: what it is.
+        example: a value.
+        problem: what is wrong with a value, empty for nothing.
+    """
 
-        find_nltk_data()
-        for place in (path, f"{path}.zip"):
-            try:
-                nltk.data.find(place)
-            except LookupError:
-                continue
-            return True
-        return False
+    about: str
+    example: str
+    problem: Callable[[str], str]
 
-    return here
+
+def find_cached(name: str) -> Path | None:
+    """The folder of a model by path, in the mirror or in the hub's cache; None where it is in none. Never downloads."""
+    import huggingface_hub
+    from huggingface_hub.errors import HFValidationError
+
+    from alumbench.tasks import mirror
+
+    root = mirror()
+    for folder in [Path(name).expanduser(), *([root / "models" / name] if root is not None else [])]:
+        if folder.is_dir():
+            return folder
+    try:
+        config = huggingface_hub.try_to_load_from_cache(name, "config.json")
+    except HFValidationError:  # neither a folder nor what the hub could have
+        return None
+    return Path(config).parent if isinstance(config, str) else None
+
+
+def _error_of(read: Callable[[], object]) -> str:
+    try:
+        read()
+    except AlumbenchError as error:
+        return str(error)
+    return ""
+
+
+@functools.cache
+def _zip_fault(path: str, size: int, changed: int) -> str:
+    """What is wrong with an archive of that size and time of change."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, OSError, EOFError) as error:
+        return f"{path}: is damaged ({error})"
+    return f"{path}: is damaged ({damaged} in it)" if damaged else ""
+
+
+def _nltk_place(path: str) -> Path | None:
+    """The folder of NLTK data, or its archive, as NLTK itself would choose."""
+    import nltk
+
+    from alumbench.attacks.textattack_loader import find_nltk_data
+
+    find_nltk_data()
+    places = (Path(root) / f"{path}{ending}" for root in nltk.data.path for ending in (".zip", ""))
+    return next((place for place in places if place.exists()), None)
+
+
+def _nltk(path: str, about: str) -> Resource:
+    name = path.rpartition("/")[2]
+
+    def fault() -> str:
+        place = _nltk_place(path)
+        if place is None:
+            return ""
+        if place.is_dir():
+            empty = [file.name for file in place.iterdir() if file.is_file() and not file.stat().st_size]
+            return f"{place}: is damaged ({', '.join(empty)} empty)" if empty else ""
+        stat = place.stat()
+        return _zip_fault(str(place), stat.st_size, stat.st_mtime_ns)
+
+    remedy = f"python -m nltk.downloader {name} (or set NLTK_DATA to a folder that has it)"
+    return Resource(about, lambda: _nltk_place(path) is not None, remedy, fault, tried=path != "corpora/omw-1.4")
+
+
+def _textattack_cache() -> Path:
+    return Path(os.environ.get("TA_CACHE_DIR") or "~/.cache/textattack").expanduser()
+
+
+def _vectors_fault() -> str:
+    import numpy
+
+    folder = _textattack_cache() / "word_embeddings/paragramcf"
+    for name in ("nn.npy", "paragram.npy"):
+        try:
+            numpy.load(folder / name, mmap_mode="r")
+        except (OSError, ValueError, EOFError) as error:
+            return f"{folder / name}: cannot be read ({error})"
+    absent = [name for name in ("wordlist.pickle", "mse_dist.p", "cos_sim.p") if not (folder / name).is_file()]
+    return f"{folder}: {', '.join(absent)} is not in it" if absent else ""
 
 
 def _vectors() -> bool:
-    cache = os.environ.get("TA_CACHE_DIR") or "~/.cache/textattack"
-    return (Path(cache).expanduser() / "word_embeddings/paragramcf/nn.npy").is_file()
+    return (_textattack_cache() / "word_embeddings/paragramcf/nn.npy").is_file()
 
 
-def _stsb_distilbert() -> bool:
-    import huggingface_hub
+def _from_textattack(path: str, about: str, name: str, call: str) -> Resource:
+    """A file set that TextAttack brings from its own server."""
+    remedy = f'online, once: python -c "from textattack.{name} import {call.split("(")[0]}; {call}"'
+    return Resource(about, lambda: (_textattack_cache() / path).exists(), remedy)
 
-    name = "sentence-transformers/stsb-distilbert-base"
-    installed = importlib.util.find_spec("sentence_transformers") is not None
-    return installed and isinstance(huggingface_hub.try_to_load_from_cache(name, "config.json"), str)
+
+def _installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+def _package(package: str, about: str) -> Resource:
+    return Resource(about, lambda: _installed(package), f"pip install {package}", tried=True)
+
+
+def _hub(name: str, about: str, package: str = "") -> Resource:
+    """A model in the hub's cache or the mirror, and a package that reads it."""
+
+    def here() -> bool:
+        return (not package or _installed(package)) and find_cached(name) is not None
+
+    remedy = f"online, once: hf download {name}"
+    return Resource(about, here, f"pip install {package.replace('_', '-')}, then, {remedy}" if package else remedy)
+
+
+def _flair(model: str, folder: str, about: str) -> Resource:
+    def here() -> bool:
+        root = Path(os.environ.get("FLAIR_CACHE_ROOT") or "~/.flair").expanduser()
+        return _installed("flair") and (root / "models" / folder).exists()
+
+    load = f"from flair.models import SequenceTagger; SequenceTagger.load('{model}')"
+    return Resource(about, here, f'pip install flair, then, online, once: python -c "{load}"')
 
 
 def _in_mirror(path: str) -> Callable[[], bool]:
@@ -69,54 +192,114 @@ def _in_mirror(path: str) -> Callable[[], bool]:
     return here
 
 
-def _minilm() -> bool:
-    import huggingface_hub
+def _neighbours_fault() -> str:
+    from alumbench.attacks.neighbours import published
 
-    cached = huggingface_hub.try_to_load_from_cache(MINILM, "config.json")
-    return _in_mirror(f"models/{MINILM}")() or isinstance(cached, str)
+    return _error_of(published)
 
 
+def _minilm_fault() -> str:
+    from alumbench.attacks.local_models import sentence_encoder
+
+    return _error_of(lambda: sentence_encoder(MINILM, "cpu"))
+
+
+def _masked_lm_problem(name: str) -> str:
+    from alumbench.attacks.local_models import masked_lm
+
+    if find_cached(name) is None:
+        return (
+            f"masked_lm = {name}: no such folder, and neither the mirror nor the hub's cache has it; "
+            f"online, once: hf download {name}"
+        )
+    return _error_of(lambda: masked_lm(name, "cpu"))
+
+
+PARTS = {
+    "masked_lm": Part(
+        "a masked language model: a folder with safetensors, or a hub id that is in the mirror or the hub's cache",
+        "PATH or hub id",
+        _masked_lm_problem,
+    ),
+}
+
+_TFHUB = "https://tfhub.dev/google/universal-sentence-encoder/3"
 RESOURCES = {
-    "stopwords": Resource(
-        "NLTK's English stopword list, words that most recipes leave alone",
-        _nltk("corpora/stopwords"),
-        "python -m nltk.downloader stopwords (or set NLTK_DATA to a folder that has it)",
-    ),
-    "wordnet": Resource(
-        "WordNet, for synonyms",
-        _nltk("corpora/wordnet"),
-        "python -m nltk.downloader wordnet (or set NLTK_DATA to a folder that has it)",
-    ),
-    "averaged_perceptron_tagger_eng": Resource(
+    "stopwords": _nltk("corpora/stopwords", "NLTK's stopword lists, words that most recipes leave alone"),
+    "wordnet": _nltk("corpora/wordnet", "WordNet, for synonyms"),
+    "omw-1.4": _nltk("corpora/omw-1.4", "the Open Multilingual WordNet, for synonyms in other languages"),
+    "averaged_perceptron_tagger_eng": _nltk(
+        "taggers/averaged_perceptron_tagger_eng",
         "NLTK's part-of-speech tagger for English, for attacks that keep a word's part of speech",
-        _nltk("taggers/averaged_perceptron_tagger_eng"),
-        "python -m nltk.downloader averaged_perceptron_tagger_eng (or set NLTK_DATA to a folder that has it)",
     ),
-    "universal_tagset": Resource(
-        "NLTK's universal parts of speech",
-        _nltk("taggers/universal_tagset"),
-        "python -m nltk.downloader universal_tagset (or set NLTK_DATA to a folder that has it)",
-    ),
+    "universal_tagset": _nltk("taggers/universal_tagset", "NLTK's universal parts of speech"),
     "counter-fitted-vectors": Resource(
         "counter-fitted GloVe vectors (Mrkšić et al. 2016), for synonyms, as TextAttack packs them",
         _vectors,
         'online, once: python -c "from textattack.shared import WordEmbedding; '
         'WordEmbedding.counterfitted_GLOVE_embedding()"',
-    ),
-    "stsb-distilbert-base": Resource(
-        "the sentence encoder that A2T measures similarity with",
-        _stsb_distilbert,
-        "pip install sentence-transformers, then, online, once: hf download sentence-transformers/stsb-distilbert-base",
+        _vectors_fault,
     ),
     "counter-fitted-neighbours": Resource(
         "each word's nearest neighbours in counter-fitted vectors, as Jia et al. 2019 published them",
         _in_mirror(NEIGHBOURS),
         f"put counterfitted_neighbors.json of https://github.com/robinjia/certified-word-sub into a folder as "
         f"{NEIGHBOURS} and set ALUMBENCH_MIRROR to it",
+        _neighbours_fault,
+        tried=True,
     ),
     "all-MiniLM-L6-v2": Resource(
         "a small sentence encoder, for recipes that name it",
-        _minilm,
+        lambda: find_cached(MINILM) is not None,
         f"online, once: hf download {MINILM}",
+        _minilm_fault,
+        tried=True,
     ),
+    "stsb-distilbert-base": _hub(
+        "sentence-transformers/stsb-distilbert-base",
+        "the sentence encoder that A2T measures similarity with",
+        "sentence_transformers",
+    ),
+    "universal-sentence-encoder": Resource(
+        "the TensorFlow Hub sentence encoder of several papers; alumbench itself uses no TensorFlow, so that recipes "
+        "with MiniLM in its place are the ones to run",
+        lambda: _installed("tensorflow_hub") and bool(os.environ.get("TFHUB_CACHE_DIR")),
+        "pip install tensorflow tensorflow-hub, set TFHUB_CACHE_DIR to a folder that stays, then, online, once: "
+        f"python -c \"import tensorflow_hub; tensorflow_hub.load('{_TFHUB}')\"",
+    ),
+    "bert-base-uncased": _hub("bert-base-uncased", "the masked LM of BAE and BERT-Attack"),
+    "distilroberta-base": _hub("distilroberta-base", "the masked LM of CLARE"),
+    "gpt2": _hub("gpt2", "the language model of Kuleshov et al."),
+    "xlm-roberta-base": _hub("xlm-roberta-base", "the masked LM of the Chinese recipe"),
+    "google-language-model": _from_textattack(
+        "constraints/semantics/language-models/alzantot-goog-lm",
+        "the Google One Billion Word language model of Alzantot et al.; it runs in TensorFlow",
+        "constraints.grammaticality.language_models",
+        "Google1BillionWordsLanguageModel(top_n_per_index=4)",
+    ),
+    "learning-to-write": _from_textattack(
+        "constraints/grammaticality/language-models/learning-to-write",
+        "the language model of Jia et al.",
+        "constraints.grammaticality.language_models",
+        "LearningToWriteLanguageModel(max_log_prob_diff=5.0)",
+    ),
+    "hownet-candidates": _from_textattack(
+        "transformations/hownet/word_candidates_sense.pkl",
+        "words that share HowNet sememes",
+        "transformations",
+        "WordSwapHowNet()",
+    ),
+    "openhownet": Resource(
+        "OpenHowNet and its data, for Chinese synonyms",
+        lambda: _installed("OpenHowNet") and Path("~/.openhownet").expanduser().exists(),
+        'pip install OpenHowNet, then, online, once: python -c "import OpenHowNet; OpenHowNet.download()"',
+    ),
+    "flair-upos": _flair("upos-fast", "upos-english-fast", "flair's part-of-speech tagger"),
+    "flair-ner": _flair("ner", "ner-english", "flair's tagger of English names and places"),
+    "flair-ner-french": _flair("flair/ner-french", "ner-french", "flair's tagger of French names and places"),
+    "flair-ner-multi": _flair("flair/ner-multi-fast", "ner-multi-fast", "flair's tagger of names in four languages"),
+    "num2words": _package("num2words", "numbers as words"),
+    "word2number": _package("word2number", "words as numbers"),
+    "jieba": _package("jieba", "Chinese word boundaries"),
+    "pinyin": _package("pinyin", "Chinese pronunciation"),
 }

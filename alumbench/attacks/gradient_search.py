@@ -1,0 +1,180 @@
+"""Word substitution led by the victim's gradient: first-order gains rank the swaps, the model itself scores the best.
+
+The gain of swapping a word with tokens T for w is sum_(t in T) g_t . (e(w) - e_t), with g_t the gradient of the loss at
+token t, e_t its embedding, and e(w) the mean of w's token embeddings: eq. 1 of Ebrahimi et al. 2018 where both are one
+token (https://arxiv.org/abs/1712.06751).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import torch
+from textattack.goal_function_results import GoalFunctionResultStatus
+from textattack.search_methods import SearchMethod
+from textattack.shared import utils
+from textattack.transformations.word_swaps import WordSwap
+from torch import Tensor
+
+from alumbench.attacks.gradient import WithGradient
+
+#: Swaps of a word that are ranked at most; synonym lists are shorter.
+PER_WORD = 64
+
+
+class _Swap(NamedTuple):
+    gain: float
+    position: int
+    word: str
+
+
+class RankedSwap(WordSwap):  # type: ignore[misc]
+    """Swaps words for others, those first whose first-order gain is largest."""
+
+    is_black_box = False
+
+    def __init__(
+        self, wrapper: WithGradient, synonyms: Callable[[str], Sequence[str]] | None, one_token: bool = False
+    ) -> None:
+        """Takes the victim and where words come from.
+
+        Args:
+            wrapper: the victim.
+            synonyms: words to swap a word for; None for any whole word of the victim's vocabulary.
+            one_token: whether only words that are one token of the victim's are swapped, for such words.
+        """
+        super().__init__()
+        self._wrapper, self._synonyms, self._one_token = wrapper, synonyms, one_token
+        self._means: dict[str, tuple[Tensor, int]] = {}
+
+    @cached_property
+    def _embeddings(self) -> Tensor:
+        weight: Tensor = self._wrapper.model.get_input_embeddings().weight
+        return weight.detach().float().cpu()
+
+    def _get_replacement_words(self, word: str) -> Sequence[str]:
+        return self._whole_words[1] if self._synonyms is None else self._synonyms(word)
+
+    def ranked(self, text: Any, indices: Sequence[int]) -> list[_Swap]:
+        """All swaps at these positions, largest gain first."""
+        answer = self._wrapper.get_grad(text.tokenizer_input)
+        gradient, ids = torch.as_tensor(answer["gradient"]), torch.as_tensor(answer["ids"])[0]
+        tokens = self._wrapper.tokens_of_words(text)
+        swaps: list[_Swap] = []
+        for index in indices:
+            at = tokens.get(index, [])
+            if not at or (self._one_token and len(at) > 1):
+                continue
+            slope, now = gradient[at].sum(0), (gradient[at] * self._embeddings[ids[at]]).sum()
+            words, vectors = self._candidates(text.words[index])
+            if words:
+                gains = (vectors @ slope - now).topk(min(PER_WORD, len(words)))
+                best = zip(gains.values.tolist(), gains.indices.tolist(), strict=True)
+                swaps += [_Swap(gain, index, words[number]) for gain, number in best]
+        return sorted(swaps, key=lambda swap: (-swap.gain, swap.position, swap.word))
+
+    def _candidates(self, word: str) -> tuple[list[str], Tensor]:
+        if self._synonyms is None:
+            numbers, words = self._whole_words
+            return words, self._embeddings[numbers]
+        found = [(other, *self._mean(other)) for other in self._synonyms(word) if other != word]
+        kept = [(other, mean) for other, mean, length in found if length == 1 or (length and not self._one_token)]
+        vectors = torch.stack([mean for _, mean in kept]) if kept else torch.zeros(0, self._embeddings.shape[1])
+        return [other for other, _ in kept], vectors
+
+    def _mean(self, word: str) -> tuple[Tensor, int]:
+        """The mean of a word's token embeddings, and how many there are; as behind a space, where that matters."""
+        if word not in self._means:
+            ids = self._wrapper.tokenizer(f" {word}", add_special_tokens=False)["input_ids"]
+            self._means[word] = (self._embeddings[ids].mean(0), len(ids))
+        return self._means[word]
+
+    @cached_property
+    def _whole_words(self) -> tuple[list[int], list[str]]:
+        """Tokens of the victim that are words as they stand in a text, with letters."""
+        tokenizer = self._wrapper.tokenizer
+        tokens = tokenizer.convert_ids_to_tokens(list(range(len(self._embeddings))))
+        marked = next((mark for mark in ("Ġ", "▁") if any((t or "").startswith(mark) for t in tokens)), "")
+        special = set(tokenizer.all_special_ids)
+        found = []
+        for number, token in enumerate(tokens):
+            if token is None or number in special or token.startswith("##") or not token.startswith(marked):
+                continue
+            word = token.removeprefix(marked)
+            if utils.has_letter(word) and utils.words_from_text(word) == [word]:
+                found.append((number, word))
+        return [number for number, _ in found], [word for _, word in found]
+
+
+class GradientSearch(SearchMethod):  # type: ignore[misc]
+    """Beam search: each text of the beam is differentiated, its best swaps are scored exactly, the best texts stay.
+
+    A gradient counts as a query, for it costs a pass through the model and back.
+    """
+
+    def __init__(self, swap: RankedSwap, beam: int, few: int) -> None:
+        """Takes the swaps.
+
+        Args:
+            swap: ranks them.
+            beam: texts kept at each step.
+            few: swaps of a text that the model scores at each step, of those that keep to the constraints.
+        """
+        self.swap, self.beam, self.few = swap, beam, few
+
+    def perform_search(self, initial_result: Any) -> Any:
+        """The first text found that changes the answer, or the one that came nearest."""
+        beam = [initial_result]
+        best = initial_result
+        seen = {initial_result.attacked_text.text}
+        while beam:
+            texts = []
+            for result in beam:
+                if not self._may_differentiate():
+                    break
+                for text in itertools.islice(self._swapped(result.attacked_text, initial_result), self.few):
+                    if text.text not in seen:
+                        seen.add(text.text)
+                        texts.append(text)
+            results, over = self.get_goal_results(texts) if texts else ([], True)
+            best = max([best, *results], key=lambda result: result.score)
+            if over or best.goal_status == GoalFunctionResultStatus.SUCCEEDED:
+                return best
+            beam = sorted(results, key=lambda result: -result.score)[: self.beam]
+        return best
+
+    def _may_differentiate(self) -> bool:
+        """Counts a gradient, unless it would take the budget's last query."""
+        goal = self.goal_function
+        if goal.num_queries + 1 >= goal.query_budget:
+            return False
+        goal.num_queries += 1
+        return True
+
+    def _swapped(self, text: Any, initial_result: Any) -> Iterator[Any]:
+        """Swaps that keep to the constraints, largest gain first."""
+        _, indices = self.get_indices_to_order(text)
+        ranked = self.swap.ranked(text, sorted(indices))
+        for at in range(0, len(ranked), self.few):
+            part = []
+            for swap in ranked[at : at + self.few]:
+                part.append(text.replace_word_at_index(swap.position, swap.word))
+                part[-1].attack_attrs["last_transformation"] = self.swap
+            kept = {one.text for one in self.filter_transformations(part, text, initial_result.attacked_text)}
+            yield from (one for one in part if one.text in kept)
+
+    def check_transformation_compatibility(self, transformation: Any) -> bool:
+        """Searches with the swaps it was made with."""
+        return transformation is self.swap
+
+    @property
+    def is_black_box(self) -> bool:
+        """Needs gradients."""
+        return False
+
+    def extra_repr_keys(self) -> list[str]:
+        """What an attack prints of it."""
+        return ["beam", "few"]

@@ -1,0 +1,247 @@
+"""Words that a masked language model proposes: to replace a word with, to insert, to merge two into.
+
+The candidates are TextAttack's, in its order, from any masked LM on disk. What is gone: texts filled up to 512 tokens,
+a wait for the device at each candidate, the ranking of the whole vocabulary, and in BERT-Attack's way with words of
+several pieces the perplexity of all K^n combinations. TextAttack computes those and sorts by them, but drops what
+`sorted` gives back: its candidates are the first K combinations by rank, and so they are here.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import nltk
+import torch
+from textattack.shared import utils
+from textattack.transformations import Transformation
+from textattack.transformations.word_merges.word_merge_masked_lm import find_merge_index
+from textattack.transformations.word_swaps import WordSwap
+from torch import Tensor
+
+from alumbench.attacks.local_models import MaskedLm, masked_lm
+
+_LETTER = re.compile("[a-zA-Z]")
+
+
+class _Vocabulary(NamedTuple):
+    """The vocabulary as words.
+
+    Attributes:
+        words: what each token stands for.
+        counted: tokens that take one of the places among the candidates, (vocabulary,).
+        used: tokens that make a candidate: letters, one word.
+    """
+
+    words: list[str]
+    counted: Tensor
+    used: list[bool]
+
+
+@cache
+def _vocabulary(lm: MaskedLm, first: bool) -> _Vocabulary:
+    """The tokens as words at the beginning of a text or behind it; a byte-level tokenizer marks them differently."""
+    found = [_word(token, lm.marker, first) for token in lm.tokens]
+    counted = [utils.is_one_word(word) and not utils.check_if_punctuations(word) for word in found]
+    words = [word.strip(lm.marker) if lm.marker != "##" else word for word in found]
+    used = [bool(_LETTER.search(word)) and len(utils.words_from_text(word)) == 1 for word in words]
+    return _Vocabulary(words, torch.tensor(counted), used)
+
+
+def _word(token: str, marker: str, first: bool) -> str:
+    if marker == "##":
+        return token.replace(marker, "")
+    return token if first or token.startswith(marker) else token.replace(marker, "")
+
+
+class _Proposals:
+    """What transformations share: the model, and how many of its words are taken."""
+
+    lm: MaskedLm
+    max_candidates: int
+    min_confidence: float
+
+    def _proposed(self, masked: Sequence[str]) -> list[list[str]]:
+        """For each text with a mask the words that may stand there, likeliest first; none where the mask is cut off."""
+        rows = self.lm.rows(masked)
+        at = [row.index(self.lm.tokenizer.mask_token_id) if self._has_mask(row) else -1 for row in rows]
+        kept = [number for number, place in enumerate(at) if place >= 0]
+        logits = self.lm.answers([rows[number] for number in kept], [[at[number]] for number in kept])
+        words: list[list[str]] = [[] for _ in masked]
+        for number, row in zip(kept, logits, strict=True):
+            words[number] = self._best(row[0], first=at[number] == 1)
+        return words
+
+    def _has_mask(self, row: Sequence[int]) -> bool:
+        return self.lm.tokenizer.mask_token_id in row
+
+    def _best(self, logits: Tensor, first: bool) -> list[str]:
+        vocabulary = _vocabulary(self.lm, first)
+        top = logits.masked_fill(~vocabulary.counted, -torch.inf).topk(min(self.max_candidates, len(logits)))
+        kept = top.values > -torch.inf
+        if self.min_confidence > 0:
+            kept &= logits.softmax(0)[top.indices] >= self.min_confidence
+        return [vocabulary.words[number] for number in top.indices[kept].tolist() if vocabulary.used[number]]
+
+    def extra_repr_keys(self) -> list[str]:
+        """What an attack prints of it."""
+        return ["max_candidates", "min_confidence"]
+
+
+class MaskedLmSwap(_Proposals, WordSwap):  # type: ignore[misc]
+    """Replaces a word by what the masked LM puts in its place (BAE; Replace of CLARE)."""
+
+    def __init__(self, lm: MaskedLm, max_candidates: int = 50, min_confidence: float = 5e-4) -> None:
+        """Takes the model.
+
+        Args:
+            lm: the masked LM.
+            max_candidates: K, words a position.
+            min_confidence: probability that a word must have.
+        """
+        super().__init__()
+        self.lm, self.max_candidates, self.min_confidence = lm, max_candidates, min_confidence
+
+    def _get_transformations(self, current_text: Any, indices_to_modify: Any) -> list[Any]:
+        indices = list(indices_to_modify)
+        mask = self.lm.tokenizer.mask_token
+        masked = [current_text.replace_word_at_index(index, mask).text for index in indices]
+        return [
+            current_text.replace_word_at_index(index, word)
+            for index, words in zip(indices, self._proposed(masked), strict=True)
+            for word in words
+            if word != current_text.words[index]
+        ]
+
+
+class MaskedLmInsertion(_Proposals, Transformation):  # type: ignore[misc]
+    """Inserts what the masked LM puts before a word (Insert of CLARE).
+
+    TextAttack cuts the text to its words first, which takes the mask itself apart where it is the first word; then
+    there are no candidates, there and here.
+    """
+
+    def __init__(self, lm: MaskedLm, max_candidates: int = 50, min_confidence: float = 0.0) -> None:
+        """Takes the model; arguments as for `MaskedLmSwap`."""
+        super().__init__()
+        self.lm, self.max_candidates, self.min_confidence = lm, max_candidates, min_confidence
+
+    def _get_transformations(self, current_text: Any, indices_to_modify: Any) -> list[Any]:
+        indices = list(indices_to_modify)
+        mask = self.lm.tokenizer.mask_token
+        masked = [
+            current_text.insert_text_before_word_index(index, mask).text_window_around_index(index, float("inf"))
+            for index in indices
+        ]
+        return [
+            current_text.insert_text_before_word_index(index, word)
+            for index, words in zip(indices, self._proposed(masked), strict=True)
+            for word in words
+            if word != current_text.words[index]
+        ]
+
+
+class MaskedLmMerge(_Proposals, Transformation):  # type: ignore[misc]
+    """Replaces two words by what the masked LM puts in their place (Merge of CLARE).
+
+    Which pairs may merge goes by parts of speech, by NLTK's tagger; TextAttack asks flair's. TextAttack merges whatever
+    else its constraints forbid, even across columns; here both words are in one column, and one at least may change.
+    """
+
+    def __init__(self, lm: MaskedLm, max_candidates: int = 50, min_confidence: float = 5e-3) -> None:
+        """Takes the model; arguments as for `MaskedLmSwap`."""
+        super().__init__()
+        self.lm, self.max_candidates, self.min_confidence = lm, max_candidates, min_confidence
+
+    def _get_transformations(self, current_text: Any, indices_to_modify: Any) -> list[Any]:
+        allowed = set(indices_to_modify)
+        indices = [i for i in _mergeable(current_text) if i in allowed or i + 1 in allowed]
+        mask = self.lm.tokenizer.mask_token
+        masked = [
+            current_text.replace_word_at_index(index, mask)
+            .delete_word_at_index(index + 1)
+            .text_window_around_index(index, float("inf"))
+            for index in indices
+        ]
+        return [
+            current_text.delete_word_at_index(index + 1).replace_word_at_index(index, word)
+            for index, words in zip(indices, self._proposed(masked), strict=True)
+            for word in words
+            if word != current_text.words[index]
+        ]
+
+
+def _mergeable(text: Any) -> list[int]:
+    """Positions of words that may merge with the next, in the same column."""
+    tags = [tag for _, tag in nltk.pos_tag(text.words, tagset="universal")] if text.words else []
+    ends = set(itertools.accumulate(len(words) for words in text.words_per_input))
+    return [index for index in find_merge_index(tags) if index + 1 not in ends]
+
+
+class BertAttackSwap(WordSwap):  # type: ignore[misc]
+    """Replaces a word by what the masked LM says at its place while it stands there, unmasked (BERT-Attack).
+
+    A word of several pieces is replaced piece by piece, by the first K combinations of the likeliest pieces.
+    """
+
+    def __init__(self, lm: MaskedLm, max_candidates: int = 8) -> None:
+        """Takes the model.
+
+        Args:
+            lm: the masked LM.
+            max_candidates: K, words or pieces a position; the paper's is 48, TextAttack's 8.
+        """
+        super().__init__()
+        self.lm, self.max_candidates = lm, max_candidates
+
+    def _get_transformations(self, current_text: Any, indices_to_modify: Any) -> list[Any]:
+        indices = list(indices_to_modify)
+        tokenizer = self.lm.tokenizer
+        (row,) = self.lm.rows([current_text.text])
+        masked = self.lm.rows([current_text.replace_word_at_index(i, tokenizer.mask_token).text for i in indices])
+        places: dict[int, list[int]] = {}
+        for index, other in zip(indices, masked, strict=True):
+            if tokenizer.mask_token_id in other:
+                begin = other.index(tokenizer.mask_token_id)
+                length = len(tokenizer.encode(current_text.words[index], add_special_tokens=False))
+                if length and begin + length <= len(row):  # else the word alone has other pieces than in its text
+                    places[index] = list(range(begin, begin + length))
+        wanted = sorted({place for spot in places.values() for place in spot})
+        if not wanted:
+            return []
+        (logits,) = self.lm.answers([row], [wanted])
+        top = dict(zip(wanted, logits.topk(min(self.max_candidates, logits.shape[-1])).indices.tolist(), strict=True))
+        return [
+            current_text.replace_word_at_index(index, word)
+            for index, spot in places.items()
+            for word in self._words([top[place] for place in spot], first=index == 0)
+            if word != current_text.words[index]
+        ]
+
+    def _words(self, pieces: Sequence[Sequence[int]], first: bool) -> Iterator[str]:
+        tokens, marker = self.lm.tokens, self.lm.marker
+        if len(pieces) == 1:
+            alone = [tokens[number] for number in pieces[0]]
+            found = [word for word in alone if utils.is_one_word(word) and not self._is_piece(word, first)]
+        else:
+            joined = ("".join(tokens[number] for number in combination) for combination in itertools.product(*pieces))
+            whole = (word.replace("##", "") for word in joined)
+            found = list(itertools.islice(filter(utils.is_one_word, whole), self.max_candidates))
+        return (word if marker == "##" else word.strip(marker) for word in found)
+
+    def _is_piece(self, token: str, first: bool) -> bool:
+        """Whether a token only goes on with a word."""
+        marker = self.lm.marker
+        return marker in token if marker == "##" else not (first or token.startswith(marker))
+
+    def extra_repr_keys(self) -> list[str]:
+        """What an attack prints of it."""
+        return ["max_candidates"]
+
+
+def named(name: str, wrapper: Any) -> MaskedLm:
+    """The masked LM that a suite's entry names, on the victim's device."""
+    return masked_lm(name, str(wrapper.model.device))

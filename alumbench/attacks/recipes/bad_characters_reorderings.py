@@ -1,0 +1,25 @@
+"""Bad Characters, reorderings: characters swapped, and control characters that show them in order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alumbench.attacks.recipe import Recipe
+
+
+def build(wrapper: Any) -> Any:
+    """Bidirectional control characters."""
+    from textattack.transformations import WordSwapReorderings
+
+    from alumbench.attacks.bad_characters import imperceptible
+
+    return imperceptible(wrapper, WordSwapReorderings())
+
+
+RECIPE = Recipe(
+    name="bad-characters-reorderings",
+    version=1,
+    build=build,
+    source="Boucher et al. 2022, https://arxiv.org/abs/2106.09898",
+    parts="swap two characters and swap them back for the eye, once in a text; differential evolution",
+)
