@@ -64,10 +64,17 @@ class WithGradient(VictimWrapper):
 
     def get_grad(self, text: str | tuple[str, ...]) -> dict[str, Any]:
         """Token ids, and the gradient of the loss of the model's own answer, (tokens, hidden), as NumPy arrays."""
-        (row,) = self.victim.rows([(text,) if isinstance(text, str) else tuple(text)])
-        (gradient,) = ask(Gradient(self.victim), [row], self.victim.scorer)
-        self.unique += 1
-        return {"ids": np.array([row.ids]), "gradient": gradient.numpy()}
+        return self.get_grads([text])[0]
+
+    def get_grads(self, texts: Sequence[str | tuple[str, ...]]) -> list[dict[str, Any]]:
+        """The same for several texts, asked together."""
+        rows = self.victim.rows([(text,) if isinstance(text, str) else tuple(text) for text in texts])
+        gradients = ask(Gradient(self.victim), rows, self.victim.scorer)
+        self.unique += len(rows)
+        return [
+            {"ids": np.array([row.ids]), "gradient": gradient.numpy()}
+            for row, gradient in zip(rows, gradients, strict=True)
+        ]
 
     def tokenize(self, inputs: Sequence[str | tuple[str, ...]], strip_prefix: bool = False) -> list[list[str]]:
         """The tokens of each text as the model sees them, marks of its own included."""

@@ -8,7 +8,7 @@ token (https://arxiv.org/abs/1712.06751).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -58,9 +58,12 @@ class RankedSwap(WordSwap):  # type: ignore[misc]
     def _get_replacement_words(self, word: str) -> Sequence[str]:
         return self._whole_words[1] if self._synonyms is None else self._synonyms(word)
 
-    def ranked(self, text: Any, indices: Sequence[int]) -> list[_Swap]:
-        """All swaps at these positions, largest gain first."""
-        answer = self._wrapper.get_grad(text.tokenizer_input)
+    def gradients(self, texts: Sequence[Any]) -> list[dict[str, Any]]:
+        """What the victim says of its gradient at each text."""
+        return self._wrapper.get_grads([text.tokenizer_input for text in texts])
+
+    def ranked(self, text: Any, answer: Mapping[str, Any], indices: Sequence[int]) -> list[_Swap]:
+        """All swaps at these positions of a text with this gradient, largest gain first."""
         gradient, ids = torch.as_tensor(answer["gradient"]), torch.as_tensor(answer["ids"])[0]
         tokens = self._wrapper.tokens_of_words(text)
         swaps: list[_Swap] = []
@@ -131,11 +134,12 @@ class GradientSearch(SearchMethod):  # type: ignore[misc]
         best = initial_result
         seen = {initial_result.attacked_text.text}
         while beam:
+            beam = beam[: self._gradients_left()]
+            self.goal_function.num_queries += len(beam)
             texts = []
-            for result in beam:
-                if not self._may_differentiate():
-                    break
-                for text in itertools.islice(self._swapped(result.attacked_text, initial_result), self.few):
+            starts = [result.attacked_text for result in beam]
+            for start, answer in zip(starts, self.swap.gradients(starts) if starts else [], strict=True):
+                for text in itertools.islice(self._swapped(start, answer, initial_result), self.few):
                     if text.text not in seen:
                         seen.add(text.text)
                         texts.append(text)
@@ -146,18 +150,15 @@ class GradientSearch(SearchMethod):  # type: ignore[misc]
             beam = sorted(results, key=lambda result: -result.score)[: self.beam]
         return best
 
-    def _may_differentiate(self) -> bool:
-        """Counts a gradient, unless it would take the budget's last query."""
+    def _gradients_left(self) -> int:
+        """Gradients that the budget has room for, with one query more to score what comes of them."""
         goal = self.goal_function
-        if goal.num_queries + 1 >= goal.query_budget:
-            return False
-        goal.num_queries += 1
-        return True
+        return int(max(0, min(self.beam, goal.query_budget - goal.num_queries - 1)))
 
-    def _swapped(self, text: Any, initial_result: Any) -> Iterator[Any]:
+    def _swapped(self, text: Any, answer: Mapping[str, Any], initial_result: Any) -> Iterator[Any]:
         """Swaps that keep to the constraints, largest gain first."""
         _, indices = self.get_indices_to_order(text)
-        ranked = self.swap.ranked(text, sorted(indices))
+        ranked = self.swap.ranked(text, answer, sorted(indices))
         for at in range(0, len(ranked), self.few):
             part = []
             for swap in ranked[at : at + self.few]:
