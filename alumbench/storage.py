@@ -13,6 +13,7 @@ import json
 import math
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -156,8 +157,7 @@ class RecordLog:
         Raises:
             AlumbenchError: The disk is full or gone; the file ends with the last whole record.
         """
-        # ASCII only: terminal escapes, bidirectional marks and lone surrogates of adversarial texts stay inert.
-        line = (json.dumps(finite(record), allow_nan=False) + "\n").encode("ascii")
+        line = _line(record)
         try:
             written = os.pwrite(self._file, line, self._end)
             if written != len(line):
@@ -169,6 +169,22 @@ class RecordLog:
         self._end += len(line)
         self.records.append(record)
 
+    def sort(self, place: Callable[[dict[str, Any]], Any]) -> None:
+        """Puts the records into an order of their own; the file is replaced whole, or left as it is.
+
+        They come as work ends, which is another order each time.
+
+        Raises:
+            AlumbenchError: The folder cannot be written.
+        """
+        ordered = sorted(self.records, key=place)
+        if all(a is b for a, b in zip(ordered, self.records, strict=True)):
+            return
+        write_bytes(self.path, b"".join(map(_line, ordered)))
+        os.close(self._file)
+        self._file = os.open(self.path, os.O_RDWR)
+        self.records = ordered
+
     def close(self) -> None:
         """Gives the file and its lock back."""
         os.close(self._file)
@@ -179,6 +195,11 @@ class RecordLog:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    # ASCII only: terminal escapes, bidirectional marks and lone surrogates of adversarial texts stay inert.
+    return (json.dumps(finite(record), allow_nan=False) + "\n").encode("ascii")
 
 
 def _cannot_write(path: Path, error: OSError) -> AlumbenchError:

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
-from alumbench.attacks.engine.copies import attack_copy
+from alumbench.attacks.engine.copies import CannotCopy, attack_copy
 from alumbench.attacks.engine.flight import Answerer, Ended, Flight, TimeLimit, fly, merged
+from alumbench.attacks.engine.words import words_remembered
 from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ERROR, ROBUST, TIMEOUT, Outcome
 from alumbench.attacks.recipe import Recipe
 from alumbench.attacks.textattack_loader import load_textattack
@@ -54,7 +55,8 @@ class Searcher:
             )
         self.recipe, self.victim, self.seed, self.seconds = recipe, victim, seed, seconds
         protected = victim.task.protected if protect else ()
-        self.attack = recipe.make(VictimWrapper(victim), victim.task.columns, protected, query_budget)
+        self._make = lambda: recipe.make(VictimWrapper(victim), victim.task.columns, protected, query_budget)
+        self.attack = self._make()
         self._answer = answer or merged(victim.scorer)
         self._idle = [self.attack]
 
@@ -69,25 +71,28 @@ class Searcher:
         Outcome, text and query count of an example depend on nothing but the example, the recipe, the seed and the
         model: not on `width`, nor on what else is in flight.
         """
-        load_textattack()
         searches: dict[Flight, _Search] = {}
 
         def flights() -> Iterator[Flight]:
             for example in examples:
-                attack = self._idle.pop() if self._idle else attack_copy(self.attack)
+                attack = self._idle.pop() if self._idle else self._another()
                 search = _Search(attack, self.victim, example)
                 key = f"{self.seed}|{self.recipe.signature}|{example.id}"
                 flight = Flight(search.run, key, self.seconds)
                 searches[flight] = search
                 yield flight
 
-        try:
+        with words_remembered():
             for flight, ended in fly(flights(), width, self._answer):
                 search = searches.pop(flight)
                 yield search.example, search.outcome(ended, flight.seconds, self.seconds)
                 self._idle.append(search.attack)
-        finally:
-            self._idle[:] = [self.attack] if not self._idle else self._idle
+
+    def _another(self) -> Any:
+        try:
+            return attack_copy(self.attack)
+        except CannotCopy:
+            return self._make()
 
 
 class _Search:

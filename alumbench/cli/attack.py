@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from alumbench.cli.options import device_option, quiet_libraries, split_names
+
+if TYPE_CHECKING:
+    from alumbench.evaluation.entry_run import Done
 
 
 @click.command(short_help="run a suite of attacks and adversarial sets on checkpoints")
@@ -28,7 +31,22 @@ from alumbench.cli.options import device_option, quiet_libraries, split_names
     help="Cut each entry to so many examples: for a look, never for a leaderboard.",
 )
 @click.option("--no-protection", is_flag=True, help="Let attacks change context columns (a premise, say) too.")
-@click.option("--batch-size", default=64, type=click.IntRange(min=1), show_default=True)
+@click.option("--in-flight", default=64, type=click.IntRange(min=1), show_default=True, help="Examples at a time.")
+@click.option(
+    "--scoring",
+    type=click.Choice(["fixed", "fast"]),
+    default="fixed",
+    show_default=True,
+    help="fixed: a score depends on its text alone. fast: plain padding, labelled.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "tf32", "bf16"]),
+    default="fp32",
+    show_default=True,
+    help="Of the victim; others than fp32 are labelled.",
+)
+@click.option("--batch-size", default=64, type=click.IntRange(min=1), show_default=True, help="Of embedding attacks.")
 @device_option
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; default: CHECKPOINT/evaluations/SUITE-seedN.")
 def attack(checkpoints: tuple[str, ...], **options: Any) -> None:
@@ -56,6 +74,8 @@ def attack(checkpoints: tuple[str, ...], **options: Any) -> None:
         name += f"-limit{options['limit']}" if options["limit"] else ""
         name += f"-{options['data'].stem}" if options["data"] else ""
         name += "-unprotected" if options["no_protection"] else ""
+        name += f"-{options['scoring']}" if options["scoring"] != "fixed" else ""
+        name += f"-{options['precision']}" if options["precision"] != "fp32" else ""
         if not options["out"] and not Path(checkpoint).is_dir():
             raise AlumbenchError(f"{checkpoint} is no local folder: say where its evaluation goes with --out")
         out = options["out"] or Path(checkpoint) / EVALUATIONS / name
@@ -67,6 +87,7 @@ def attack(checkpoints: tuple[str, ...], **options: Any) -> None:
             data=source,
             labels=split_names(options["labels"]),
             protect=not options["no_protection"],
+            in_flight=options["in_flight"],
         )
         with _Progress() as progress:
             evaluate(request, victim, out, progress)
@@ -81,13 +102,15 @@ def attack(checkpoints: tuple[str, ...], **options: Any) -> None:
 
 def _victim(checkpoint: str, suite: Any, options: Mapping[str, Any]) -> Any:
     """The loaded checkpoint, after the suite was found to have something for its task."""
+    from alumbench.attacks.engine.scoring import Scorer
     from alumbench.attacks.victim import Victim
     from alumbench.checkpoints import checkpoint_task, find_model
 
     files = find_model(checkpoint)
     task = checkpoint_task(files, options["task"])
     suite.entries_for(task, options["only"], own_data=options["data"] is not None)
-    return Victim(files, task, options["device"], split_names(options["labels"]), options["batch_size"])
+    scorer = Scorer(options["scoring"], options["precision"])
+    return Victim(files, task, options["device"], split_names(options["labels"]), options["batch_size"], scorer)
 
 
 def _data(options: Mapping[str, Any], task: Any) -> Any:
@@ -101,21 +124,23 @@ def _data(options: Mapping[str, Any], task: Any) -> Any:
 
 
 class _Progress:
-    """One bar an entry on standard error: examples done and outcomes so far."""
+    """One bar an entry on standard error: examples done, outcomes so far, queries a second, how full batches are."""
 
     def __init__(self) -> None:
         self._bar: Any = None
         self._entry = ""
 
-    def __call__(self, entry: str, done: int, total: int, counts: Mapping[str, int]) -> None:
+    def __call__(self, done: Done) -> None:
         from tqdm import tqdm
 
-        if entry != self._entry:
+        if done.entry != self._entry:
             self.close()
-            self._bar, self._entry = tqdm(total=total, desc=entry, unit="ex", mininterval=1.0), entry
-        self._bar.n = done
-        if counts:
-            self._bar.set_postfix(dict(counts), refresh=False)
+            self._bar = tqdm(total=done.total, initial=done.done, desc=done.entry, unit="ex", mininterval=1.0)
+            self._entry = done.entry
+        self._bar.n = done.done
+        if done.queries_per_second:
+            speed = {"queries/s": f"{done.queries_per_second:.0f}", "fill": f"{done.fill:.0%}"}
+            self._bar.set_postfix(dict(done.outcomes) | speed, refresh=False)
         self._bar.update(0)
 
     def close(self) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ROBUST
-from alumbench.attacks.recipe import load_recipe
+from alumbench.attacks.search import IN_FLIGHT
 from alumbench.attacks.victim import Victim
 from alumbench.checkpoints import PROVENANCE
 from alumbench.devices import device_name
 from alumbench.errors import AlumbenchError
+from alumbench.evaluation.entry_run import EntryRun, Progress
 from alumbench.evaluation.suite import Entry, Suite
 from alumbench.evaluation.summary import summarize
 from alumbench.storage import RecordLog, read_json, write_json
@@ -40,6 +40,8 @@ class Request:
         data: the user's own examples in place of the task's dev set, or None.
         labels: names of the checkpoint's outputs, where it has none.
         protect: whether context columns are protected from attacks.
+        in_flight: examples attacked at a time. Not part of the identity, since no result depends on it.
+        workers: processes that search, 0 for this one; not part of it either.
     """
 
     suite: Suite
@@ -49,18 +51,18 @@ class Request:
     data: Source | None = None
     labels: tuple[str, ...] = ()
     protect: bool = True
+    in_flight: int = IN_FLIGHT
+    workers: int = 0
 
 
-def evaluate(
-    request: Request, victim: Victim, out: Path, progress: Callable[[str, int, int, Mapping[str, int]], None]
-) -> dict[str, Any]:
+def evaluate(request: Request, victim: Victim, out: Path, progress: Progress) -> dict[str, Any]:
     """Runs what is not yet recorded in `out` and writes `evaluation.json`.
 
     Args:
         request: what to run.
         victim: on whom.
         out: folder of the evaluation.
-        progress: called with entry, examples done, examples in all, and outcomes so far.
+        progress: told how far it is.
 
     Returns:
         The content of `evaluation.json`.
@@ -70,7 +72,7 @@ def evaluate(
     """
     task = victim.task
     entries = request.suite.entries_for(task, request.only, own_data=request.data is not None)
-    missing = [f"entry {e.name}: {m}" for e in entries if e.recipe for m in load_recipe(_recipe_name(e)).missing()]
+    missing = [f"entry {e.name}: {m}" for e in entries if e.recipe for m in e.load_recipe().missing()]
     if missing:
         raise AlumbenchError(f"nothing was run: {'; '.join(missing)}. --only runs other entries of the suite")
     with RecordLog(out / RECORDS) as log:
@@ -91,19 +93,25 @@ def evaluate(
                 )
             document["entries"][entry.name] = described
             write_json(out / EVALUATION, document)
-            done = {record["id"]: record for record in log.records if record["entry"] == entry.name}
-            if entry.kind == "attack":
-                records = _attack(entry, examples, done, victim, request, log, progress)
-            elif entry.kind == "embedding":
-                records = _perturb(entry, examples, done, victim, log, progress)
-            else:
-                records = _score(entry, examples, done, victim, log, progress)
+            records = EntryRun(entry, examples, victim, request, log, progress).records()
+            log.sort(_place(request.suite, entry, examples))
             document["entries"][entry.name] |= {
                 "complete": True,
                 "summary": summarize(entry.kind, task, records, described["goal"]),
             }
             write_json(out / EVALUATION, document)
     return document
+
+
+def _place(suite: Suite, finished: Entry, examples: Sequence[Example]) -> Callable[[Mapping[str, Any]], Any]:
+    """Sorts records by entry, and those of the one that was just finished by example."""
+    entries = {entry.name: at for at, entry in enumerate(suite.entries)}
+    places = {example.id: at for at, example in enumerate(examples)}
+
+    def place(record: Mapping[str, Any]) -> tuple[int, int]:
+        return entries[record["entry"]], places[record["id"]] if record["entry"] == finished.name else 0
+
+    return place
 
 
 def load_entry(entry: Entry, task: Task, request: Request) -> tuple[list[Example], list[dict[str, Any]]]:
@@ -135,129 +143,6 @@ def load_entry(entry: Entry, task: Task, request: Request) -> tuple[list[Example
     return (examples[: request.limit] if request.limit else examples), origins
 
 
-def _score(
-    entry: Entry, examples: Sequence[Example], done: Mapping[str, Any], victim: Victim, log: RecordLog, progress: Any
-) -> list[dict[str, Any]]:
-    """Predictions for a fixed set. Batches are cut from the whole set, so that resuming changes no padding."""
-    records = dict(done)
-    task = victim.task
-    for batch in victim.batches_by_length([example.texts for example in examples]):
-        chosen = [examples[i] for i in batch]
-        if any(example.id not in records for example in chosen):
-            logits = victim.scores([example.texts for example in chosen])
-            scores = logits if task.is_regression else logits.softmax(-1)
-            for example, row in zip(chosen, scores.tolist(), strict=True):
-                if example.id not in records:
-                    records[example.id] = _fixed_record(entry, example, row, task)
-                    log.append(records[example.id])
-        progress(entry.name, sum(e.id in records for e in examples), len(examples), {})
-    return [records[example.id] for example in examples]
-
-
-def _fixed_record(entry: Entry, example: Example, scores: list[float], task: Task) -> dict[str, Any]:
-    prediction: str | float = scores[0]
-    outcome = "scored"
-    if not task.is_regression:
-        named = task.labels[int(np.argmax(scores))]
-        prediction = entry.collapse.get(named, named)
-        outcome = "correct" if prediction == example.label else "wrong"
-    return _base_record(entry, example, task) | {"scores": scores, "prediction": prediction, "outcome": outcome}
-
-
-def _attack(
-    entry: Entry,
-    examples: Sequence[Example],
-    done: Mapping[str, Any],
-    victim: Victim,
-    request: Request,
-    log: RecordLog,
-    progress: Any,
-) -> list[dict[str, Any]]:
-    from alumbench.attacks.search import Searcher
-
-    records = dict(done)
-    task = victim.task
-    counts: dict[str, int] = {}
-    for record in records.values():
-        counts[record["outcome"]] = counts.get(record["outcome"], 0) + 1
-    if all(example.id in records for example in examples):
-        return [records[example.id] for example in examples]
-    searcher = Searcher(
-        load_recipe(_recipe_name(entry)),
-        victim,
-        request.seed,
-        query_budget=entry.queries or None,
-        seconds=entry.seconds or None,
-        protect=request.protect,
-    )
-    for number, example in enumerate(examples, start=1):
-        if example.id not in records:
-            found = searcher.run(example)
-            record = _base_record(entry, example, task) | {
-                "outcome": found.outcome,
-                "scores": found.scores,
-                "prediction": None if found.scores is None else task.labels[int(np.argmax(found.scores))],
-                "adversarial": found.adversarial,
-                "adversarial_scores": found.adversarial_scores,
-                "queries": found.queries,
-                "queries_unique": found.queries_unique,
-                "words": found.words,
-                "words_changed": found.words_changed,
-                "similarity": None if found.similarity is None else round(found.similarity, 4),
-                "seed": request.seed,
-                "message": found.message,
-                "seconds": round(found.seconds, 4),
-            }
-            log.append(record)
-            records[example.id] = record
-            counts[found.outcome] = counts.get(found.outcome, 0) + 1
-        progress(entry.name, number, len(examples), counts)
-    return [records[example.id] for example in examples]
-
-
-def _perturb(
-    entry: Entry, examples: Sequence[Example], done: Mapping[str, Any], victim: Victim, log: RecordLog, progress: Any
-) -> list[dict[str, Any]]:
-    """The embedding attack, batch by batch; batches are cut from the whole set, as in `_score`."""
-    from alumbench.attacks.embedding_pgd import EmbeddingPgd
-
-    pgd = EmbeddingPgd(entry.radius, entry.steps)
-    records, task = dict(done), victim.task
-    for batch in victim.batches_by_length([example.texts for example in examples]):
-        chosen = [examples[i] for i in batch]
-        if any(example.id not in records for example in chosen):
-            texts, labels = [e.texts for e in chosen], [task.labels.index(str(e.label)) for e in chosen]
-            clean = victim.scores(texts).softmax(-1).tolist()
-            perturbed = pgd.scores(victim, texts, labels).softmax(-1).tolist()
-            for example, label, before, after in zip(chosen, labels, clean, perturbed, strict=True):
-                if example.id not in records:
-                    outcome = ROBUST if int(np.argmax(after)) == label else BROKEN
-                    named = task.labels[int(np.argmax(before))]
-                    records[example.id] = _base_record(entry, example, task) | {
-                        "outcome": outcome if named == example.label else ALREADY_WRONG,
-                        "scores": before,
-                        "prediction": named,
-                        "adversarial_scores": after,
-                    }
-                    log.append(records[example.id])
-        progress(entry.name, sum(e.id in records for e in examples), len(examples), {})
-    return [records[example.id] for example in examples]
-
-
-def _recipe_name(entry: Entry) -> str:
-    return entry.recipe.partition("@")[0]
-
-
-def _base_record(entry: Entry, example: Example, task: Task) -> dict[str, Any]:
-    record = {
-        "entry": entry.name,
-        "id": example.id,
-        "texts": dict(zip(task.columns, example.texts, strict=True)),
-        "label": example.label,
-    }
-    return record | ({"group": example.group} if example.group else {})
-
-
 def _describe(
     entry: Entry, request: Request, task: Task, examples: Sequence[Example], origins: list[dict[str, Any]]
 ) -> dict[str, Any]:
@@ -266,7 +151,7 @@ def _describe(
     parts = [f"{request.suite.name}@{request.suite.version}", entry.name, f"data:{digest[:12]}", f"n:{len(examples)}"]
     protected = task.protected if request.protect and entry.kind == "attack" else ()
     if entry.kind == "attack":
-        recipe = load_recipe(_recipe_name(entry))
+        recipe = entry.load_recipe()
         parts += [
             f"atk:{entry.recipe}",
             f"q:{entry.queries or 'inf'}",
@@ -307,6 +192,8 @@ def _open_document(request: Request, victim: Victim, out: Path) -> dict[str, Any
         "protected": request.protect,
         "device": victim.device.type,
         "batch_size": victim.batch_size,
+        "scoring": victim.scorer.scoring,
+        "precision": victim.scorer.precision,
         "versions": library_versions(),
     }
     path = out / EVALUATION

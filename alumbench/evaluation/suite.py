@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from alumbench.attacks import load_recipe
+from alumbench.attacks.recipe import Recipe
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.tasks import Source, Task
 from alumbench.tasks.task import build
@@ -60,6 +61,10 @@ class Entry:
         if self.kind in {"attack", "embedding"} and task.is_regression:
             return False
         return ALL_TASKS in self.tasks or task.name in self.tasks
+
+    def load_recipe(self) -> Recipe:
+        """The recipe of an attack."""
+        return load_recipe(self.recipe.partition("@")[0])
 
 
 @dataclass(frozen=True)

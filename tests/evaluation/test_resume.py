@@ -20,23 +20,29 @@ from tests.evaluation.conftest import SMALL, lines, run
 KILLS = 20
 
 
-def test_killed_twenty_times_the_records_are_those_of_an_unbroken_run(pair_checkpoint, evaluated, tmp_path):
-    """R1."""
-    (tmp_path / "small.toml").write_text(SMALL)
-    out, script = tmp_path / "out", Path(__file__).with_name("killed_run.py")
-    total = (evaluated / RECORDS).stat().st_size
-    command = [sys.executable, script, pair_checkpoint, tmp_path / "small.toml", out, KILLS, 5, total]
+def killed(checkpoint: Path, suite: Path, out: Path, kills: int, total: int) -> subprocess.CompletedProcess[str]:
+    script = Path(__file__).with_name("killed_run.py")
+    command = [sys.executable, script, checkpoint, suite, out, kills, 5, total]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-3000:]
+    return done
+
+
+def test_killed_twenty_times_the_records_are_those_of_an_unbroken_run(pair_checkpoint, tmp_path):
+    """R1. Both in processes of one thread: scores are the same bits for the same number of threads."""
+    suite, out, unbroken = tmp_path / "small.toml", tmp_path / "out", tmp_path / "unbroken"
+    suite.write_text(SMALL)
+    killed(pair_checkpoint, suite, unbroken, 0, 0)
+    done = killed(pair_checkpoint, suite, out, KILLS, (unbroken / RECORDS).stat().st_size)
     runs = json.loads(done.stdout.rpartition("RUNS")[2])
     assert [one["killed"] for one in runs] == [True] * KILLS + [False] and runs[-1]["exit"] == 0
     assert len({one["bytes"] for one in runs}) > KILLS // 2, "the kills fell on different records"
-    assert lines(out) == lines(evaluated)
+    assert lines(out) == lines(unbroken)
     searched = (out / "searches").read_text().split()
-    assert len(set(searched)) == 60 < len(searched) <= 60 + KILLS, "at most one example is done twice a kill"
+    assert len(set(searched)) == 60 < len(searched) <= 60 + KILLS, "at most one finished example is done twice a kill"
     assert done.stdout.count("torn last line") >= KILLS // 4 - 1
-    ours, unbroken = read_json(out / EVALUATION), read_json(evaluated / EVALUATION)
-    assert ours["entries"] == unbroken["entries"] and ours["identity"] == unbroken["identity"]
+    killed_, whole = read_json(out / EVALUATION), read_json(unbroken / EVALUATION)
+    assert killed_["entries"] == whole["entries"] and killed_["identity"] == whole["identity"]
 
 
 def test_the_same_seed_twice(pair_checkpoint, evaluated, write_suite, tmp_path):

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import Any
 
 from alumbench.attacks.textattack_loader import load_textattack
 from alumbench.attacks.victim import VictimWrapper
+
+
+class CannotCopy(Exception):
+    """The attack has to be built anew."""
 
 
 def attack_copy(attack: Any) -> Any:
@@ -16,6 +20,9 @@ def attack_copy(attack: Any) -> Any:
 
     Copied are TextAttack's own kinds of parts, the victim's wrapper, the containers that hold them, and methods bound
     to them (an attack lends its methods to its search). Caches start empty. All else is shared.
+
+    Raises:
+        CannotCopy: A part carries a function with variables of its own, which may hold on to this attack's state.
     """
     textattack = load_textattack()
     parts = (
@@ -33,6 +40,8 @@ def attack_copy(attack: Any) -> Any:
             return made[id(value)]
         if isinstance(value, MethodType) and isinstance(value.__self__, parts):
             return MethodType(value.__func__, copied(value.__self__))
+        if isinstance(value, FunctionType) and value.__closure__:
+            raise CannotCopy(value.__qualname__)
         if type(value) in (list, tuple, set):
             return type(value)(map(copied, value))
         if type(value) in (dict, OrderedDict):

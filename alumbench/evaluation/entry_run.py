@@ -1,0 +1,172 @@
+"""One entry of a suite on one checkpoint: a record an example, of which those already made are kept."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ROBUST, Outcome
+from alumbench.attacks.victim import Victim
+from alumbench.evaluation.suite import Entry
+from alumbench.storage import RecordLog
+from alumbench.tasks import Example
+
+if TYPE_CHECKING:
+    from alumbench.evaluation.evaluate import Request
+
+Record = dict[str, Any]
+
+
+class Done(NamedTuple):
+    """How far an entry is.
+
+    Attributes:
+        entry: its name.
+        done: examples with a record.
+        total: examples.
+        outcomes: how many of each, for attacks.
+        queries_per_second: model answers a second since this run began, 0 where it is not an attack.
+        fill: share of the batches that was texts, likewise.
+    """
+
+    entry: str
+    done: int
+    total: int
+    outcomes: Mapping[str, int]
+    queries_per_second: float = 0.0
+    fill: float = 0.0
+
+
+Progress = Callable[[Done], None]
+
+
+class EntryRun:
+    """Makes the records that an entry lacks."""
+
+    def __init__(
+        self,
+        entry: Entry,
+        examples: Sequence[Example],
+        victim: Victim,
+        request: Request,
+        log: RecordLog,
+        progress: Progress,
+    ) -> None:
+        """Finds what is done.
+
+        Args:
+            entry: which.
+            examples: its examples.
+            victim: whom it is for.
+            request: the run that it is part of.
+            log: takes each record when it is made.
+            progress: told after each.
+        """
+        self._entry, self._examples, self._victim, self._request = entry, examples, victim, request
+        self._log, self._progress = log, progress
+        self._records: dict[str, Record] = {r["id"]: r for r in log.records if r["entry"] == entry.name}
+
+    def records(self) -> list[Record]:
+        """One record an example, in their order."""
+        self._progress(self._so_far())
+        if any(example.id not in self._records for example in self._examples):
+            {"attack": self._attack, "embedding": self._perturb}.get(self._entry.kind, self._score)()
+        return [self._records[example.id] for example in self._examples]
+
+    def _left(self, examples: Iterable[Example]) -> list[Example]:
+        return [example for example in examples if example.id not in self._records]
+
+    def _add(self, example: Example, values: Mapping[str, Any]) -> None:
+        task = self._victim.task
+        base: Record = {
+            "entry": self._entry.name,
+            "id": example.id,
+            "texts": dict(zip(task.columns, example.texts, strict=True)),
+            "label": example.label,
+        }
+        record = base | ({"group": example.group} if example.group else {}) | dict(values)
+        self._log.append(record)
+        self._records[example.id] = record
+
+    def _so_far(self, queries_per_second: float = 0.0, fill: float = 0.0) -> Done:
+        outcomes = Counter(r["outcome"] for r in self._records.values()) if self._entry.kind == "attack" else {}
+        return Done(self._entry.name, len(self._records), len(self._examples), outcomes, queries_per_second, fill)
+
+    def _score(self) -> None:
+        task, left = self._victim.task, self._left(self._examples)
+        for batch, logits in self._victim.predictions([example.texts for example in left]):
+            scores = logits if task.is_regression else logits.softmax(-1)
+            for number, row in zip(batch, scores.tolist(), strict=True):
+                self._add(left[number], self._prediction(left[number], row))
+            self._progress(self._so_far())
+
+    def _prediction(self, example: Example, scores: list[float]) -> Record:
+        prediction: str | float = scores[0]
+        outcome = "scored"
+        if not self._victim.task.is_regression:
+            named = self._victim.task.labels[int(np.argmax(scores))]
+            prediction = self._entry.collapse.get(named, named)
+            outcome = "correct" if prediction == example.label else "wrong"
+        return {"scores": scores, "prediction": prediction, "outcome": outcome}
+
+    def _attack(self) -> None:
+        from alumbench.attacks.search import Searcher
+
+        entry, request, traffic = self._entry, self._request, self._victim.scorer.traffic
+        searcher = Searcher(
+            entry.load_recipe(),
+            self._victim,
+            request.seed,
+            query_budget=entry.queries or None,
+            seconds=entry.seconds or None,
+            protect=request.protect,
+        )
+        begun, asked = time.monotonic(), 0
+        scored, slots = traffic.scored, traffic.slots
+        for example, found in searcher.run_all(self._left(self._examples), request.in_flight):
+            self._add(example, self._outcome(found))
+            asked += found.queries
+            fill = (traffic.scored - scored) / max(traffic.slots - slots, 1)
+            self._progress(self._so_far(asked / (time.monotonic() - begun), fill))
+
+    def _outcome(self, found: Outcome) -> Record:
+        labels = self._victim.task.labels
+        return {
+            "outcome": found.outcome,
+            "scores": found.scores,
+            "prediction": None if found.scores is None else labels[int(np.argmax(found.scores))],
+            "adversarial": found.adversarial,
+            "adversarial_scores": found.adversarial_scores,
+            "queries": found.queries,
+            "queries_unique": found.queries_unique,
+            "words": found.words,
+            "words_changed": found.words_changed,
+            "similarity": None if found.similarity is None else round(found.similarity, 4),
+            "seed": self._request.seed,
+            "message": found.message,
+            "seconds": round(found.seconds, 4),
+        }
+
+    def _perturb(self) -> None:
+        """The embedding attack. Batches are cut from the whole set, so that resuming changes no padding."""
+        from alumbench.attacks.embedding_pgd import EmbeddingPgd
+
+        pgd, task = EmbeddingPgd(self._entry.radius, self._entry.steps), self._victim.task
+        for batch in self._victim.batches_by_length([example.texts for example in self._examples]):
+            chosen = [self._examples[i] for i in batch]
+            if not self._left(chosen):
+                continue
+            texts, labels = [e.texts for e in chosen], [task.labels.index(str(e.label)) for e in chosen]
+            clean = self._victim.scores(texts).softmax(-1).tolist()
+            perturbed = pgd.scores(self._victim, texts, labels).softmax(-1).tolist()
+            for example, label, before, after in zip(chosen, labels, clean, perturbed, strict=True):
+                if example.id not in self._records:
+                    outcome = ROBUST if int(np.argmax(after)) == label else BROKEN
+                    named = task.labels[int(np.argmax(before))]
+                    values = {"scores": before, "prediction": named, "adversarial_scores": after}
+                    self._add(example, {"outcome": outcome if named == example.label else ALREADY_WRONG} | values)
+            self._progress(self._so_far())
