@@ -51,6 +51,16 @@ class Recipe:
 
         return [name for name in self.needs if not RESOURCES[name].here()]
 
+    def state(self) -> str:
+        """In a few words, whether it can run here."""
+        if self.refused:
+            return "refused"
+        absent = self.absent()
+        if absent:
+            return f"missing: {', '.join(absent)}"
+        given = ", ".join(f"{name} = …" for name in self.parts_needed)
+        return f"ready with parts = {{ {given} }}" if given else "ready"
+
     def missing(self) -> list[str]:
         """Why it cannot run here: for each resource that is absent or damaged what mends it, or why it never can."""
         from alumbench.attacks.resources import RESOURCES

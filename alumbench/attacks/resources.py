@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib.util
 import os
+import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from alumbench.errors import AlumbenchError
 #: Published neighbour lists, in a mirror.
 NEIGHBOURS = "data/word_substitutions/counterfitted_neighbors.json"
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+_TFHUB = "https://tfhub.dev/google/universal-sentence-encoder/3"
 
 
 def whole() -> str:
@@ -182,6 +185,12 @@ def _flair(model: str, folder: str, about: str) -> Resource:
     return Resource(about, here, f'pip install flair, then, online, once: python -c "{load}"')
 
 
+def _universal_sentence_encoder() -> bool:
+    root = os.environ.get("TFHUB_CACHE_DIR") or f"{tempfile.gettempdir()}/tfhub_modules"
+    folder = hashlib.sha1(_TFHUB.encode(), usedforsecurity=False).hexdigest()  # as TensorFlow Hub names it
+    return _installed("tensorflow_hub") and (Path(root).expanduser() / folder).is_dir()
+
+
 def _in_mirror(path: str) -> Callable[[], bool]:
     def here() -> bool:
         from alumbench.tasks import mirror
@@ -223,7 +232,6 @@ PARTS = {
     ),
 }
 
-_TFHUB = "https://tfhub.dev/google/universal-sentence-encoder/3"
 RESOURCES = {
     "stopwords": _nltk("corpora/stopwords", "NLTK's stopword lists, words that most recipes leave alone"),
     "wordnet": _nltk("corpora/wordnet", "WordNet, for synonyms"),
@@ -263,7 +271,7 @@ RESOURCES = {
     "universal-sentence-encoder": Resource(
         "the TensorFlow Hub sentence encoder of several papers; alumbench itself uses no TensorFlow, so that recipes "
         "with MiniLM in its place are the ones to run",
-        lambda: _installed("tensorflow_hub") and bool(os.environ.get("TFHUB_CACHE_DIR")),
+        _universal_sentence_encoder,
         "pip install tensorflow tensorflow-hub, set TFHUB_CACHE_DIR to a folder that stays, then, online, once: "
         f"python -c \"import tensorflow_hub; tensorflow_hub.load('{_TFHUB}')\"",
     ),

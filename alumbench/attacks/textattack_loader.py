@@ -5,7 +5,7 @@ What stands in the way, in TextAttack 0.3.11, and what is done here:
 * Its import tries seven downloads and then marks them as done even if all failed. It is pointed at an empty cache of
   our own that carries the mark already, so that it tries nothing and marks nothing.
 * `TA_CACHE_DIR` overwrites `HF_HOME` and other variables. They are put back.
-* It imports flair, bert-score and others that no recipe here needs: slow where they are present, fatal where they are
+* It imports flair, bert-score and others that few recipes need: slow where they are present, fatal where they are
   absent. Stand-ins take their place, which load the real module when something in it is first used.
 * Its augmenters read NLTK's stopwords at import. Where they are absent, a stand-in lets the import pass and raises when
   something asks it about a word.
@@ -33,8 +33,8 @@ from typing import Any
 from alumbench.errors import AlumbenchError
 
 DEFERRED = frozenset(
-    ["OpenHowNet", "bert_score", "flair", "jieba", "language_tool_python", "lemminflect", "num2words", "pinyin"]
-    + ["stanza", "word2number"]
+    ["Levenshtein", "OpenHowNet", "bert_score", "flair", "jieba", "langdetect", "language_tool_python", "lemminflect"]
+    + ["num2words", "pinyin", "stanza", "terminaltables", "word2number"]
 )
 MARK = "post_install_check_3"
 VARIABLES = (

@@ -35,16 +35,26 @@ def doctor(suite_name: str) -> None:
     needed = set(RESOURCES)
     if suite_name:
         entries = load_suite(suite_name).entries
-        recipes = [load_recipe(entry.recipe.partition("@")[0]) for entry in entries if entry.recipe]
-        needed = {name for recipe in recipes for name in recipe.needs}
+        needed = set()
         for entry in entries:
             for missing in filter(None, (source.here() for source in entry.source)):
                 click.echo(f"  entry {entry.name}: {missing}")
+            if entry.recipe:
+                recipe = load_recipe(entry.recipe.partition("@")[0])
+                needed |= set(recipe.needs)
+                wrong = [recipe.refused] if recipe.refused else recipe.check_parts(getattr(entry, "parts", {}))
+                for problem in wrong:
+                    click.echo(f"  entry {entry.name}: {problem}")
+    users: dict[str, list[str]] = {}
+    for recipe in map(load_recipe, recipe_names()):
+        for name in recipe.needs:
+            users.setdefault(name, []).append(recipe.name)
     for name in sorted(needed):
         resource = RESOURCES[name]
-        state = "here" if resource.here() else f"missing: {resource.remedy}"
-        users = [recipe for recipe in recipe_names() if name in load_recipe(recipe).needs]
-        click.echo(f"resource   {name}: {resource.about} (for {', '.join(users)}): {state}")
+        problem = resource.problem()
+        state = f"missing: {problem}" if problem else "here"
+        more = f" and {len(users[name]) - 3} more" if len(users[name]) > 3 else ""
+        click.echo(f"resource   {name}: {resource.about} (for {', '.join(users[name][:3])}{more}): {state}")
     if not suite_name and root is not None:
         for task in map(load_task, task_names()):
             for source in [*task.train, *task.dev]:

@@ -2,21 +2,56 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from alumbench.attacks import Recipe
 
 
 @click.command(short_help="the attacks and what each needs")
-def recipes() -> None:
-    """List the attack recipes: what they change, where they come from, and what they need that is not here."""
+@click.argument("name", default="")
+@click.option("--markdown", is_flag=True, help="Print the table of the README, which says nothing of this machine.")
+def recipes(name: str, markdown: bool) -> None:
+    """List the attack recipes, or tell all about one: what it changes, where it comes from, what it needs."""
     from alumbench.attacks import load_recipe, recipe_names
 
-    for name in recipe_names():
-        recipe = load_recipe(name)
-        click.echo(f"{recipe.signature:24} {recipe.parts}")
-        click.echo(f"{'':24} source: {recipe.source}")
-        if recipe.goal == "reduction":
-            click.echo(f"{'':24} goal: the same label from fewer words ('broken' means that words could be taken away)")
-        for missing in recipe.missing():
-            click.echo(f"{'':24} missing: {missing}")
-        if not recipe.missing():
-            click.echo(f"{'':24} ready" + (f" (uses {', '.join(recipe.needs)})" if recipe.needs else ""))
+    if markdown:
+        from alumbench.attacks import listing
+
+        click.echo(listing.markdown())
+    elif name:
+        _tell(load_recipe(name))
+    else:
+        for recipe in map(load_recipe, recipe_names()):
+            _list(recipe)
+        click.echo("'alumbench recipes NAME' tells more, and how what is missing comes")
+
+
+def _list(recipe: Recipe) -> None:
+    click.echo(f"{recipe.signature:28} {recipe.state()}" + (f": {recipe.refused}" if recipe.refused else ""))
+    click.echo(f"{'':28} {recipe.parts}")
+    click.echo(f"{'':28} {recipe.source}" + (f"; needs {', '.join(recipe.needs)}" if recipe.needs else ""))
+
+
+def _tell(recipe: Recipe) -> None:
+    import inspect
+
+    from alumbench.attacks.resources import PARTS, RESOURCES
+
+    click.echo(f"{recipe.signature}: {recipe.parts}")
+    click.echo(f"  source: {recipe.source}")
+    if recipe.goal == "reduction":
+        click.echo("  goal: the same label from fewer words ('broken' means that words could be taken away)")
+    if recipe.refused:
+        click.echo(f"  refused: {recipe.refused}")
+        return
+    told = (inspect.getdoc(recipe.build) or "").splitlines()
+    click.echo("\n".join(f"  {line}".rstrip() for line in told))
+    for name in recipe.parts_needed:
+        click.echo(f'  suites give parts = {{ {name} = "{PARTS[name].example}" }}: {PARTS[name].about}')
+    for name in recipe.needs:
+        problem = RESOURCES[name].problem()
+        click.echo(f"  {name}: {RESOURCES[name].about}: {f'missing: {problem}' if problem else 'here'}")
+    click.echo(f"  {recipe.state()}")

@@ -70,6 +70,9 @@ facts["augmenter"] = error_of(lambda: CharSwapAugmenter().augment("a plain text 
 """
 USES = """
 text = textattack.shared.AttackedText("a plain text here")
+from textattack.attack_results import attack_result
+from textattack.goal_functions.text.maximize_levenshtein import levenshtein_distance
+from textattack.loggers import file_logger
 from textattack.constraints.grammaticality import LanguageTool
 from textattack.constraints.semantics import BERTScore
 from textattack.transformations.word_swaps import word_swap_change_number as numbers
@@ -87,10 +90,16 @@ facts["uses"] = {
     "pinyin": error_of(lambda: homophones.pinyin.get("x")),
     "OpenHowNet": error_of(lambda: hownet.OpenHowNet.HowNetDict()),
     "lemminflect": error_of(lambda: WordSwapInflections()._get_replacement_words("runs", "VERB")),
+    "Levenshtein": error_of(lambda: levenshtein_distance("a", "b")),
+    "langdetect": error_of(lambda: attack_result.detect("a")),
+    "terminaltables": error_of(lambda: file_logger.terminaltables.AsciiTable([])),
 }
 """
 REPORT = "\nfacts['attempts'] = attempts\nprint('FACTS' + json.dumps(facts))\n"
-OPTIONAL = "flair,jieba,bert_score,language_tool_python,OpenHowNet,pinyin,word2number,num2words,lemminflect"
+OPTIONAL = (
+    "flair,jieba,bert_score,language_tool_python,OpenHowNet,pinyin,word2number,num2words,lemminflect,"
+    "Levenshtein,langdetect,terminaltables,stanza,tensorflow,tensorflow_hub,sentence_transformers,gensim"
+)
 
 
 def probe(checkpoint: Path, home: Path, code: str, absent: str = "", **variables: str) -> dict:
@@ -131,4 +140,4 @@ def test_optional_modules_may_be_absent(checkpoint, tmp_path):
     for package, error in facts["uses"].items():
         assert f"{package}" in error and "cannot be imported" in error, (package, error)
         assert f"pip install {package.replace('_', '-')}" in error
-    assert len(facts["uses"]) == 9
+    assert len(facts["uses"]) == 12

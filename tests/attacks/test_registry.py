@@ -46,6 +46,6 @@ def test_unknown_recipe_offers_the_nearest(name, near):
 
 @pytest.mark.parametrize("name", RESOURCES)
 def test_each_resource_names_the_command_that_brings_it(name):
-    commands = (f"nltk.downloader {name}", "hf download", "python -c", "set ALUMBENCH_MIRROR")
+    commands = (f"nltk.downloader {name}", "hf download", "python -c", "set ALUMBENCH_MIRROR", f"pip install {name}")
     assert any(command in RESOURCES[name].remedy for command in commands)
     assert RESOURCES[name].about
