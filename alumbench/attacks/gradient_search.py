@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -56,7 +56,10 @@ class RankedSwap(WordSwap):  # type: ignore[misc]
         return weight.detach().float().cpu()
 
     def _get_replacement_words(self, word: str) -> Sequence[str]:
-        return self._whole_words[1] if self._synonyms is None else self._synonyms(word)
+        return self._vocabulary()[1] if self._synonyms is None else self._synonyms(word)
+
+    def _vocabulary(self) -> tuple[list[int], list[str]]:
+        return _whole_words(self._wrapper.tokenizer, len(self._embeddings))
 
     def gradients(self, texts: Sequence[Any]) -> list[dict[str, Any]]:
         """What the victim says of its gradient at each text."""
@@ -81,7 +84,7 @@ class RankedSwap(WordSwap):  # type: ignore[misc]
 
     def _candidates(self, word: str) -> tuple[list[str], Tensor]:
         if self._synonyms is None:
-            numbers, words = self._whole_words
+            numbers, words = self._vocabulary()
             return words, self._embeddings[numbers]
         found = [(other, *self._mean(other)) for other in self._synonyms(word) if other != word]
         kept = [(other, mean) for other, mean, length in found if length == 1 or (length and not self._one_token)]
@@ -95,21 +98,21 @@ class RankedSwap(WordSwap):  # type: ignore[misc]
             self._means[word] = (self._embeddings[ids].mean(0), len(ids))
         return self._means[word]
 
-    @cached_property
-    def _whole_words(self) -> tuple[list[int], list[str]]:
-        """Tokens of the victim that are words as they stand in a text, with letters."""
-        tokenizer = self._wrapper.tokenizer
-        tokens = tokenizer.convert_ids_to_tokens(list(range(len(self._embeddings))))
-        marked = next((mark for mark in ("Ġ", "▁") if any((t or "").startswith(mark) for t in tokens)), "")
-        special = set(tokenizer.all_special_ids)
-        found = []
-        for number, token in enumerate(tokens):
-            if token is None or number in special or token.startswith("##") or not token.startswith(marked):
-                continue
-            word = token.removeprefix(marked)
-            if utils.has_letter(word) and utils.words_from_text(word) == [word]:
-                found.append((number, word))
-        return [number for number, _ in found], [word for _, word in found]
+
+@lru_cache(maxsize=4)
+def _whole_words(tokenizer: Any, size: int) -> tuple[list[int], list[str]]:
+    """Tokens that are words as they stand in a text, with letters: their ids, and the words."""
+    tokens = tokenizer.convert_ids_to_tokens(list(range(size)))
+    marked = next((mark for mark in ("Ġ", "▁") if any((token or "").startswith(mark) for token in tokens)), "")
+    special = set(tokenizer.all_special_ids)
+    found = []
+    for number, token in enumerate(tokens):
+        if token is None or number in special or token.startswith("##") or not token.startswith(marked):
+            continue
+        word = token.removeprefix(marked)
+        if utils.has_letter(word) and utils.words_from_text(word) == [word]:
+            found.append((number, word))
+    return [number for number, _ in found], [word for _, word in found]
 
 
 class GradientSearch(SearchMethod):  # type: ignore[misc]

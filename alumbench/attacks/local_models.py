@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from alumbench.attacks.engine.flight import ask
+from alumbench.attacks.engine.rows import Row, RowModel
+from alumbench.attacks.engine.scoring import Scorer
 from alumbench.attacks.resources import find_cached
 from alumbench.checkpoints import ModelFiles, find_model, load_tokenizer
 from alumbench.errors import AlumbenchError
 
-#: Shape of a batch: an answer then depends on its row alone, not on the rows beside it.
-ROWS, STEP = 8, 8
+#: Answers where no search is in flight.
+_ALONE = Scorer()
 
 
-class LocalModel:
-    """A transformers model with its tokenizer.
+class LocalModel(RowModel):
+    """A transformers model with its tokenizer, asked as the victim is: by rows, beside those of other searches.
 
     Attributes:
         path: its folder.
@@ -41,16 +44,15 @@ class LocalModel:
         self.path = files.path
         self.tokenizer = load_tokenizer(files)
         self.model = _load(files, kind).to(device).eval()
+        self.pad_id, self.longest = self.tokenizer.pad_token_id, self.tokenizer.model_max_length
+
+    def __repr__(self) -> str:
+        return str(self.path)
 
     @property
     def device(self) -> torch.device:
         """Where it runs."""
         return torch.device(self.model.device)
-
-    @cached_property
-    def longest(self) -> int:
-        """Tokens it can read."""
-        return int(self.tokenizer.model_max_length)
 
     def rows(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, cut where the model can read no further."""
@@ -59,55 +61,42 @@ class LocalModel:
         found: list[list[int]] = self.tokenizer(list(texts), truncation=True, max_length=self.longest)["input_ids"]
         return found
 
-    def _batches(self, rows: Sequence[Sequence[int]]) -> Iterator[tuple[list[int], dict[str, Tensor]]]:
-        """Batches of fixed shapes, with the numbers of their rows.
-
-        One token at least is padding, for transformers takes another path where none is.
-        """
-        groups: dict[int, list[int]] = {}
-        for number, row in enumerate(rows):
-            width = min(STEP * (len(row) // STEP + 1), max(self.longest, len(row)))
-            groups.setdefault(width, []).append(number)
-        for width, group in sorted(groups.items()):
-            most = ROWS - (width >= self.longest)
-            for at in range(0, len(group), most):
-                numbers = group[at : at + most]
-                ids = torch.full((ROWS, width), self.tokenizer.pad_token_id)
-                mask = torch.zeros(ROWS, width, dtype=torch.long)
-                mask[:, 0] = 1
-                for line, number in enumerate(numbers):
-                    ids[line, : len(rows[number])] = torch.tensor(rows[number], dtype=torch.long)
-                    mask[line, : len(rows[number])] = 1
-                yield numbers, {"input_ids": ids.to(self.device), "attention_mask": mask.to(self.device)}
-
 
 class SentenceEncoder(LocalModel):
     """Sentence vectors: the mean of the last layer's states."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _sentence_encoder, (self.path, str(self.device))
+
     def answers(self, rows: Sequence[Sequence[int]]) -> list[Tensor]:
         """A vector for each row of token ids, (hidden,)."""
-        found: dict[int, Tensor] = {}
+        return ask(self, [Row(tuple(row)) for row in rows], _ALONE)
+
+    def forward(self, batch: Mapping[str, Tensor], rows: Sequence[Row]) -> Sequence[Tensor]:
+        """One vector a row."""
         with torch.no_grad():
-            for numbers, batch in self._batches(rows):
-                states = self.model(**batch).last_hidden_state
-                kept = batch["attention_mask"][..., None]
-                pooled = (states * kept).sum(1) / kept.sum(1)
-                found.update(zip(numbers, pooled.cpu(), strict=False))  # what is left over is filling
-        return [found[number] for number in range(len(rows))]
+            states = self.model(**batch).last_hidden_state
+            kept = batch["attention_mask"][..., None]
+            pooled: Tensor = (states * kept).sum(1) / kept.sum(1)
+        return pooled[: len(rows)].float().cpu().unbind()
 
 
 class MaskedLm(LocalModel):
     """A masked language model."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _masked_lm, (self.path, str(self.device))
+
     def answers(self, rows: Sequence[Sequence[int]], wanted: Sequence[Sequence[int]]) -> list[Tensor]:
         """For each row of token ids the logits at its wanted positions, (positions, vocabulary)."""
-        found: dict[int, Tensor] = {}
+        asked = [Row(tuple(row), wanted=tuple(places)) for row, places in zip(rows, wanted, strict=True)]
+        return ask(self, asked, _ALONE)
+
+    def forward(self, batch: Mapping[str, Tensor], rows: Sequence[Row]) -> Sequence[Tensor]:
+        """The logits wanted of each row."""
         with torch.no_grad():
-            for numbers, batch in self._batches(rows):
-                logits = self.model(**batch).logits
-                for line, number in enumerate(numbers):
-                    found[number] = logits[line, list(wanted[number])].float().cpu()
-        return [found[number] for number in range(len(rows))]
+            logits = self.model(**batch).logits
+        return [logits[at, list(row.wanted)].float().cpu() for at, row in enumerate(rows)]
 
     @cached_property
     def tokens(self) -> list[str]:
