@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from alumbench.attacks.engine.copies import CannotCopy, attack_copy
-from alumbench.attacks.engine.flight import Answerer, Ended, Flight, TimeLimit, fly, merged
+from alumbench.attacks.engine.flight import Ended, Flight, TimeLimit, fly, merged
 from alumbench.attacks.engine.words import words_remembered
 from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ERROR, ROBUST, TIMEOUT, Outcome
 from alumbench.attacks.recipe import Recipe
@@ -33,7 +33,6 @@ class Searcher:
         query_budget: int | None = None,
         seconds: float | None = None,
         protect: bool = True,
-        answer: Answerer | None = None,
     ) -> None:
         """Builds the attack.
 
@@ -44,7 +43,6 @@ class Searcher:
             query_budget: model answers an example may cost.
             seconds: time an example may take.
             protect: whether the task's context columns may not change.
-            answer: answers the searches' questions; None for the victim's own scorer, in this process.
 
         Raises:
             AlumbenchError: A resource is missing, or the task is a regression.
@@ -55,9 +53,9 @@ class Searcher:
             )
         self.recipe, self.victim, self.seed, self.seconds = recipe, victim, seed, seconds
         protected = victim.task.protected if protect else ()
-        self._make = lambda: recipe.make(VictimWrapper(victim), victim.task.columns, protected, query_budget)
-        self.attack = self._make()
-        self._answer = answer or merged(victim.scorer)
+        self._protected, self._budget = protected, query_budget
+        self.attack = self._built()
+        self._answer = merged(victim.scorer)
         self._idle = [self.attack]
 
     def run(self, example: Example) -> Outcome:
@@ -88,11 +86,15 @@ class Searcher:
                 yield search.example, search.outcome(ended, flight.seconds, self.seconds)
                 self._idle.append(search.attack)
 
+    def _built(self) -> Any:
+        wrapper = VictimWrapper(self.victim)
+        return self.recipe.make(wrapper, self.victim.task.columns, self._protected, self._budget)
+
     def _another(self) -> Any:
         try:
             return attack_copy(self.attack)
         except CannotCopy:
-            return self._make()
+            return self._built()
 
 
 class _Search:

@@ -75,6 +75,12 @@ class Victim(RowModel):
         self.pad_id = tokenizer.pad_token_id or 0
         self.longest = tokenizer.model_max_length if tokenizer.model_max_length < NO_LIMIT else None
 
+    def named(self) -> dict[object, RowModel]:
+        """What stands for it, and for its gradient, where it came from another process."""
+        from alumbench.attacks.gradient import THE_GRADIENT, Gradient
+
+        return {THE_VICTIM: self, THE_GRADIENT: Gradient(self)}
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Between processes it goes by name."""
         return Named, (THE_VICTIM.name,)

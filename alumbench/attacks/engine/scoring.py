@@ -17,8 +17,8 @@ SCORINGS = ("fixed", "fast")
 PRECISIONS = ("fp32", "tf32", "bf16")
 #: Tokens that widths are rounded up to.
 STEP = 8
-#: Rows of a batch of fixed shape. On a CPU with 8 a row's place in the batch moved the last digit of small heads (2 or 3
-#: labels, up to 128 wide), with 16 it did not for any size tried. A GPU is idle below 64.
+#: Rows of a batch of fixed shape. On a CPU with 8 a row's place in the batch moved the last digit of small heads (2 or
+#: 3 labels, up to 128 wide), with 16 it did not for any size tried. A GPU is idle below 64.
 FIXED_ROWS = {"cpu": 16, "cuda": 64}
 FAST_ROWS = 64
 

@@ -1,0 +1,157 @@
+"""R2: many examples in flight, in any order and in any number of processes, end as one at a time does."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from alumbench.attacks import load_recipe
+from alumbench.attacks.engine.copies import CannotCopy, attack_copy
+from alumbench.attacks.engine.flight import Flight, Question, fly
+from alumbench.attacks.engine.generators import Generators
+from alumbench.attacks.engine.job import Job
+from alumbench.attacks.engine.workers import Workers
+from alumbench.attacks.search import Searcher
+from alumbench.attacks.victim import Victim, VictimWrapper
+from alumbench.checkpoints import checkpoint_task, find_model
+from tests.attacks.test_search import misbehaving, same
+
+
+def outcomes(searcher: Searcher | Workers, examples, **kwargs) -> dict:
+    return {example.id: same(outcome) for example, outcome in searcher.run_all(examples, **kwargs)}
+
+
+@pytest.mark.parametrize("name", ["deepwordbug-all-words", "pwws", "pruthi", "a2t-jia-minilm", "iga-jia"])
+def test_nothing_depends_on_what_is_in_flight(pair_victim, right, recipe_ready, name):
+    recipe = recipe_ready(name)
+    if recipe.missing():
+        pytest.skip("; ".join(recipe.missing()))
+    examples = right[:10]
+    alone = {e.id: same(Searcher(recipe, pair_victim, 3, 60).run(e)) for e in examples}
+    searcher = Searcher(recipe, pair_victim, 3, 60)
+    for width in (7, 64):
+        shuffled = random.Random(width).sample(examples, len(examples))
+        assert outcomes(searcher, shuffled, width=width) == alone
+    assert len({str(one) for one in alone.values()}) > 1
+
+
+def test_many_in_flight_share_batches(pair_victim, right):
+    batches = []
+    for width in (1, 64):
+        before = pair_victim.scorer.traffic.batches
+        list(Searcher(load_recipe("deepwordbug-all-words"), pair_victim, 1, 40).run_all(right[:16], width))
+        batches.append(pair_victim.scorer.traffic.batches - before)
+    assert batches[1] < batches[0] / 2
+
+
+class Trouble(Job):
+    """Its attack does something to its own process when it meets the trigger."""
+
+    def searcher(self, victim: Victim) -> Searcher:
+        behave: Callable[[], None] = {"die": die, "hang": hang}[self.recipe]
+        return Searcher(misbehaving(behave, self.parts["trigger"]), victim, self.seed, self.query_budget, self.seconds)
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hang() -> None:
+    """One call of a C library, which no alarm interrupts."""
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
+
+
+def job(folder: Path, **values) -> Job:
+    files = find_model(str(folder))
+    values = {"recipe": "deepwordbug-all-words", "seed": 1, "query_budget": 40} | values
+    return Job(files, checkpoint_task(files), **values)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_nothing_depends_on_the_number_of_processes(pair_checkpoint, pair_victim, right, workers):
+    asked = job(pair_checkpoint)
+    expected = outcomes(asked.searcher(pair_victim), right[:12])
+    assert outcomes(Workers(asked, pair_victim, workers, 8), right[:12]) == expected
+
+
+@pytest.mark.parametrize(("what", "outcome"), [("die", "error"), ("hang", "timeout")])
+def test_a_lost_process_takes_no_other_example_along(pair_checkpoint, pair_victim, right, monkeypatch, what, outcome):
+    from alumbench.attacks.engine import workers
+
+    monkeypatch.setattr(workers, "GRACE", 0.5)
+    files = find_model(str(pair_checkpoint))
+    trigger = right[2].texts[1]
+    values = {"recipe": what, "seed": 1, "query_budget": 20, "seconds": 2.0}
+    trouble = Trouble(files, checkpoint_task(files), parts={"trigger": trigger}, **values)
+    expected = outcomes(Searcher(misbehaving(lambda: None, trigger), pair_victim, 1, 20, 2.0), right[:6])
+    found = outcomes(Workers(trouble, pair_victim, 2, 4), right[:6])
+    assert found[right[2].id]["outcome"] == outcome and "twice" in found[right[2].id]["message"]
+    assert {i: one for i, one in found.items() if i != right[2].id} == {
+        i: one for i, one in expected.items() if i != right[2].id
+    }
+
+
+def test_a_copy_shares_models_and_no_state(pair_victim):
+    from textattack.shared import AttackedText
+
+    attack = load_recipe("deepwordbug-all-words").make(VictimWrapper(pair_victim), ("premise", "hypothesis"), (), 7)
+    copied = attack_copy(attack)
+    goal, ours = attack.goal_function, copied.goal_function
+    assert ours is not goal and ours.model is not goal.model and ours.model.victim is goal.model.victim
+    assert copied.search_method.goal_function is ours
+    assert copied.search_method.get_goal_results.__self__ is ours
+    assert copied.search_method.perform_search.__self__ is copied
+    copied.constraints_cache[AttackedText("a")] = True
+    assert not len(attack.constraints_cache)
+    captured = []
+    attack.search_method.perform_search = lambda initial: captured
+    with pytest.raises(CannotCopy):
+        attack_copy(attack)
+
+
+def test_generators_go_in_and_out_and_leave_no_trace():
+    def draw():
+        return random.random(), float(np.random.rand()), float(torch.rand(()))
+
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    expected = [draw(), draw()]
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    first, second = Generators("a"), Generators("b")
+    found = [draw()]
+    drawn = []
+    for generators in (first, second, first, second):
+        generators.swap()
+        drawn.append(draw())
+        generators.swap()
+    found.append(draw())
+    assert found == expected
+    again = Generators("a")
+    again.swap()
+    assert [draw(), draw()] == [drawn[0], drawn[2]] != [drawn[1], drawn[3]]
+    again.swap()
+
+
+def test_grad_mode_belongs_to_the_search_that_set_it():
+    seen = []
+
+    def inside():
+        with torch.no_grad():
+            flights[0].wait_for(Question(None, []))
+            seen.append(torch.is_grad_enabled())
+
+    def outside():
+        flights[1].wait_for(Question(None, []))
+        seen.append(torch.is_grad_enabled())
+
+    flights = [Flight(inside, "a", None), Flight(outside, "b", None)]
+    for _flight, _ended in fly(flights, 2, lambda questions: [[] for _ in questions]):
+        assert torch.is_grad_enabled()
+    assert seen == [False, True]
