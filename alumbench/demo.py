@@ -45,7 +45,8 @@ def run_demo(out: Path, seeds: int, say: Callable[[str], None]) -> Table:
 
     from alumbench.attacks.victim import Victim
     from alumbench.checkpoints import checkpoint_task, find_model
-    from alumbench.evaluation.evaluate import Request, evaluate
+    from alumbench.evaluation.evaluate import evaluate
+    from alumbench.evaluation.request import Request
     from alumbench.evaluation.stored import EVALUATIONS
     from alumbench.evaluation.suite import load_suite
     from alumbench.leaderboard.board import build

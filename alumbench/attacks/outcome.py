@@ -10,6 +10,8 @@ BROKEN = "broken"
 ALREADY_WRONG = "already_wrong"
 ERROR = "error"
 TIMEOUT = "timeout"
+#: Of an example that was not searched, since another attack of an ensemble had broken it.
+SKIPPED = "skipped"
 #: Outcomes of a search, in the order tables count them.
 ATTACK_OUTCOMES = (ROBUST, BROKEN, ALREADY_WRONG, ERROR, TIMEOUT)
 

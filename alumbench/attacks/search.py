@@ -12,7 +12,7 @@ from alumbench.attacks.engine.copies import CannotCopy, attack_copy
 from alumbench.attacks.engine.flight import Ended, Flight, TimeLimit, fly, merged
 from alumbench.attacks.engine.words import words_remembered
 from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ERROR, ROBUST, TIMEOUT, Outcome
-from alumbench.attacks.recipe import Recipe
+from alumbench.attacks.recipe import NO_PARTS, Recipe
 from alumbench.attacks.textattack_loader import load_textattack
 from alumbench.attacks.victim import Victim, VictimWrapper
 from alumbench.errors import AlumbenchError
@@ -33,6 +33,7 @@ class Searcher:
         query_budget: int | None = None,
         seconds: float | None = None,
         protect: bool = True,
+        parts: Mapping[str, str] = NO_PARTS,
     ) -> None:
         """Builds the attack.
 
@@ -43,9 +44,10 @@ class Searcher:
             query_budget: model answers an example may cost.
             seconds: time an example may take.
             protect: whether the task's context columns may not change.
+            parts: the parts that the recipe leaves open, by name.
 
         Raises:
-            AlumbenchError: A resource is missing, or the task is a regression.
+            AlumbenchError: A resource or a part is missing, or the task is a regression.
         """
         if victim.task.is_regression:
             raise AlumbenchError(
@@ -53,9 +55,8 @@ class Searcher:
             )
         self.recipe, self.victim, self.seed, self.seconds = recipe, victim, seed, seconds
         protected = victim.task.protected if protect else ()
-        self._protected, self._budget = protected, query_budget
+        self._protected, self._budget, self._parts = protected, query_budget, parts
         self.attack = self._built()
-        self._answer = merged(victim.scorer)
         self._idle = [self.attack]
 
     def run(self, example: Example) -> Outcome:
@@ -81,14 +82,14 @@ class Searcher:
                 yield flight
 
         with words_remembered():
-            for flight, ended in fly(flights(), width, self._answer):
+            for flight, ended in fly(flights(), width, merged(self.victim.scorer)):
                 search = searches.pop(flight)
                 yield search.example, search.outcome(ended, flight.seconds, self.seconds)
                 self._idle.append(search.attack)
 
     def _built(self) -> Any:
         wrapper = VictimWrapper(self.victim)
-        return self.recipe.make(wrapper, self.victim.task.columns, self._protected, self._budget)
+        return self.recipe.make(wrapper, self.victim.task.columns, self._protected, self._budget, self._parts)
 
     def _another(self) -> Any:
         try:

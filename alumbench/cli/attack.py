@@ -59,7 +59,8 @@ def attack(checkpoints: tuple[str, ...], **options: Any) -> None:
     """
     quiet_libraries()
     from alumbench.errors import AlumbenchError
-    from alumbench.evaluation.evaluate import Request, evaluate
+    from alumbench.evaluation.evaluate import evaluate
+    from alumbench.evaluation.request import Request
     from alumbench.evaluation.stored import EVALUATIONS, Stored
     from alumbench.evaluation.suite import load_suite
     from alumbench.leaderboard.compare import compare

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ROBUST, Outcome
 from alumbench.attacks.victim import Victim
-from alumbench.evaluation.suite import Entry
+from alumbench.evaluation.ensembles import skipped
+from alumbench.evaluation.entry import Entry
+from alumbench.evaluation.seeds import Key, attack_seeds, key_of
 from alumbench.storage import RecordLog
 from alumbench.tasks import Example
 
 if TYPE_CHECKING:
-    from alumbench.evaluation.evaluate import Request
+    from alumbench.evaluation.request import Request
 
 Record = dict[str, Any]
+NONE_BROKEN: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
 class Done(NamedTuple):
@@ -26,8 +30,8 @@ class Done(NamedTuple):
 
     Attributes:
         entry: its name.
-        done: examples with a record.
-        total: examples.
+        done: records made.
+        total: records to make: one an example, and one more for each further attack seed.
         outcomes: how many of each, for attacks.
         queries_per_second: model answers a second since this run began, 0 where it is not an attack.
         fill: share of the batches that was texts, likewise.
@@ -55,6 +59,7 @@ class EntryRun:
         request: Request,
         log: RecordLog,
         progress: Progress,
+        broken: Mapping[str, Mapping[str, Any]] = NONE_BROKEN,
     ) -> None:
         """Finds what is done.
 
@@ -65,20 +70,27 @@ class EntryRun:
             request: the run that it is part of.
             log: takes each record when it is made.
             progress: told after each.
+            broken: records of examples that are not to be attacked again, by id.
         """
         self._entry, self._examples, self._victim, self._request = entry, examples, victim, request
-        self._log, self._progress = log, progress
-        self._records: dict[str, Record] = {r["id"]: r for r in log.records if r["entry"] == entry.name}
+        self._log, self._progress, self._broken = log, progress, broken
+        self._records: dict[Key, Record] = {key_of(r): r for r in log.records if r["entry"] == entry.name}
+        seeds: Mapping[Any, int | None] = attack_seeds(entry, request) if entry.kind == "attack" else {None: None}
+        self._wanted: dict[Key, Example] = {
+            (example.id, seed): example for seed, number in seeds.items() for example in examples[:number]
+        }
 
     def records(self) -> list[Record]:
-        """One record an example, in their order."""
+        """One record an example, in their order; then those under further attack seeds, seed by seed."""
         self._progress(self._so_far())
-        if any(example.id not in self._records for example in self._examples):
+        if any(key not in self._records for key in self._wanted):
             {"attack": self._attack, "embedding": self._perturb}.get(self._entry.kind, self._score)()
-        return [self._records[example.id] for example in self._examples]
+        return [self._records[key] for key in self._wanted]
 
-    def _left(self, examples: Iterable[Example]) -> list[Example]:
-        return [example for example in examples if example.id not in self._records]
+    def _left(self, seed: int | None = None) -> list[Example]:
+        """Examples without a record under that seed."""
+        wanted = [example for (_, under), example in self._wanted.items() if under == seed]
+        return [example for example in wanted if (example.id, seed) not in self._records]
 
     def _add(self, example: Example, values: Mapping[str, Any]) -> None:
         task = self._victim.task
@@ -90,14 +102,14 @@ class EntryRun:
         }
         record = base | ({"group": example.group} if example.group else {}) | dict(values)
         self._log.append(record)
-        self._records[example.id] = record
+        self._records[key_of(record)] = record
 
     def _so_far(self, queries_per_second: float = 0.0, fill: float = 0.0) -> Done:
         outcomes = Counter(r["outcome"] for r in self._records.values()) if self._entry.kind == "attack" else {}
-        return Done(self._entry.name, len(self._records), len(self._examples), outcomes, queries_per_second, fill)
+        return Done(self._entry.name, len(self._records), len(self._wanted), outcomes, queries_per_second, fill)
 
     def _score(self) -> None:
-        task, left = self._victim.task, self._left(self._examples)
+        task, left = self._victim.task, self._left()
         for batch, logits in self._victim.predictions([example.texts for example in left]):
             scores = logits if task.is_regression else logits.softmax(-1)
             for number, row in zip(batch, scores.tolist(), strict=True):
@@ -114,26 +126,35 @@ class EntryRun:
         return {"scores": scores, "prediction": prediction, "outcome": outcome}
 
     def _attack(self) -> None:
+        for seed in attack_seeds(self._entry, self._request):
+            for example in self._left(seed):
+                if example.id in self._broken:
+                    self._add(example, skipped(self._broken[example.id], seed))
+            if self._left(seed):
+                self._attack_under(seed, self._left(seed))
+
+    def _attack_under(self, seed: int, left: Sequence[Example]) -> None:
         from alumbench.attacks.search import Searcher
 
         entry, request, traffic = self._entry, self._request, self._victim.scorer.traffic
         searcher = Searcher(
             entry.load_recipe(),
             self._victim,
-            request.seed,
+            seed,
             query_budget=entry.queries or None,
             seconds=entry.seconds or None,
             protect=request.protect,
+            parts=entry.parts,
         )
         begun, asked = time.monotonic(), 0
         scored, slots = traffic.scored, traffic.slots
-        for example, found in searcher.run_all(self._left(self._examples), request.in_flight):
-            self._add(example, self._outcome(found))
+        for example, found in searcher.run_all(left, request.in_flight):
+            self._add(example, self._outcome(found, seed))
             asked += found.queries
             fill = (traffic.scored - scored) / max(traffic.slots - slots, 1)
             self._progress(self._so_far(asked / (time.monotonic() - begun), fill))
 
-    def _outcome(self, found: Outcome) -> Record:
+    def _outcome(self, found: Outcome, seed: int) -> Record:
         labels = self._victim.task.labels
         return {
             "outcome": found.outcome,
@@ -146,7 +167,7 @@ class EntryRun:
             "words": found.words,
             "words_changed": found.words_changed,
             "similarity": None if found.similarity is None else round(found.similarity, 4),
-            "seed": self._request.seed,
+            "seed": seed,
             "message": found.message,
             "seconds": round(found.seconds, 4),
         }
@@ -158,13 +179,13 @@ class EntryRun:
         pgd, task = EmbeddingPgd(self._entry.radius, self._entry.steps), self._victim.task
         for batch in self._victim.batches_by_length([example.texts for example in self._examples]):
             chosen = [self._examples[i] for i in batch]
-            if not self._left(chosen):
+            if all((example.id, None) in self._records for example in chosen):
                 continue
             texts, labels = [e.texts for e in chosen], [task.labels.index(str(e.label)) for e in chosen]
             clean = self._victim.scores(texts).softmax(-1).tolist()
             perturbed = pgd.scores(self._victim, texts, labels).softmax(-1).tolist()
             for example, label, before, after in zip(chosen, labels, clean, perturbed, strict=True):
-                if example.id not in self._records:
+                if (example.id, None) not in self._records:
                     outcome = ROBUST if int(np.argmax(after)) == label else BROKEN
                     named = task.labels[int(np.argmax(before))]
                     values = {"scores": before, "prediction": named, "adversarial_scores": after}

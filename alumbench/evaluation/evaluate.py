@@ -2,57 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from alumbench.attacks.search import IN_FLIGHT
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import PROVENANCE
-from alumbench.devices import device_name
 from alumbench.errors import AlumbenchError
+from alumbench.evaluation.describe import describe
+from alumbench.evaluation.document import EVALUATION, RECORDS, open_document
+from alumbench.evaluation.ensembles import broken_before, summarize_ensemble
+from alumbench.evaluation.entry import Entry
 from alumbench.evaluation.entry_run import EntryRun, Progress
-from alumbench.evaluation.suite import Entry, Suite
+from alumbench.evaluation.request import Request
+from alumbench.evaluation.seeds import key_of, main_records, summarize_seeds
+from alumbench.evaluation.suite import Suite
 from alumbench.evaluation.summary import summarize
-from alumbench.storage import RecordLog, read_json, write_json
-from alumbench.tasks import Example, Source, Task, data_hash
+from alumbench.storage import RecordLog, write_json
+from alumbench.tasks import Example, Source, Task
 from alumbench.tasks.source import load_examples_from
-from alumbench.versions import library_versions
-
-EVALUATION = "evaluation.json"
-RECORDS = "records.jsonl"
-SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Request:
-    """What decides an evaluation's records; the same request again resumes it.
-
-    Attributes:
-        suite: what to run.
-        seed: seeds the attacks, with each example's id.
-        limit: examples an entry is cut to, 0 for none; a cut run can enter no leaderboard.
-        only: names of entries to run now, all when empty. Not part of the evaluation's identity.
-        data: the user's own examples in place of the task's dev set, or None.
-        labels: names of the checkpoint's outputs, where it has none.
-        protect: whether context columns are protected from attacks.
-        in_flight: examples attacked at a time. Not part of the identity, since no result depends on it.
-        workers: processes that search, 0 for this one; not part of it either.
-    """
-
-    suite: Suite
-    seed: int = 1
-    limit: int = 0
-    only: tuple[str, ...] = ()
-    data: Source | None = None
-    labels: tuple[str, ...] = ()
-    protect: bool = True
-    in_flight: int = IN_FLIGHT
-    workers: int = 0
 
 
 def evaluate(request: Request, victim: Victim, out: Path, progress: Progress) -> dict[str, Any]:
@@ -72,11 +41,12 @@ def evaluate(request: Request, victim: Victim, out: Path, progress: Progress) ->
     """
     task = victim.task
     entries = request.suite.entries_for(task, request.only, own_data=request.data is not None)
-    missing = [f"entry {e.name}: {m}" for e in entries if e.recipe for m in e.load_recipe().missing()]
+    missing = [f"entry {entry.name}: {what}" for entry in entries for what in _missing(entry)]
     if missing:
         raise AlumbenchError(f"nothing was run: {'; '.join(missing)}. --only runs other entries of the suite")
     with RecordLog(out / RECORDS) as log:
-        document = _open_document(request, victim, out)
+        document = open_document(request, victim, out)
+        _check_order(request, task, entries, document)
         if log.dropped:
             print(
                 f"note: {log.path}: a torn last line of {log.dropped} bytes was dropped; that example is done again",
@@ -84,7 +54,7 @@ def evaluate(request: Request, victim: Victim, out: Path, progress: Progress) ->
             )
         for entry in entries:
             examples, origins = load_entry(entry, task, request)
-            described = _describe(entry, request, task, examples, origins)
+            described = describe(entry, request, task, examples, origins)
             known = document["entries"].get(entry.name)
             if known is not None and known["data_sha256"] != described["data_sha256"]:
                 raise AlumbenchError(
@@ -93,23 +63,55 @@ def evaluate(request: Request, victim: Victim, out: Path, progress: Progress) ->
                 )
             document["entries"][entry.name] = described
             write_json(out / EVALUATION, document)
-            records = EntryRun(entry, examples, victim, request, log, progress).records()
-            log.sort(_place(request.suite, entry, examples))
-            document["entries"][entry.name] |= {
-                "complete": True,
-                "summary": summarize(entry.kind, task, records, described["goal"]),
+            broken = {}
+            if request.skip_broken:
+                broken = broken_before(request.suite.ensemble_to_skip_by(task), entry.name, log.records)
+            records = EntryRun(entry, examples, victim, request, log, progress, broken).records()
+            log.sort(_place(request.suite, entry, records))
+            document["entries"][entry.name] |= {"complete": True, "summary": _summary(entry, task, records)}
+            document["ensembles"] = {
+                ensemble.signature: summarize_ensemble(ensemble, document["entries"], log.records)
+                for ensemble in request.suite.ensembles_for(task)
             }
             write_json(out / EVALUATION, document)
     return document
 
 
-def _place(suite: Suite, finished: Entry, examples: Sequence[Example]) -> Callable[[Mapping[str, Any]], Any]:
-    """Sorts records by entry, and those of the one that was just finished by example."""
+def _missing(entry: Entry) -> list[str]:
+    """What an attack needs and has not, and how it comes."""
+    if entry.kind != "attack":
+        return []
+    recipe = entry.load_recipe()
+    return recipe.missing() or recipe.check_parts(entry.parts)
+
+
+def _check_order(request: Request, task: Task, entries: Sequence[Entry], document: Mapping[str, Any]) -> None:
+    """With `--skip-broken` an attack needs what those before it have broken."""
+    members = request.suite.ensemble_to_skip_by(task).entries if request.skip_broken else ()
+    there = {entry.name for entry in entries}
+    there |= {name for name, entry in document["entries"].items() if entry["complete"]}
+    for at, name in enumerate(members):
+        absent = [before for before in members[:at] if before not in there]
+        if absent and name in {entry.name for entry in entries}:
+            raise AlumbenchError(
+                f"nothing was run: entry {name}: --skip-broken needs {', '.join(absent)} first; name it with --only too"
+            )
+
+
+def _summary(entry: Entry, task: Task, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    if entry.kind != "attack":
+        return summarize(entry.kind, task, records)
+    summary = summarize(entry.kind, task, main_records(records), entry.load_recipe().goal)
+    return summary | {"attack_seeds": summarize_seeds(records)}
+
+
+def _place(suite: Suite, finished: Entry, records: Sequence[Mapping[str, Any]]) -> Callable[[Mapping[str, Any]], Any]:
+    """Sorts records by entry, and those of the one that was just finished as they are given."""
     entries = {entry.name: at for at, entry in enumerate(suite.entries)}
-    places = {example.id: at for at, example in enumerate(examples)}
+    places = {key_of(record): at for at, record in enumerate(records)}
 
     def place(record: Mapping[str, Any]) -> tuple[int, int]:
-        return entries[record["entry"]], places[record["id"]] if record["entry"] == finished.name else 0
+        return entries[record["entry"]], places[key_of(record)] if record["entry"] == finished.name else 0
 
     return place
 
@@ -141,108 +143,3 @@ def load_entry(entry: Entry, task: Task, request: Request) -> tuple[list[Example
         drawn = np.random.default_rng(0).permutation(len(examples))[: entry.examples]
         examples = [examples[i] for i in sorted(drawn)]
     return (examples[: request.limit] if request.limit else examples), origins
-
-
-def _describe(
-    entry: Entry, request: Request, task: Task, examples: Sequence[Example], origins: list[dict[str, Any]]
-) -> dict[str, Any]:
-    """An entry's part of `evaluation.json`, with the signature that says how its figures were made."""
-    digest = data_hash(examples)
-    parts = [f"{request.suite.name}@{request.suite.version}", entry.name, f"data:{digest[:12]}", f"n:{len(examples)}"]
-    protected = task.protected if request.protect and entry.kind == "attack" else ()
-    if entry.kind == "attack":
-        recipe = entry.load_recipe()
-        parts += [
-            f"atk:{entry.recipe}",
-            f"q:{entry.queries or 'inf'}",
-            f"s:{entry.seconds or 'inf'}",
-            f"seed:{request.seed}",
-        ]
-        parts += [f"protected:{','.join(protected)}"] if protected else []
-    if entry.kind == "embedding":
-        parts += [f"embedding-pgd@1:l2-sentence:{entry.radius:g}:{entry.steps}"]
-    return {
-        "kind": entry.kind,
-        "goal": recipe.goal if entry.kind == "attack" else "",
-        "signature": "|".join(parts + ([f"limit:{request.limit}"] if request.limit else [])),
-        "data_sha256": digest,
-        "n": len(examples),
-        "sources": origins,
-        "protected": list(protected),
-        "note": entry.note,
-        "complete": False,
-        "summary": None,
-    }
-
-
-def _open_document(request: Request, victim: Victim, out: Path) -> dict[str, Any]:
-    """The evaluation's document, new or resumed.
-
-    Raises:
-        AlumbenchError: What is there was made from another model, suite, seed, version or data; the field is named.
-    """
-    identity = {
-        "model": victim.files.weights_sha256(),
-        "task": victim.task.name,
-        "suite": {"name": request.suite.name, "version": request.suite.version, "sha256": request.suite.digest()},
-        "seed": request.seed,
-        "limit": request.limit,
-        "labels": list(request.labels),
-        "data": request.data.file if request.data else "",
-        "protected": request.protect,
-        "device": victim.device.type,
-        "batch_size": victim.batch_size,
-        "scoring": victim.scorer.scoring,
-        "precision": victim.scorer.precision,
-        "versions": library_versions(),
-    }
-    path = out / EVALUATION
-    if path.exists():
-        document: dict[str, Any] = read_json(path)
-        if document.get("schema") != SCHEMA:
-            raise AlumbenchError(
-                f"{path}: schema {document.get('schema')} is unknown to this alumbench (it knows {SCHEMA})"
-            )
-        for name, there, now in _differences(document["identity"], identity):
-            raise AlumbenchError(
-                f"{out}: cannot go on, {name} changed: {there!r} there, {now!r} now. "
-                f"Give another --out, or run with what was there"
-            )
-        return document
-    if (out / RECORDS).exists() and (out / RECORDS).stat().st_size:
-        raise AlumbenchError(
-            f"{out}: has {RECORDS} but no {EVALUATION}, so what made them is unknown; give another --out"
-        )
-    trained = victim.files.path / PROVENANCE
-    document = {
-        "schema": SCHEMA,
-        "identity": identity,
-        "checkpoint": {
-            "path": str(victim.files.path.resolve()),
-            "training": _training(read_json(trained)) if trained.exists() else None,
-        },
-        "task": victim.task.to_dict(),
-        "suite_title": request.suite.title,
-        "device": device_name(victim.device),
-        "begun": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "entries": {},
-    }
-    write_json(path, document)
-    return document
-
-
-def _training(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of `training.json` that a table needs."""
-    names = ("model", "method", "seed", "settings", "data", "dev", "embedding_norm", "seconds", "device", "versions")
-    return {name: record[name] for name in names if name in record}
-
-
-def _differences(there: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
-    found = []
-    for name in sorted(there.keys() | now.keys()):
-        a, b = there.get(name), now.get(name)
-        if isinstance(a, dict) and isinstance(b, dict):
-            found += _differences(a, b, f"{prefix}{name}.")
-        elif a != b:
-            found.append((prefix + name, a, b))
-    return found

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alumbench.errors import AlumbenchError
-from alumbench.evaluation.evaluate import EVALUATION, RECORDS
+from alumbench.evaluation.document import EVALUATION, RECORDS
 from alumbench.evaluation.summary import is_right
 from alumbench.storage import read_json, read_records
 

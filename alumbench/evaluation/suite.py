@@ -5,80 +5,51 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from alumbench.attacks import load_recipe
-from alumbench.attacks.recipe import Recipe
 from alumbench.errors import AlumbenchError, unknown
-from alumbench.tasks import Source, Task
+from alumbench.evaluation.ensembles import Ensemble, read_ensemble
+from alumbench.evaluation.entry import Entry, read_entry
+from alumbench.evaluation.thresholds import Thresholds
+from alumbench.tasks import Task
 from alumbench.tasks.task import build
 
-KINDS = ("clean", "fixed", "attack", "embedding")
-ALL_TASKS = "*"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One column of a table.
-
-    Attributes:
-        name: how tables call it.
-        kind: `clean` (the task's own dev set), `fixed` (examples made beforehand), `attack` (a search for a text) or
-            `embedding` (a search for a δ in embedding space).
-        tasks: names of tasks it is for; `*` for every task.
-        source: where a fixed set's examples come from, or an attack's if not from the task's dev set.
-        group: column that parts the set (HANS: `heuristic`).
-        collapse: for a set with fewer labels: which label of the set each label of the task counts as.
-        recipe: `name@version` of an attack.
-        examples: how many to attack, drawn once for everybody; 0 for all.
-        queries: model answers an example may cost, 0 for no limit.
-        seconds: time an example may take, 0 for no limit.
-        radius: of an embedding attack, in units of a sentence's token RMS length.
-        steps: gradient steps of an embedding attack.
-        note: what to know before comparing.
-    """
-
-    name: str
-    kind: str
-    tasks: tuple[str, ...] = (ALL_TASKS,)
-    source: tuple[Source, ...] = field(default=())
-    group: str = ""
-    collapse: Mapping[str, str] = field(default_factory=dict)
-    recipe: str = ""
-    examples: int = 0
-    queries: int = 0
-    seconds: float = 0.0
-    radius: float = 0.0
-    steps: int = 0
-    note: str = ""
-
-    def is_for(self, task: Task) -> bool:
-        """Whether a checkpoint of that task takes it."""
-        if self.kind in {"attack", "embedding"} and task.is_regression:
-            return False
-        return ALL_TASKS in self.tasks or task.name in self.tasks
-
-    def load_recipe(self) -> Recipe:
-        """The recipe of an attack."""
-        return load_recipe(self.recipe.partition("@")[0])
+#: Keys that came after suites were out: a suite that says nothing of them has the digest that it always had.
+LATER = {"parts": {}, "seeds": 1, "seed_examples": 0, "ensembles": (), "validity": asdict(Thresholds())}
 
 
 @dataclass(frozen=True)
 class Suite:
-    """Entries under one name and version; a suite that is out is not edited, it gets a new version."""
+    """Entries under one name and version; a suite that is out is not edited, it gets a new version.
+
+    Attributes:
+        name: how commands call it.
+        version: raised with every change.
+        title: one line for people.
+        entries: what it runs, in that order.
+        ensembles: attacks over which the worst case counts.
+        validity: what an adversarial text has to keep, to be counted by the measures that ask for it.
+    """
 
     name: str
     version: int
     title: str
     entries: tuple[Entry, ...]
+    ensembles: tuple[Ensemble, ...] = ()
+    validity: Thresholds = Thresholds()
 
     def digest(self) -> str:
         """A hash of all it says, so that an edited suite is not taken for the one that was run."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        said = asdict(self)
+        for part in [said, *said["entries"]]:
+            for name, before in LATER.items():
+                if name in part and part[name] == before:
+                    del part[name]
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     def entries_for(self, task: Task, only: Sequence[str] = (), own_data: bool = False) -> list[Entry]:
         """The entries a checkpoint of that task takes, or those of them named in `only`.
@@ -107,6 +78,26 @@ class Suite:
                 raise unknown(f"entry of suite {self.name} for task {task.name}", name, [e.name for e in chosen])
         return [entry for entry in chosen if not only or entry.name in only]
 
+    def ensembles_for(self, task: Task) -> list[Ensemble]:
+        """The ensembles whose members a checkpoint of that task takes."""
+        members = {entry.name for entry in self.entries if entry.is_for(task)}
+        return [ensemble for ensemble in self.ensembles if members.issuperset(ensemble.entries)]
+
+    def ensemble_to_skip_by(self, task: Task) -> Ensemble:
+        """The ensemble whose members an example passes one after the other, until one breaks it.
+
+        Raises:
+            AlumbenchError: The suite has none for that task, or several.
+        """
+        found = self.ensembles_for(task)
+        if len(found) != 1:
+            listed = f": {', '.join(ensemble.signature for ensemble in found)}" if found else ""
+            raise AlumbenchError(
+                f"--skip-broken needs one ensemble for task '{task.name}', suite '{self.name}' has "
+                f"{len(found) or 'none'}{listed}; run it without --skip-broken"
+            )
+        return found[0]
+
 
 def suite_names() -> list[str]:
     """The suites that come with the package, sorted."""
@@ -134,42 +125,17 @@ def load_suite(name: str) -> Suite:
         raise AlumbenchError(f"{where}: {error}") from None
     entries = []
     for number, entry in enumerate(values.pop("entry", []), start=1):
-        entries.append(_entry(entry, f"{where}, entry {entry.get('name', number)}"))
-    suite = Suite(**build(Suite, {**values, "entries": entries}, where))
-    names = [entry.name for entry in suite.entries]
-    if len(set(names)) != len(names):
+        entries.append(read_entry(entry, f"{where}, entry {entry.get('name', number)}"))
+    if len({entry.name for entry in entries}) != len(entries):
         raise AlumbenchError(f"{where}: two entries have the same name")
-    return suite
-
-
-def _entry(values: Mapping[str, Any], where: str) -> Entry:
-    sources = values.get("source", [])
-    parts = build(Entry, values, where)
-    parts["source"] = tuple(
-        Source(**build(Source, source, f"{where}, source"))
-        for source in (sources if isinstance(sources, list) else [sources])
-    )
-    entry = Entry(**parts)
-    if entry.kind not in KINDS:
-        raise AlumbenchError(f"{where}: {unknown('kind', entry.kind, KINDS)}")
-    for name in ("examples", "queries", "seconds"):
-        if getattr(entry, name) < 0:
-            raise AlumbenchError(f"{where}: {name} = {getattr(entry, name)} is negative; 0 is for no limit")
-    if entry.collapse and entry.kind != "fixed":
-        raise AlumbenchError(f"{where}: collapse is for fixed sets, this entry is of kind {entry.kind}")
-    if entry.kind == "attack":
-        name, _, version = entry.recipe.partition("@")
-        recipe = load_recipe(name)
-        if version != str(recipe.version):
-            raise AlumbenchError(
-                f"{where}: asks for {entry.recipe}, this alumbench has {recipe.signature}; "
-                f"a suite names the version it was made for"
-            )
-    if entry.kind == "embedding" and not (entry.radius > 0 and entry.steps > 0):
-        raise AlumbenchError(f"{where}: an embedding attack needs a radius and steps above 0")
-    if entry.kind == "fixed" and not entry.source:
-        raise AlumbenchError(f"{where}: a fixed set needs a [[entry.source]]")
-    return entry
+    ensembles = []
+    for number, ensemble in enumerate(values.pop("ensemble", []), start=1):
+        ensembles.append(read_ensemble(ensemble, entries, f"{where}, ensemble {ensemble.get('name', number)}"))
+    if len({ensemble.signature for ensemble in ensembles}) != len(ensembles):
+        raise AlumbenchError(f"{where}: two ensembles have the same name and version")
+    validity = Thresholds.read(values.pop("validity", {}), f"{where}, validity")
+    parts = build(Suite, {**values, "entries": entries, "ensembles": ensembles}, where)
+    return Suite(**parts, validity=validity)
 
 
 def _folder() -> Any:

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from alumbench.attacks.outcome import ATTACK_OUTCOMES, BROKEN, ROBUST
+from alumbench.attacks.outcome import ATTACK_OUTCOMES, BROKEN, ROBUST, SKIPPED
 from alumbench.metrics import score
 from alumbench.statistics import proportion
 from alumbench.tasks import Task
 
 Record = Mapping[str, Any]
 BUDGETS = (50, 100, 500, 1000)
+UNDER_ATTACK = ("clean_accuracy", "accuracy_under_attack", "attack_success_rate")
 
 
 def is_right(record: Record) -> bool:
@@ -42,7 +43,7 @@ def summarize(kind: str, task: Task, records: Sequence[Record], goal: str = "") 
     if kind == "attack":
         return _attack_summary(records, goal)
     if kind == "embedding":
-        return {"measures": _under_attack(records)}
+        return {"measures": under_attack(records)}
     if task.is_regression:
         gold = np.array([record["label"] for record in records], dtype=float)
         predicted = np.array([record["prediction"] for record in records], dtype=float)
@@ -71,23 +72,32 @@ def summarize(kind: str, task: Task, records: Sequence[Record], goal: str = "") 
     return summary
 
 
-def _under_attack(records: Sequence[Record]) -> dict[str, Any]:
+def under_attack(records: Sequence[Record]) -> dict[str, Any]:
+    """The measures of an attack: null with the reason where examples were skipped, for of those nothing is known."""
     counts = Counter(record["outcome"] for record in records)
-    right_first = sum(r["prediction"] == r["label"] for r in records)
+    clean = share(right_at_first(records), sum(r["prediction"] is not None for r in records))
+    if counts[SKIPPED]:
+        nothing = no_number(f"--skip-broken: {counts[SKIPPED]} examples that an earlier attack broke were not attacked")
+        return dict.fromkeys(UNDER_ATTACK, nothing) | {"clean_accuracy": clean}
     return {
-        "clean_accuracy": share(right_first, sum(r["prediction"] is not None for r in records)),
+        "clean_accuracy": clean,
         "accuracy_under_attack": share(counts[ROBUST], len(records)),
-        "attack_success_rate": share(counts[BROKEN], right_first),
+        "attack_success_rate": share(counts[BROKEN], right_at_first(records)),
     }
+
+
+def right_at_first(records: Sequence[Record]) -> int:
+    """Examples that the model answers right before anything is changed."""
+    return sum(record["prediction"] == record["label"] for record in records)
 
 
 def _attack_summary(records: Sequence[Record], goal: str) -> dict[str, Any]:
     counts = Counter(record["outcome"] for record in records)
-    right_first = sum(r["prediction"] == r["label"] for r in records)
+    right_first = right_at_first(records)
     attacked = [r for r in records if r["outcome"] in {ROBUST, BROKEN}]
     broken = [r for r in records if r["outcome"] == BROKEN]
     queries = [r["queries"] for r in attacked]
-    measures = _under_attack(records)
+    measures = under_attack(records)
     if goal == "reduction":  # its label stays right, so there is no accuracy under attack
         measures = {
             "clean_accuracy": measures["clean_accuracy"],
@@ -95,14 +105,18 @@ def _attack_summary(records: Sequence[Record], goal: str) -> dict[str, Any]:
         }
     return {
         "measures": measures,
-        "outcomes": {name: counts[name] for name in ATTACK_OUTCOMES},
+        "outcomes": {name: counts[name] for name in ATTACK_OUTCOMES}
+        | ({SKIPPED: counts[SKIPPED]} if counts[SKIPPED] else {}),
         "queries": {
             "median": _quantile(queries, 0.5),
             "p95": _quantile(queries, 0.95),
             "asked": sum(r["queries"] for r in records),
             "unique": sum(r["queries_unique"] for r in records),
             "success_within": {
-                str(budget): share(sum(r["queries"] <= budget for r in broken), right_first) for budget in BUDGETS
+                str(budget): measures["accuracy_under_attack"]
+                if counts[SKIPPED]
+                else share(sum(r["queries"] <= budget for r in broken), right_first)
+                for budget in BUDGETS
             },
         },
         "similarity": _mean([r["similarity"] for r in broken]),
@@ -113,9 +127,14 @@ def _attack_summary(records: Sequence[Record], goal: str) -> dict[str, Any]:
 def share(count: int, n: int) -> dict[str, Any]:
     """A proportion with its Wilson interval, or null and why."""
     if n == 0:
-        return {"value": None, "reason": "no example", "n": 0}
+        return no_number("no example")
     p = proportion(count, n)
     return {"value": p.value, "low": p.low, "high": p.high, "count": count, "n": n}
+
+
+def no_number(reason: str) -> dict[str, Any]:
+    """Null and why."""
+    return {"value": None, "reason": reason, "n": 0}
 
 
 def number(value: float, n: int) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def test_odd_texts_are_scored_and_attacked(checkpoint, write_suite, tmp_path, od
 @pytest.mark.parametrize(("behave", "outcome"), [(fail, "error"), (loop, "timeout")], ids=["raise", "hang"])
 def test_the_run_goes_on_past_a_failed_example(pair_checkpoint, write_suite, tmp_path, monkeypatch, behave, outcome):
     """R6."""
-    from alumbench.evaluation import suite as module
+    from alumbench.evaluation import entry as module
 
     suite = write_suite(("seconds = 20.0", "seconds = 0.5"))
     examples, _ = load_entry(suite.entries[2], load_task("mini-nli"), Request(suite, limit=12))

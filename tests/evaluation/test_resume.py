@@ -128,7 +128,7 @@ def test_an_edited_suite_is_refused(pair_checkpoint, evaluated, write_suite, tmp
 
 
 def test_other_weights_and_versions_are_refused(pair_checkpoint, evaluated, write_suite, tmp_path, monkeypatch):
-    from alumbench.evaluation import evaluate as module
+    from alumbench.evaluation import document as module
 
     shutil.copytree(evaluated, tmp_path / "out")
     with pytest.raises(AlumbenchError, match="cannot go on, model changed"):

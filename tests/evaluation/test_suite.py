@@ -9,7 +9,8 @@ import pytest
 from alumbench import suites
 from alumbench.attacks import load_recipe
 from alumbench.errors import AlumbenchError
-from alumbench.evaluation.suite import KINDS, load_suite, suite_names
+from alumbench.evaluation.entry import KINDS
+from alumbench.evaluation.suite import load_suite, suite_names
 from alumbench.tasks import load_task, task_names
 from tests.evaluation.conftest import SMALL
 
