@@ -10,6 +10,11 @@ import numpy as np
 import torch
 
 
+def seed_of(key: str) -> int:
+    """A seed of 32 bits."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big")
+
+
 class Generators:
     """States of Python's, NumPy's and PyTorch's global generators, seeded from a key.
 
@@ -19,7 +24,7 @@ class Generators:
 
     def __init__(self, key: str) -> None:
         """Seeds them; the global ones are left alone."""
-        seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big")
+        seed = seed_of(key)
         self._states: tuple[Any, Any, Any] = (
             random.Random(seed).getstate(),  # noqa: S311 - as TextAttack draws, for tests of models
             np.random.RandomState(seed).get_state(),

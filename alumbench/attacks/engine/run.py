@@ -1,0 +1,50 @@
+"""A job's searches: in this process, in several that ask it, or over a cluster; what comes out is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from alumbench.attacks.engine.job import Job
+from alumbench.attacks.outcome import Outcome
+from alumbench.attacks.search import IN_FLIGHT
+from alumbench.attacks.victim import Victim
+from alumbench.tasks import Example
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Where searches run and how many at a time. No outcome depends on it.
+
+    Attributes:
+        in_flight: examples at a time; over all workers, or in each process of a cluster.
+        workers: processes that search and ask this one, 0 for none.
+        ray: address of a Ray cluster, empty for none.
+    """
+
+    in_flight: int = IN_FLIGHT
+    workers: int = 0
+    ray: str = ""
+
+
+def run_job(job: Job, victim: Victim, examples: Sequence[Example], how: Schedule) -> Iterator[tuple[Example, Outcome]]:
+    """Attacks examples and yields each as it ends.
+
+    Args:
+        job: what to run.
+        victim: the checkpoint, loaded here; a cluster loads its own.
+        examples: on what.
+        how: where, and how many at a time.
+
+    Raises:
+        AlumbenchError: A resource is missing, or the workers or the cluster cannot begin.
+    """
+    if how.ray:
+        from alumbench.attacks.engine.ray_cluster import RayCluster
+
+        return RayCluster(job, how.ray, how.in_flight).run_all(examples)
+    if how.workers:
+        from alumbench.attacks.engine.workers import Workers
+
+        return Workers(job, victim, how.workers, how.in_flight).run_all(examples)
+    return job.searcher(victim).run_all(examples, how.in_flight)
