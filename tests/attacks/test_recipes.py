@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from alumbench.attacks import load_recipe, recipe_names
 from alumbench.attacks.engine.generators import Generators
@@ -15,6 +16,7 @@ from alumbench.attacks.recipe import Recipe
 from alumbench.attacks.resources import RESOURCES
 from alumbench.attacks.textattack_loader import load_textattack
 from alumbench.attacks.victim import VictimWrapper
+from alumbench.cli import group
 from alumbench.errors import AlumbenchError
 from tests.attacks.tiny_lm import make_bert
 
@@ -219,3 +221,19 @@ def test_a_recipes_file_says_in_its_first_line_what_it_is():
         path = Path(__file__).parents[2] / f"alumbench/attacks/recipes/{recipe.name.replace('-', '_')}.py"
         assert path.read_text(encoding="utf-8").startswith('"""')
         assert recipe.build.__doc__
+
+
+def test_the_command_lists_all_tells_of_one_and_prints_the_table(mirror, nltk_data):
+    run = CliRunner().invoke
+    listed = run(group, ["recipes"])
+    assert listed.exit_code == 0
+    for recipe in RECIPES:
+        line = next(line for line in listed.output.splitlines() if line.startswith(f"{recipe.signature} "))
+        assert line.split(maxsplit=1)[1].startswith(recipe.state()), line
+    told = run(group, ["recipes", "bae-local"]).output
+    assert "parts = { masked_lm = " in told and "all-MiniLM-L6-v2: a small sentence encoder" in told
+    assert "hf download bert-base-uncased" in run(group, ["recipes", "bert-attack"]).output
+    assert "a classifier gives label scores" in run(group, ["recipes", "morpheus"]).output
+    assert run(group, ["recipes", "--markdown"]).output.strip() == markdown()
+    wrong = run(group, ["recipes", "textfoller"])
+    assert wrong.exit_code and "Did you mean 'textfooler'" in str(wrong.exception)

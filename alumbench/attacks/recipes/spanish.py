@@ -11,8 +11,7 @@ def build(wrapper: Any) -> Any:
     """TextAttack's parts, with two repairs.
 
     It hands "spanish" over as the stopwords themselves, so that the letters of that word are protected and no stopword
-    is; and it asks WordNet for "esp", which has Spanish as "spa", so that it cannot be
-    built.
+    is; and it asks WordNet for "esp", which has Spanish as "spa", so that it cannot be built.
     """
     from textattack import Attack
     from textattack.constraints.pre_transformation import RepeatModification, StopwordModification
