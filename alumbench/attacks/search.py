@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
+from alumbench.attacks.engine.broker import Broker
 from alumbench.attacks.engine.copies import CannotCopy, attack_copy
-from alumbench.attacks.engine.flight import Ended, Flight, TimeLimit, fly, merged
+from alumbench.attacks.engine.flight import Ended, Flight, TimeLimit, fly
 from alumbench.attacks.engine.words import words_remembered
 from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ERROR, ROBUST, TIMEOUT, Outcome
 from alumbench.attacks.recipe import NO_PARTS, Recipe
@@ -82,7 +83,7 @@ class Searcher:
                 yield flight
 
         with words_remembered():
-            for flight, ended in fly(flights(), width, merged(self.victim.scorer)):
+            for flight, ended in fly(flights(), width, Broker(self.victim.scorer)):
                 search = searches.pop(flight)
                 yield search.example, search.outcome(ended, flight.seconds, self.seconds)
                 self._idle.append(search.attack)

@@ -30,8 +30,8 @@ class Question(NamedTuple):
     rows: Sequence[Row]
 
 
-#: Answers several questions at once.
-Answerer = Callable[[Sequence[Question]], Sequence[Sequence[Answer]]]
+#: Takes the questions of all that wait, and answers those that it does not leave for later; one at least.
+Answerer = Callable[[Sequence[Question]], Sequence[Sequence[Answer] | None]]
 
 
 def ask(model: RowModel, rows: Sequence[Row], alone: Scorer) -> list[Tensor]:
@@ -122,7 +122,7 @@ def fly(
     Args:
         flights: searches not begun; taken when there is room.
         width: searches in flight at most.
-        answer: called with the questions of all that wait.
+        answer: called with the questions of all that wait, again and again.
         scored_in: a clock for the time that answers take.
     """
     waiting: dict[Flight, Question] = {}
@@ -143,8 +143,11 @@ def fly(
             questions = list(waiting.values())
             start = scored_in()
             answers = answer(questions)
-            spent, rows = scored_in() - start, sum(len(question.rows) for question in questions)
+            spent = scored_in() - start
+            rows = sum(len(question.rows) for question, given in zip(questions, answers, strict=True) if given)
             for flight, question, given in zip(list(waiting), questions, answers, strict=True):
+                if given is None:
+                    continue
                 flight.seconds += spent * len(question.rows) / max(rows, 1)
                 result = flight.turn(given)
                 if flight.dead:
@@ -152,19 +155,6 @@ def fly(
                     yield flight, result
                 else:
                     waiting[flight] = result
-
-
-def merged(scorer: Scorer) -> Answerer:
-    """Answers the questions of many searches in as few batches as possible."""
-
-    def answer(questions: Sequence[Question]) -> Sequence[Sequence[Answer]]:
-        rows: dict[RowModel, list[Row]] = {}
-        for question in questions:
-            rows.setdefault(question.model, []).extend(question.rows)
-        answers = {model: iter(scorer.answers(model, every)) for model, every in rows.items()}
-        return [[next(answers[question.model]) for _ in question.rows] for question in questions]
-
-    return answer
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -96,17 +96,27 @@ class Scorer:
         self.traffic.seconds += time.perf_counter() - start
         return [found[row] for row in rows]
 
+    def ripe(self, rows: Mapping[RowModel, Iterable[Row]]) -> dict[RowModel, list[Row]]:
+        """Of rows that wait, those to score now: all that fill batches, or else those that fill one best."""
+        waiting = {model: list(every) for model, every in rows.items()}
+        if self.scoring == "fast":
+            return {model: every for model, every in waiting.items() if every}
+        full: dict[RowModel, list[Row]] = {}
+        fullest: tuple[float, RowModel, list[Row]] | None = None
+        for model, every in waiting.items():
+            for width, group in _by_width(self.models.get(model, model), every).items():
+                most = _most(self.models.get(model, model), width)
+                if len(group) >= most:
+                    full.setdefault(model, []).extend(group[: len(group) // most * most])
+                elif fullest is None or len(group) / most > fullest[0]:
+                    fullest = len(group) / most, model, group
+        return full or ({fullest[1]: fullest[2]} if fullest else {})
+
     def _fixed(self, model: RowModel, rows: Sequence[Row]) -> Iterator[tuple[list[Row], int, int]]:
-        size = FIXED_ROWS.get(model.device.type, FIXED_ROWS["cuda"])
-        groups: dict[int, list[Row]] = {}
-        for row in rows:
-            width = STEP * -(-(len(row.ids) + 1) // STEP)
-            groups.setdefault(min(width, model.longest or width), []).append(row)
-        for width, group in sorted(groups.items()):
-            # A row as long as the model can read has no padded token: a row of filling has it for all.
-            most = size - 1 if width == model.longest else size
+        for width, group in sorted(_by_width(model, rows).items()):
+            most = _most(model, width)
             for at in range(0, len(group), most):
-                yield group[at : at + most], size, width
+                yield group[at : at + most], _fixed_rows(model), width
 
     def _fast(self, model: RowModel, rows: Sequence[Row]) -> Iterator[tuple[list[Row], int, int]]:
         ordered = sorted(rows, key=lambda row: len(row.ids))
@@ -133,6 +143,23 @@ class Scorer:
         self.traffic.scored += len(rows)
         self.traffic.slots += size
         return [answer if bool(torch.isfinite(answer).all()) else _no_numbers(model) for answer in answers]
+
+
+def _by_width(model: RowModel, rows: Iterable[Row]) -> dict[int, list[Row]]:
+    groups: dict[int, list[Row]] = {}
+    for row in rows:
+        width = STEP * -(-(len(row.ids) + 1) // STEP)
+        groups.setdefault(min(width, model.longest or width), []).append(row)
+    return groups
+
+
+def _fixed_rows(model: RowModel) -> int:
+    return FIXED_ROWS.get(model.device.type, FIXED_ROWS["cuda"])
+
+
+def _most(model: RowModel, width: int) -> int:
+    # Rows as long as the model can read have no padded token: a row of filling has it for them.
+    return _fixed_rows(model) - (width == model.longest)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -11,14 +11,15 @@ import contextlib
 import multiprocessing
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 import numpy as np
 import torch
 
-from alumbench.attacks.engine.flight import Question, merged
+from alumbench.attacks.engine.broker import Broker
+from alumbench.attacks.engine.flight import Question
 from alumbench.attacks.engine.job import Job
 from alumbench.attacks.engine.rows import Row, RowModel
 from alumbench.attacks.engine.scoring import Answer, Scorer
@@ -38,6 +39,10 @@ class Distant(Scorer):
         """Takes the way there."""
         super().__init__()
         self._pipe = pipe
+
+    def ripe(self, rows: Mapping[RowModel, Iterable[Row]]) -> dict[RowModel, list[Row]]:
+        """All of them: the other process sees those of other workers too."""
+        return {model: list(every) for model, every in rows.items() if every}
 
     def answers(self, model: RowModel, rows: Sequence[Row]) -> list[Answer]:
         """One answer a row, or the exception that the row led to."""
@@ -119,20 +124,21 @@ class Workers:
             return bool(self._upcoming)
 
         workers = [_Worker(self._job, self._width) for _ in range(self._count)]
-        answer = merged(self._scorer)
+        broker = Broker(self._scorer)
+        asks: dict[_Worker, Question] = {}
         try:
             while more() or self._suspects or any(worker.begun for worker in workers):
                 for worker in workers:  # those that wait for work
                     if worker.ready and (more() or self._suspects):
                         worker.ready = False
                         worker.pipe.send(True)
-                asks: list[tuple[_Worker, Question]] = []
                 # As long as somebody has something to say that costs no scoring, listen.
                 while heard := wait([w.pipe for w in workers], timeout=0 if asks else 1.0):
                     for worker in [w for w in workers if w.pipe in heard]:
                         try:
                             kind, *rest = worker.pipe.recv()
                         except (EOFError, ConnectionResetError):
+                            asks.pop(worker, None)
                             workers[workers.index(worker)] = self._replace(worker)
                             yield from self._taken_along(worker, ERROR, "its process died")
                             continue
@@ -147,14 +153,16 @@ class Workers:
                         elif kind == "next":
                             worker.pipe.send(self._next(worker, more))
                         elif kind == "ask":
-                            asks.append((worker, Question(*rest)))
+                            asks[worker] = Question(*rest)
                         else:
                             yield worker.begun.pop(rest[0]), rest[1]
                 if asks:
-                    for (worker, _), answers in zip(asks, answer([q for _, q in asks]), strict=True):
+                    for worker, answers in zip(list(asks), broker(list(asks.values())), strict=True):
                         worker.heard = time.monotonic()
-                        with contextlib.suppress(BrokenPipeError):
-                            worker.pipe.send([a.numpy() if isinstance(a, torch.Tensor) else a for a in answers])
+                        if answers is not None:
+                            del asks[worker]
+                            with contextlib.suppress(BrokenPipeError):
+                                worker.pipe.send([a.numpy() if isinstance(a, torch.Tensor) else a for a in answers])
                 for worker in list(workers):
                     if worker.silent(self._job.seconds, time.monotonic()):
                         workers[workers.index(worker)] = self._replace(worker)
