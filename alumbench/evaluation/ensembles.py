@@ -19,6 +19,8 @@ Record = Mapping[str, Any]
 #: The first that any member shows is the worst case's outcome.
 WORST_FIRST = (ALREADY_WRONG, BROKEN, ERROR, TIMEOUT, ROBUST)
 SKIP_BROKEN = "skip-broken:"
+#: Before an ensemble's signature, its name as a column of tables.
+WORST = "worst case "
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,34 @@ def worst_case(records: Mapping[str, Sequence[Record]]) -> list[dict[str, Any]]:
             outcomes = {example.get("outcome", ROBUST), BROKEN if record["outcome"] == SKIPPED else record["outcome"]}
             example["outcome"] = min(outcomes, key=WORST_FIRST.index)
     return list(found.values())
+
+
+def column_records(column: str, records: Mapping[str, Sequence[Record]], ensembles: Mapping[str, Any]) -> list[Record]:
+    """One record an example of a table's column: of an entry, or the worst case of an ensemble's members.
+
+    Args:
+        column: name of an entry, or `worst case NAME@VERSION`.
+        records: of each entry.
+        ensembles: what `summarize_ensemble` gave, by signature.
+    """
+    if column.startswith(WORST):
+        members = ensembles[column.removeprefix(WORST)]["members"]
+        return list(worst_case({name: records.get(name, []) for name in members}))
+    return main_records(records.get(column, []))
+
+
+def as_entries(ensembles: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Finished ensembles in the form of entries, by the name of their column."""
+    return {
+        WORST + signature: {
+            "kind": "ensemble",
+            "signature": found["signature"],
+            "complete": True,
+            "summary": {"measures": found["measures"], "outcomes": found["outcomes"]},
+        }
+        for signature, found in ensembles.items()
+        if found["complete"]
+    }
 
 
 def skipped(broken: Record, seed: int) -> dict[str, Any]:

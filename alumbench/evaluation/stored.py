@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,10 +10,12 @@ from typing import Any
 
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.document import EVALUATION, RECORDS
-from alumbench.evaluation.summary import is_right
+from alumbench.evaluation.ensembles import SKIP_BROKEN, as_entries, column_records
 from alumbench.storage import read_json, read_records
 
 EVALUATIONS = "evaluations"
+#: What makes an evaluation one that no board takes.
+SPECIAL = "--limit, --data, --no-protection or --skip-broken"
 
 
 @dataclass(frozen=True)
@@ -44,20 +46,28 @@ class Stored:
         """All records, torn tail left out."""
         return read_records(self.folder / RECORDS)[0]
 
-    def complete_entries(self) -> dict[str, dict[str, Any]]:
-        """The entries that were finished, by name."""
-        return {name: entry for name, entry in self.document["entries"].items() if entry["complete"]}
+    @cached_property
+    def _by_entry(self) -> dict[str, list[dict[str, Any]]]:
+        found: dict[str, list[dict[str, Any]]] = {}
+        for record in self.records:
+            found.setdefault(record["entry"], []).append(record)
+        return found
 
-    def right(self, entry: str) -> dict[str, bool]:
-        """For each example of an entry, whether the model answered it right."""
-        return {record["id"]: is_right(record) for record in self.records if record["entry"] == entry}
+    def complete_entries(self) -> dict[str, dict[str, Any]]:
+        """The entries that were finished, by name, and after them the worst cases over ensembles of them."""
+        entries = {name: entry for name, entry in self.document["entries"].items() if entry["complete"]}
+        return entries | as_entries(self.document.get("ensembles", {}))
+
+    def records_of(self, column: str) -> Sequence[Mapping[str, Any]]:
+        """One record an example of an entry or a worst case, attack seeds after the first left out."""
+        return column_records(column, self._by_entry, self.document.get("ensembles", {}))
 
 
 def evaluations_of(path: Path) -> list[Stored]:
     """The evaluations of a checkpoint folder, or the one that the path itself is.
 
-    Of a checkpoint, runs that were cut by `--limit`, made on the user's own data or without protection are left out:
-    they answer another question, and are read when their own folder is given.
+    Of a checkpoint, runs that were cut by `--limit`, made on the user's own data, without protection or with
+    `--skip-broken` are left out: they answer another question, and are read when their own folder is given.
 
     Raises:
         AlumbenchError: There are none.
@@ -71,15 +81,16 @@ def evaluations_of(path: Path) -> list[Stored]:
     plain = [s for s in every if is_plain(s.document["identity"])]
     if not plain:
         raise AlumbenchError(
-            f"{path}: only special evaluations (with --limit, --data or --no-protection): "
+            f"{path}: only special evaluations (with {SPECIAL}): "
             f"give one of {', '.join(str(folder) for folder in folders)}"
         )
     return plain
 
 
 def is_plain(identity: dict[str, Any]) -> bool:
-    """Whether an evaluation is of the suite's own examples, all of them, with context columns protected."""
-    return not identity["limit"] and not identity["data"] and bool(identity["protected"])
+    """Whether an evaluation is of the suite's own examples, all under each attack, with context columns protected."""
+    cut = identity["limit"] or identity["data"] or identity.get("skip_broken")
+    return not cut and bool(identity["protected"])
 
 
 def finished_entries(evaluations: Sequence[Stored]) -> dict[str, tuple[Stored, dict[str, Any]]]:
@@ -109,5 +120,9 @@ def finished_entries(evaluations: Sequence[Stored]) -> dict[str, tuple[Stored, d
 
 
 def made_how(entry: dict[str, Any]) -> str:
-    """How an entry was made: its signature without its suite: the clean dev set is the same in all of them."""
-    return str(entry["signature"]).partition("|")[2]
+    """How an entry was made: its signature without its suite: the clean dev set is the same in all of them.
+
+    `--skip-broken` is left out too: figures that it leaves are the same, and those that it takes away are null.
+    """
+    parts = str(entry["signature"]).split("|")[1:]
+    return "|".join(part for part in parts if not part.startswith(SKIP_BROKEN))

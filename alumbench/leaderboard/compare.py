@@ -8,6 +8,7 @@ from typing import Any
 
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.stored import EVALUATIONS, Stored, evaluations_of, finished_entries, made_how
+from alumbench.evaluation.summary import is_right
 from alumbench.leaderboard.table import Table, percent, signed, with_interval
 from alumbench.statistics import detectable_difference, paired_difference
 
@@ -85,12 +86,8 @@ def _measure(part: tuple[Stored, dict[str, Any]], group: str, name: str) -> dict
 
 
 def _right(part: tuple[Stored, dict[str, Any]], entry: str, group: str) -> dict[str, bool]:
-    stored, _ = part
-    right = stored.right(entry)
-    if not group:
-        return right
-    members = {r["id"] for r in stored.records if r["entry"] == entry and r.get("group") == group}
-    return {identity: value for identity, value in right.items() if identity in members}
+    records = part[0].records_of(entry)
+    return {r["id"]: is_right(r) for r in records if not group or r.get("group") == group}
 
 
 def _row(
@@ -104,7 +101,7 @@ def _row(
         measure = _measure(part, group, name)
         figure = _figure(title, name, checkpoint, measure)
         cell = ""
-        if name in PAIRED:
+        if name in PAIRED and None not in (first["value"], measure["value"]):
             paired = paired_difference(_right(parts[0], entry, group), _right(part, entry, group))
             cell = f"{signed(paired.difference)} ({paired.p:.3f})"
             figure |= {

@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from alumbench.errors import AlumbenchError
-from alumbench.evaluation.stored import evaluations_of, finished_entries, is_plain, made_how
-from alumbench.evaluation.summary import is_right, summarize
+from alumbench.evaluation.describe import records_of
+from alumbench.evaluation.ensembles import WORST, as_entries, column_records, worst_case
+from alumbench.evaluation.seeds import main_records
+from alumbench.evaluation.stored import SPECIAL, evaluations_of, finished_entries, is_plain, made_how
+from alumbench.evaluation.summary import is_right, summarize, under_attack
 from alumbench.leaderboard.settings import TRAINING, Board, Column
 from alumbench.storage import finite, read_json, sha256_of, write_bytes, write_json
 from alumbench.tasks import Task
@@ -47,7 +50,7 @@ class Entry:
         """Its figure for a column, None where it was not evaluated on that."""
         if column.entry == TRAINING:
             return self._of_training(column.measure)
-        entry = self.content["entries"].get(column.entry)
+        entry = (self.content["entries"] | as_entries(self.content.get("ensembles", {}))).get(column.entry)
         if entry is None:
             return None
         summary = entry["summary"]
@@ -63,7 +66,7 @@ class Entry:
 
     def right(self, column: Column) -> dict[str, bool]:
         """For each example of a column, whether it answered right."""
-        records = self.records.get(column.entry, [])
+        records = column_records(column.entry, self.records, self.content.get("ensembles", {}))
         return {r["id"]: is_right(r) for r in records if not column.group or r.get("group") == column.group}
 
 
@@ -85,9 +88,7 @@ def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
     evaluations = evaluations_of(checkpoint)
     for stored in evaluations:
         if not is_plain(stored.document["identity"]):
-            raise AlumbenchError(
-                f"{stored.folder}: made with --limit, --data or --no-protection, so it can enter no leaderboard"
-            )
+            raise AlumbenchError(f"{stored.folder}: made with {SPECIAL}, so it can enter no leaderboard")
         unfinished = [name for name, entry in stored.document["entries"].items() if not entry["complete"]]
         if unfinished:
             raise AlumbenchError(
@@ -99,7 +100,8 @@ def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
         raise AlumbenchError(f"{checkpoint}: it has no training.json, so how it came to be cannot be published")
     row = row or _row_name(training["method"])
     name = _file_name(f"{row}-seed{training['seed']}")
-    entries = finished_entries(evaluations)
+    finished = finished_entries(evaluations)
+    entries = {name: found for name, found in finished.items() if found[1]["kind"] != "ensemble"}
     lines = sorted(
         json.dumps(finite(_published(record)), sort_keys=True)
         for entry, (stored, _) in entries.items()
@@ -116,6 +118,11 @@ def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
         "task": document["task"],
         "evaluations": [{**stored.document["identity"], "device": stored.document["device"]} for stored in evaluations],
         "entries": {entry: described for entry, (_, described) in sorted(entries.items())},
+        "ensembles": {
+            name.removeprefix(WORST): stored.document["ensembles"][name.removeprefix(WORST)]
+            for name, (stored, described) in sorted(finished.items())
+            if described["kind"] == "ensemble"
+        },
         "records": {"file": f"records/{records.name}", "sha256": hashlib.sha256(packed).hexdigest(), "n": len(lines)},
     }
     if path.exists():
@@ -150,10 +157,14 @@ def load_entry(folder: Path, path: Path) -> Entry:
         record = json.loads(line)
         records.setdefault(record["entry"], []).append(record)
     for name, entry in content["entries"].items():
-        again = finite(summarize(entry["kind"], task, records.get(name, []), entry["goal"]))
+        again = finite(summarize(entry["kind"], task, main_records(records.get(name, [])), entry["goal"]))
         for key in ("measures", "groups"):
             if not _close(again.get(key), entry["summary"].get(key)):
                 raise AlumbenchError(f"{path}: entry {name}: its {key} do not follow from its records")
+    for signature, found in content.get("ensembles", {}).items():
+        worst = worst_case({name: records.get(name, []) for name in found["members"]})
+        if not _close(finite(under_attack(worst)), found["measures"]):
+            raise AlumbenchError(f"{path}: ensemble {signature}: its measures do not follow from its records")
     return Entry(content, records)
 
 
@@ -176,11 +187,11 @@ def check_alike(folder: Path, entries: Sequence[Entry]) -> None:
             raise AlumbenchError(f"{folder}: row '{entry.row}' has seed {entry.seed} twice")
         seeds.add((entry.row, entry.seed))
         if not all(map(is_plain, entry.content["evaluations"])):
-            raise AlumbenchError(f"{folder}: row '{entry.row}' was made with --limit, --data or --no-protection")
+            raise AlumbenchError(f"{folder}: row '{entry.row}' was made with {SPECIAL}")
         for name, part in entry.content["entries"].items():
             if made.setdefault(name, made_how(part)) != made_how(part):
                 raise AlumbenchError(f"{folder}: entry {name} was made in two ways: {made[name]}; {made_how(part)}")
-            if len(entry.records.get(name, [])) != part["n"]:
+            if len(entry.records.get(name, [])) != records_of(part):
                 raise AlumbenchError(f"{folder}: row '{entry.row}': entry {name} has records missing")
 
 
