@@ -31,7 +31,14 @@ if TYPE_CHECKING:
     help="Cut each entry to so many examples: for a look, never for a leaderboard.",
 )
 @click.option("--no-protection", is_flag=True, help="Let attacks change context columns (a premise, say) too.")
+@click.option(
+    "--skip-broken",
+    is_flag=True,
+    help="Spare an example that one attack of the suite's ensemble broke the others; the worst case stays exact.",
+)
 @click.option("--in-flight", default=64, type=click.IntRange(min=1), show_default=True, help="Examples at a time.")
+@click.option("--workers", default=0, type=click.IntRange(min=0), help="Processes that search; 0: this one alone.")
+@click.option("--ray", default="", metavar="ADDRESS", help="Search on a Ray cluster (auto, HOST:PORT).")
 @click.option(
     "--scoring",
     type=click.Choice(["fixed", "fast"]),
@@ -58,10 +65,11 @@ def attack(checkpoints: tuple[str, ...], **options: Any) -> None:
     One JSON line an example in records.jsonl; the same command again goes on where it stopped.
     """
     quiet_libraries()
+    from alumbench.attacks.engine.run import Schedule
     from alumbench.errors import AlumbenchError
     from alumbench.evaluation.evaluate import evaluate
     from alumbench.evaluation.request import Request
-    from alumbench.evaluation.stored import EVALUATIONS, Stored
+    from alumbench.evaluation.stored import EVALUATIONS
     from alumbench.evaluation.suite import load_suite
     from alumbench.leaderboard.compare import compare
 
@@ -75,6 +83,7 @@ def attack(checkpoints: tuple[str, ...], **options: Any) -> None:
         name += f"-limit{options['limit']}" if options["limit"] else ""
         name += f"-{options['data'].stem}" if options["data"] else ""
         name += "-unprotected" if options["no_protection"] else ""
+        name += "-skip-broken" if options["skip_broken"] else ""
         name += f"-{options['scoring']}" if options["scoring"] != "fixed" else ""
         name += f"-{options['precision']}" if options["precision"] != "fp32" else ""
         if not options["out"] and not Path(checkpoint).is_dir():
@@ -88,17 +97,19 @@ def attack(checkpoints: tuple[str, ...], **options: Any) -> None:
             data=source,
             labels=split_names(options["labels"]),
             protect=not options["no_protection"],
-            in_flight=options["in_flight"],
+            skip_broken=options["skip_broken"],
+            schedule=Schedule(options["in_flight"], options["workers"], options["ray"]),
         )
         with _Progress() as progress:
-            evaluate(request, victim, out, progress)
-        click.echo(f"\n{checkpoint}, suite {suite.name}@{suite.version} on {Stored.read(out).document['device']}")
+            document = evaluate(request, victim, out, progress)
+        click.echo(f"\n{checkpoint}, suite {suite.name}@{suite.version} on {document['device']}")
         click.echo(compare([out]).render("markdown"))
         click.echo(f"records: {out}")
-    special = options["limit"] or options["data"] or options["no_protection"] or options["out"]
+    special = any(options[name] for name in ("limit", "data", "no_protection", "skip_broken", "out"))
     named = [str(out)] if special else list(checkpoints)
     click.echo(f"next: alumbench compare {' '.join(named)}" + ("" if len(named) > 1 else " OTHER"))
-    click.echo(f"      alumbench verify {out}")
+    if any(entry["kind"] == "attack" for entry in document["entries"].values()):
+        click.echo(f"      alumbench verify {out}")
 
 
 def _victim(checkpoint: str, suite: Any, options: Mapping[str, Any]) -> Any:

@@ -134,21 +134,27 @@ class EntryRun:
                 self._attack_under(seed, self._left(seed))
 
     def _attack_under(self, seed: int, left: Sequence[Example]) -> None:
-        from alumbench.attacks.search import Searcher
+        from alumbench.attacks.engine.job import Job
+        from alumbench.attacks.engine.run import run_job
 
-        entry, request, traffic = self._entry, self._request, self._victim.scorer.traffic
-        searcher = Searcher(
-            entry.load_recipe(),
-            self._victim,
+        entry, victim, traffic = self._entry, self._victim, self._victim.scorer.traffic
+        job = Job(
+            victim.files,
+            victim.task,
+            entry.load_recipe().name,
             seed,
+            self._request.labels,
             query_budget=entry.queries or None,
             seconds=entry.seconds or None,
-            protect=request.protect,
+            protect=self._request.protect,
             parts=entry.parts,
+            device=victim.device.type,
+            scoring=victim.scorer.scoring,
+            precision=victim.scorer.precision,
         )
         begun, asked = time.monotonic(), 0
         scored, slots = traffic.scored, traffic.slots
-        for example, found in searcher.run_all(left, request.in_flight):
+        for example, found in run_job(job, victim, left, self._request.schedule):
             self._add(example, self._outcome(found, seed))
             asked += found.queries
             fill = (traffic.scored - scored) / max(traffic.slots - slots, 1)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from alumbench.attacks.search import IN_FLIGHT
+from alumbench.attacks.engine.run import Schedule
 from alumbench.evaluation.suite import Suite
 from alumbench.tasks import Source
 
@@ -21,8 +21,7 @@ class Request:
         data: the user's own examples in place of the task's dev set, or None.
         labels: names of the checkpoint's outputs, where it has none.
         protect: whether context columns are protected from attacks.
-        in_flight: examples attacked at a time. Not part of the identity, since no result depends on it.
-        workers: processes that search, 0 for this one; not part of it either.
+        schedule: where searches run and how many at a time. Not part of the identity, since no result depends on it.
         skip_broken: whether an example that one member of the suite's ensemble broke is spared the others.
     """
 
@@ -33,6 +32,5 @@ class Request:
     data: Source | None = None
     labels: tuple[str, ...] = ()
     protect: bool = True
-    in_flight: int = IN_FLIGHT
-    workers: int = 0
+    schedule: Schedule = field(default_factory=Schedule)
     skip_broken: bool = False

@@ -66,6 +66,7 @@ def test_odd_texts_are_scored_and_attacked(checkpoint, write_suite, tmp_path, od
 @pytest.mark.parametrize(("behave", "outcome"), [(fail, "error"), (loop, "timeout")], ids=["raise", "hang"])
 def test_the_run_goes_on_past_a_failed_example(pair_checkpoint, write_suite, tmp_path, monkeypatch, behave, outcome):
     """R6."""
+    from alumbench.attacks.engine import job
     from alumbench.evaluation import entry as module
 
     suite = write_suite(("seconds = 20.0", "seconds = 0.5"))
@@ -73,6 +74,7 @@ def test_the_run_goes_on_past_a_failed_example(pair_checkpoint, write_suite, tmp
     trigger = examples[4].texts[1]
     recipe = dataclasses.replace(misbehaving(behave, trigger), name="deepwordbug-all-words")
     monkeypatch.setattr(module, "load_recipe", lambda name: recipe)
+    monkeypatch.setattr(job, "load_recipe", lambda name: recipe)
     document = run(pair_checkpoint, tmp_path / "out", suite, limit=12, only=("attack",))
     records = records_of(tmp_path / "out")
     assert [r["id"] for r in records] == [e.id for e in examples]

@@ -60,4 +60,5 @@ class Job:
         Raises:
             AlumbenchError: A resource is missing.
         """
-        return Searcher(load_recipe(self.recipe), victim, self.seed, self.query_budget, self.seconds, self.protect)
+        recipe = load_recipe(self.recipe)
+        return Searcher(recipe, victim, self.seed, self.query_budget, self.seconds, self.protect, self.parts)
