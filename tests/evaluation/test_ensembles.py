@@ -133,9 +133,7 @@ def test_without_all_members_there_is_no_number(pair_checkpoint, write_suite, tm
 
 
 def test_a_suite_without_one_ensemble_has_nothing_to_skip_by(pair_checkpoint, write_suite, tmp_path):
-    with pytest.raises(
-        AlumbenchError, match="--skip-broken needs one ensemble for task 'mini-nli', suite 'small'"
-    ):
+    with pytest.raises(AlumbenchError, match="--skip-broken needs one ensemble for task 'mini-nli', suite 'small'"):
         run(pair_checkpoint, tmp_path / "out", write_suite(), skip_broken=True)
 
 

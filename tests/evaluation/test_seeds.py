@@ -1,0 +1,163 @@
+"""Several attack seeds on a subset, parts of recipes, and their place in records and signatures."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+
+import pytest
+
+from alumbench.errors import AlumbenchError
+from alumbench.evaluation.describe import records_of
+from alumbench.evaluation.document import EVALUATION, RECORDS
+from alumbench.evaluation.seeds import main_records, summarize_seeds
+from alumbench.evaluation.stored import Stored
+from alumbench.storage import read_json, read_records
+from tests.evaluation.conftest import SMALL, lines, run
+
+SEEDED = SMALL.replace("queries = 60", "queries = 12\nseeds = 3\nseed_examples = 10").replace(
+    "examples = 60", "examples = 20"
+)
+
+
+@pytest.fixture(scope="module")
+def seeded(pair_checkpoint, tmp_path_factory):
+    from alumbench.evaluation.suite import load_suite
+
+    folder = tmp_path_factory.mktemp("seeded")
+    (folder / "small.toml").write_text(SEEDED)
+    run(pair_checkpoint, folder / "out", load_suite(str(folder / "small.toml")), seed=7)
+    return folder / "out"
+
+
+def attacked(out):
+    return [record for record in read_records(out / RECORDS)[0] if record["entry"] == "attack"]
+
+
+def test_the_first_examples_are_attacked_under_each_seed(seeded):
+    records = attacked(seeded)
+    assert [r["seed"] for r in records] == [7] * 20 + [8] * 10 + [9] * 10
+    first = [r["id"] for r in records[:10]]
+    assert [r["id"] for r in records[20:30]] == first == [r["id"] for r in records[30:]]
+    entry = read_json(seeded / EVALUATION)["entries"]["attack"]
+    assert "seeds:3x10" in entry["signature"].split("|") and entry["seeds"] == {"count": 3, "examples": 10}
+    assert entry["n"] == 20 and records_of(entry) == 40 == len(records)
+
+
+def test_main_figures_are_of_the_first_seed_alone(pair_checkpoint, seeded, write_suite, tmp_path):
+    once = write_suite(("seeds = 3\nseed_examples = 10\n", ""), text=SEEDED)
+    document = run(pair_checkpoint, tmp_path / "out", once, seed=7)
+    summary = read_json(seeded / EVALUATION)["entries"]["attack"]["summary"]
+    assert document["entries"]["attack"]["summary"] == summary | {"attack_seeds": None}
+    assert [json.loads(line) for line in lines(tmp_path / "out")][-20:] == [
+        {name: value for name, value in record.items() if name != "seconds"} for record in attacked(seeded)[:20]
+    ]
+    assert len(Stored.read(seeded).records_of("attack")) == 20
+
+
+def test_seeds_by_hand(seeded):
+    records = attacked(seeded)
+    found = read_json(seeded / EVALUATION)["entries"]["attack"]["summary"]["attack_seeds"]
+    subset = {r["id"] for r in records[20:30]}
+    robust = {
+        seed: {r["id"] for r in records if r["seed"] == seed and r["outcome"] == "robust"} & subset
+        for seed in (7, 8, 9)
+    }
+    shares = [len(robust[seed]) / 10 for seed in (7, 8, 9)]
+    assert found["n"] == 10
+    assert [found["accuracy_under_attack"][str(seed)]["value"] for seed in (7, 8, 9)] == shares
+    assert (found["mean"], found["sd"]) == (statistics.fmean(shares), statistics.stdev(shares))
+    assert (found["min"], found["max"]) == (min(shares), max(shares))
+    assert found["worst"]["count"] == len(robust[7] & robust[8] & robust[9]) and found["worst"]["n"] == 10
+
+
+def test_the_worst_seed_counts_by_example():
+    rows = [("a", 1, "robust"), ("b", 1, "robust"), ("c", 1, "broken"), ("a", 2, "robust"), ("b", 2, "broken")]
+    records = [{"id": id, "seed": seed, "outcome": outcome} for id, seed, outcome in rows]
+    found = summarize_seeds(records)
+    assert found["n"] == 2 and found["worst"]["count"] == 1
+    assert [one["count"] for one in found["accuracy_under_attack"].values()] == [2, 1]
+    assert (found["mean"], found["min"], found["max"]) == (0.75, 0.5, 1.0)
+    assert [r["id"] for r in main_records(records)] == ["a", "b", "c"]
+    assert summarize_seeds(records[:3]) is None and main_records([{"id": "x"}]) == [{"id": "x"}]
+
+
+@pytest.mark.parametrize("cut", [5, 25, 39])
+def test_it_resumes_within_any_seed(pair_checkpoint, seeded, write_suite, tmp_path, cut):
+    out = shutil.copytree(seeded, tmp_path / "out")
+    whole = (out / RECORDS).read_bytes().splitlines(keepends=True)
+    (out / RECORDS).write_bytes(b"".join(whole[: len(whole) - 40 + cut]))
+    document = run(pair_checkpoint, out, write_suite(text=SEEDED), seed=7)
+    assert lines(out) == lines(seeded)
+    assert document["entries"] == read_json(seeded / EVALUATION)["entries"]
+
+
+def test_every_seeds_texts_are_verified(pair_checkpoint, seeded):
+    from alumbench.attacks.victim import Victim
+    from alumbench.checkpoints import checkpoint_task, find_model
+    from alumbench.evaluation.verify import verify
+
+    files = find_model(str(pair_checkpoint))
+    (verdict,) = verify(Stored.read(seeded), Victim(files, checkpoint_task(files), "cpu"))
+    assert verdict.texts == verdict.hold == sum(r["outcome"] == "broken" for r in attacked(seeded))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("seeds = 3\n", "seeds = 0\n", r"entry attack: seeds = 0 with seed_examples = 10"),
+        ("seeds = 3\n", "", "entry attack: seeds = 1 with seed_examples = 10; several seeds are"),
+        ("seed_examples = 10\n", "", "entry attack: seeds = 3 with seed_examples = 0; several seeds are"),
+        ("seed_examples = 10", "seed_examples = -1", "seed_examples = -1 is negative"),
+        ("seed_examples = 10", "seed_examples = 21", "entry attack: seed_examples = 21 of examples = 20"),
+        ("deepwordbug-all-words", "input-reduction", "entry attack: seeds are for attacks that look for another label"),
+        ('kind = "clean"', 'kind = "clean"\nseeds = 2', "entry clean: seeds are for attacks"),
+        ('kind = "clean"', 'kind = "clean"\nseed_examples = 2', "entry clean: seed_examples is for attacks"),
+        ('kind = "clean"', 'kind = "clean"\nparts = { masked_lm = "x" }', "entry clean: parts is for attacks"),
+        ("seeds = 3", "seeds = 3\nparts = { masked_lm = 3 }", "entry attack: parts: masked_lm = 3 is no str"),
+    ],
+)
+def test_what_is_wrong_is_named(write_suite, old, new, message):
+    with pytest.raises(AlumbenchError, match=message):
+        write_suite((old, new), text=SEEDED)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "parts", "message"),
+    [
+        ("deepwordbug-all-words@1", '{ masked_lm = "x" }', "entry attack: recipe deepwordbug-all-words takes no part"),
+        ("bae-local@1", "{ }", r"entry attack: recipe bae-local needs parts = \{ masked_lm"),
+        ("bae-local@1", '{ masked_lm = "/none/here" }', "entry attack: masked_lm = /none/here: no such folder"),
+    ],
+)
+def test_parts_are_checked_before_anything_runs(pair_checkpoint, write_suite, tmp_path, recipe, parts, message, mirror):
+    suite = write_suite(("deepwordbug-all-words@1", recipe), ("queries = 60", f"queries = 60\nparts = {parts}"))
+    with pytest.raises(AlumbenchError, match=f"nothing was run: {message}"):
+        run(pair_checkpoint, tmp_path / "out", suite)
+    assert not (tmp_path / "out").exists()
+
+
+def test_parts_reach_the_recipe_and_the_signature(pair_checkpoint, write_suite, tmp_path, monkeypatch):
+    import dataclasses
+
+    from alumbench.attacks import load_recipe
+    from alumbench.attacks.engine import job
+    from alumbench.attacks.resources import PARTS
+    from alumbench.evaluation import entry as module
+
+    plain, given = load_recipe("deepwordbug-all-words"), []
+
+    def build(wrapper, masked_lm):
+        given.append(masked_lm)
+        return plain.build(wrapper)
+
+    recipe = dataclasses.replace(plain, build=build, parts_needed=("masked_lm",))
+    for place in (module, job):
+        monkeypatch.setattr(place, "load_recipe", lambda name: recipe)
+    monkeypatch.setitem(PARTS, "masked_lm", dataclasses.replace(PARTS["masked_lm"], problem=lambda value: ""))
+    suite = write_suite(("queries = 60", f'queries = 60\nparts = {{ masked_lm = "{pair_checkpoint}" }}'))
+    document = run(pair_checkpoint, tmp_path / "out", suite, limit=2, only=("attack",))
+    assert set(given) == {str(pair_checkpoint)}
+    signature = document["entries"]["attack"]["signature"].split("|")
+    assert f"masked_lm:{pair_checkpoint.name}:{document['identity']['model'][:12]}" in signature
