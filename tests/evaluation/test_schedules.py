@@ -1,0 +1,57 @@
+"""The records are the same wherever the searches run: in one process, in several, over nodes of which one is lost."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from alumbench.attacks.engine.run import Schedule
+from alumbench.attacks.victim import Victim
+from alumbench.checkpoints import checkpoint_task, find_model
+from alumbench.errors import AlumbenchError
+from alumbench.evaluation.evaluate import Request, evaluate
+from tests.evaluation.conftest import lines, run
+
+
+@pytest.mark.parametrize("schedule", [Schedule(1), Schedule(7), Schedule(8, workers=2)], ids=str)
+def test_a_schedule_changes_no_record(pair_checkpoint, evaluated, write_suite, tmp_path, schedule):
+    """R2."""
+    run(pair_checkpoint, tmp_path / "out", write_suite(), schedule=schedule)
+    assert lines(tmp_path / "out") == lines(evaluated)
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """Three nodes of one CPU each."""
+    ray = pytest.importorskip("ray", reason="Ray is an extra: pip install 'alumbench[ray]'")
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    for _ in range(2):
+        cluster.add_node(num_cpus=1)
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+def test_a_lost_node_changes_no_record(pair_checkpoint, evaluated, write_suite, tmp_path, cluster):
+    lost = []
+
+    def progress(done):
+        if done.entry == "attack" and done.done and not lost:
+            lost.append(cluster.remove_node(list(cluster.worker_nodes)[0], allow_graceful=False))
+
+    files = find_model(str(pair_checkpoint))
+    request = Request(write_suite(), schedule=Schedule(4, ray=cluster.address))
+    evaluate(request, Victim(files, checkpoint_task(files), "cpu"), tmp_path / "out", progress)
+    assert lost and len(cluster.worker_nodes) == 1
+    assert lines(tmp_path / "out") == lines(evaluated)
+
+
+def test_no_cluster_no_run(pair_checkpoint, write_suite, tmp_path):
+    pytest.importorskip("ray", reason="Ray is an extra: pip install 'alumbench[ray]'")
+    with pytest.raises(AlumbenchError, match="--ray auto: no cluster answers"):
+        os.environ.pop("RAY_ADDRESS", None)
+        run(pair_checkpoint, tmp_path / "out", write_suite(), only=("attack",), schedule=Schedule(ray="auto"))
