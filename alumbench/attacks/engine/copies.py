@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
+from functools import cache
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -32,20 +33,25 @@ def attack_copy(attack: Any) -> Any:
     )
     made: dict[int, Any] = {}
 
+    @cache
+    def is_part(kind: type) -> bool:
+        return issubclass(kind, parts)
+
     def copied(value: Any) -> Any:
-        if isinstance(value, parts):
+        kind = type(value)
+        if is_part(kind):
             if id(value) not in made:
                 made[id(value)] = new = copy.copy(value)
                 vars(new).update({name: copied(item) for name, item in vars(new).items()})
             return made[id(value)]
-        if isinstance(value, MethodType) and isinstance(value.__self__, parts):
+        if kind is MethodType and is_part(type(value.__self__)):
             return MethodType(value.__func__, copied(value.__self__))
-        if isinstance(value, FunctionType) and value.__closure__:
+        if kind is FunctionType and value.__closure__:
             raise CannotCopy(value.__qualname__)
-        if type(value) in (list, tuple, set):
-            return type(value)(map(copied, value))
-        if type(value) in (dict, OrderedDict):
-            return type(value)((key, copied(item)) for key, item in value.items())
+        if kind in (list, tuple, set):
+            return kind(copied(item) if is_part(type(item)) else item for item in value)
+        if kind in (dict, OrderedDict):
+            return kind((key, copied(item) if is_part(type(item)) else item) for key, item in value.items())
         return value
 
     return copied(attack)
