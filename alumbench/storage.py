@@ -169,16 +169,20 @@ class RecordLog:
         self._end += len(line)
         self.records.append(record)
 
-    def sort(self, place: Callable[[dict[str, Any]], Any]) -> None:
+    def sort(self, place: Callable[[dict[str, Any]], Any], changed: bool = False) -> None:
         """Puts the records into an order of their own; the file is replaced whole, or left as it is.
 
         They come as work ends, which is another order each time.
+
+        Args:
+            place: the key to sort by.
+            changed: whether records were added to, so that the file has to be written in any case.
 
         Raises:
             AlumbenchError: The folder cannot be written.
         """
         ordered = sorted(self.records, key=place)
-        if all(a is b for a, b in zip(ordered, self.records, strict=True)):
+        if not changed and all(a is b for a, b in zip(ordered, self.records, strict=True)):
             return
         write_bytes(self.path, b"".join(map(_line, ordered)))
         os.close(self._file)

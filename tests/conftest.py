@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import nltk.data
 import pytest
 import torch
 from hypothesis import settings
@@ -32,14 +33,15 @@ REPOSITORY = Path(__file__).parent.parent
 
 @pytest.fixture(autouse=True)
 def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One thread, no mirror, no network; torch's generator is given back as it was."""
+    """One thread, no mirror, no network; torch's generator and NLTK's folders are given back as they were."""
     monkeypatch.delenv("ALUMBENCH_MIRROR", raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     torch.set_num_threads(1)
-    state = torch.get_rng_state()
+    state, folders = torch.get_rng_state(), list(nltk.data.path)
     yield
     torch.set_rng_state(state)
+    nltk.data.path[:] = folders
 
 
 @pytest.fixture

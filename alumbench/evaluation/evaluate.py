@@ -19,6 +19,8 @@ from alumbench.evaluation.request import Request
 from alumbench.evaluation.seeds import key_of, main_records, summarize_seeds
 from alumbench.evaluation.suite import Suite
 from alumbench.evaluation.summary import summarize
+from alumbench.evaluation.thresholds import Thresholds
+from alumbench.evaluation.validity import judge, summarize_validity
 from alumbench.storage import RecordLog, write_json
 from alumbench.tasks import Example, Source, Task
 from alumbench.tasks.source import load_examples_from
@@ -67,8 +69,10 @@ def evaluate(request: Request, victim: Victim, out: Path, progress: Progress) ->
             if request.skip_broken:
                 broken = broken_before(request.suite.ensemble_to_skip_by(task), entry.name, log.records)
             records = EntryRun(entry, examples, victim, request, log, progress, broken).records()
-            log.sort(_place(request.suite, entry, records))
-            document["entries"][entry.name] |= {"complete": True, "summary": _summary(entry, task, records)}
+            judged = described["goal"] == "untargeted" and judge(records, request.suite.validity, str(victim.device))
+            log.sort(_place(request.suite, entry, records), changed=judged)
+            summary = _summary(entry, task, records, request.suite.validity)
+            document["entries"][entry.name] |= {"complete": True, "summary": summary}
             document["ensembles"] = {
                 ensemble.signature: summarize_ensemble(ensemble, document["entries"], log.records)
                 for ensemble in request.suite.ensembles_for(task)
@@ -98,10 +102,13 @@ def _check_order(request: Request, task: Task, entries: Sequence[Entry], documen
             )
 
 
-def _summary(entry: Entry, task: Task, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _summary(entry: Entry, task: Task, records: Sequence[Mapping[str, Any]], thresholds: Thresholds) -> dict[str, Any]:
     if entry.kind != "attack":
         return summarize(entry.kind, task, records)
-    summary = summarize(entry.kind, task, main_records(records), entry.load_recipe().goal)
+    goal = entry.load_recipe().goal
+    summary = summarize(entry.kind, task, main_records(records), goal)
+    if goal == "untargeted":
+        summary["validity"] = summarize_validity(records, thresholds)
     return summary | {"attack_seeds": summarize_seeds(records)}
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.stored import EVALUATIONS, Stored, evaluations_of, finished_entries, made_how
 from alumbench.evaluation.summary import is_right
+from alumbench.evaluation.validity import MEASURES as VALID
+from alumbench.evaluation.validity import is_right_validly
 from alumbench.leaderboard.table import Table, percent, signed, with_interval
 from alumbench.statistics import detectable_difference, paired_difference
 
@@ -17,6 +19,8 @@ MEASURES = {
     "clean_accuracy": "clean accuracy",
     "accuracy_under_attack": "accuracy under attack",
     "attack_success_rate": "attack success rate",
+    "valid_success_rate": "attack success rate, valid texts",
+    "accuracy_under_valid_attack": "accuracy under attack, valid texts",
     "reduced_rate": "reduced to fewer words",
     "embedding_growth": "growth of the mean length of the word embeddings in training, in percent of it",
     "f1": "F1",
@@ -24,7 +28,12 @@ MEASURES = {
     "pearson": "Pearson r",
     "spearman": "Spearman r",
 }
-PAIRED = {"accuracy", "accuracy_under_attack"}
+#: Measures that count right answers, and what is right by them.
+PAIRED = {
+    "accuracy": is_right,
+    "accuracy_under_attack": is_right,
+    "accuracy_under_valid_attack": is_right_validly,
+}
 
 
 def compare(paths: Sequence[Path]) -> Table:
@@ -50,7 +59,7 @@ def compare(paths: Sequence[Path]) -> Table:
         made = sorted({made_how(part[1]) for part in parts})
         if len(made) > 1:
             raise AlumbenchError(f"entry {entry}: the checkpoints were evaluated differently ({'; '.join(made)})")
-        for group, measure in _measures(parts[0][1]["summary"]):
+        for group, measure in _measures([part[1]["summary"] for part in parts]):
             row, figures = _row(entry, group, measure, parts, names)
             rows.append(row)
             data += figures
@@ -75,19 +84,27 @@ def power_line(sizes: set[int]) -> str:
     return "Smallest difference found with 80% power where 15% of answers differ: " + ", ".join(parts) + "."
 
 
-def _measures(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    measures = [("", name) for name in summary["measures"]]
-    return measures + [(group, "accuracy") for group in summary.get("groups", {})]
+def measures_of(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry's measures by name, those through the validity filter among them."""
+    return summary["measures"] | (summary.get("validity") or {}).get("measures", {})  # type: ignore[no-any-return]
+
+
+def _measures(summaries: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Group and name of what all summaries have; the validity filter's only where one has a figure."""
+    every = [measures_of(summary) for summary in summaries]
+    shared = [name for name in every[0] if all(name in other for other in every)]
+    told = [name for name in shared if name not in VALID or any(one[name]["value"] is not None for one in every)]
+    return [("", name) for name in told] + [(group, "accuracy") for group in summaries[0].get("groups", {})]
 
 
 def _measure(part: tuple[Stored, dict[str, Any]], group: str, name: str) -> dict[str, Any]:
     summary = part[1]["summary"]
-    return summary["groups"][group] if group else summary["measures"][name]  # type: ignore[no-any-return]
+    return summary["groups"][group] if group else measures_of(summary)[name]  # type: ignore[no-any-return]
 
 
-def _right(part: tuple[Stored, dict[str, Any]], entry: str, group: str) -> dict[str, bool]:
+def _right(part: tuple[Stored, dict[str, Any]], entry: str, group: str, measure: str) -> dict[str, bool]:
     records = part[0].records_of(entry)
-    return {r["id"]: is_right(r) for r in records if not group or r.get("group") == group}
+    return {r["id"]: PAIRED[measure](r) for r in records if not group or r.get("group") == group}
 
 
 def _row(
@@ -102,7 +119,7 @@ def _row(
         figure = _figure(title, name, checkpoint, measure)
         cell = ""
         if name in PAIRED and None not in (first["value"], measure["value"]):
-            paired = paired_difference(_right(parts[0], entry, group), _right(part, entry, group))
+            paired = paired_difference(_right(parts[0], entry, group, name), _right(part, entry, group, name))
             cell = f"{signed(paired.difference)} ({paired.p:.3f})"
             figure |= {
                 "difference": paired.difference,

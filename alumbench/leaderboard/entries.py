@@ -16,7 +16,10 @@ from alumbench.evaluation.describe import records_of
 from alumbench.evaluation.ensembles import WORST, as_entries, column_records, worst_case
 from alumbench.evaluation.seeds import main_records
 from alumbench.evaluation.stored import SPECIAL, evaluations_of, finished_entries, is_plain, made_how
-from alumbench.evaluation.summary import is_right, summarize, under_attack
+from alumbench.evaluation.summary import summarize, under_attack
+from alumbench.evaluation.thresholds import Thresholds
+from alumbench.evaluation.validity import summarize_validity
+from alumbench.leaderboard.compare import PAIRED, measures_of
 from alumbench.leaderboard.settings import TRAINING, Board, Column
 from alumbench.storage import finite, read_json, sha256_of, write_bytes, write_json
 from alumbench.tasks import Task
@@ -55,7 +58,9 @@ class Entry:
             return None
         summary = entry["summary"]
         found: dict[str, Any] | None
-        found = summary.get("groups", {}).get(column.group) if column.group else summary["measures"].get(column.measure)
+        found = (
+            summary.get("groups", {}).get(column.group) if column.group else measures_of(summary).get(column.measure)
+        )
         return found
 
     def _of_training(self, measure: str) -> dict[str, Any] | None:
@@ -67,7 +72,9 @@ class Entry:
     def right(self, column: Column) -> dict[str, bool]:
         """For each example of a column, whether it answered right."""
         records = column_records(column.entry, self.records, self.content.get("ensembles", {}))
-        return {r["id"]: is_right(r) for r in records if not column.group or r.get("group") == column.group}
+        return {
+            r["id"]: PAIRED[column.measure](r) for r in records if not column.group or r.get("group") == column.group
+        }
 
 
 def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
@@ -161,6 +168,11 @@ def load_entry(folder: Path, path: Path) -> Entry:
         for key in ("measures", "groups"):
             if not _close(again.get(key), entry["summary"].get(key)):
                 raise AlumbenchError(f"{path}: entry {name}: its {key} do not follow from its records")
+        told = entry["summary"].get("validity")
+        if told is not None:
+            through = finite(summarize_validity(records.get(name, []), Thresholds(**told["thresholds"])))
+            if not _close(through["measures"], told["measures"]):
+                raise AlumbenchError(f"{path}: entry {name}: its validity does not follow from its records")
     for signature, found in content.get("ensembles", {}).items():
         worst = worst_case({name: records.get(name, []) for name in found["members"]})
         if not _close(finite(under_attack(worst)), found["measures"]):
