@@ -11,6 +11,7 @@ import torch
 from alumbench.attacks.engine.broker import Broker
 from alumbench.attacks.engine.copies import CannotCopy, attack_copy
 from alumbench.attacks.engine.flight import Ended, Flight, TimeLimit, fly
+from alumbench.attacks.engine.texts import words_replaced_in_place
 from alumbench.attacks.engine.words import words_remembered
 from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ERROR, ROBUST, TIMEOUT, Outcome
 from alumbench.attacks.recipe import NO_PARTS, Recipe
@@ -82,7 +83,7 @@ class Searcher:
                 searches[flight] = search
                 yield flight
 
-        with words_remembered():
+        with words_remembered(), words_replaced_in_place():
             for flight, ended in fly(flights(), width, Broker(self.victim.scorer)):
                 search = searches.pop(flight)
                 yield search.example, search.outcome(ended, flight.seconds, self.seconds)

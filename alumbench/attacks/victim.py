@@ -12,6 +12,7 @@ from torch import Tensor
 from alumbench.attacks.engine.flight import ask
 from alumbench.attacks.engine.rows import Row, RowModel
 from alumbench.attacks.engine.scoring import Scorer
+from alumbench.attacks.engine.tokens import Tokens
 from alumbench.checkpoints import ModelFiles, label_order, load_classifier, load_tokenizer
 from alumbench.devices import choose_device
 from alumbench.tasks import Task
@@ -72,6 +73,7 @@ class Victim(RowModel):
     def _take(self, files: ModelFiles, task: Task, model: Any, tokenizer: Any, order: Tensor) -> None:
         self.files, self.task, self.model, self.tokenizer, self._order = files, task, model, tokenizer, order
         self.batch_size, self.scorer = 64, Scorer()
+        self._tokens = Tokens(tokenizer)
         self.pad_id = tokenizer.pad_token_id or 0
         self.longest = tokenizer.model_max_length if tokenizer.model_max_length < NO_LIMIT else None
 
@@ -111,13 +113,7 @@ class Victim(RowModel):
 
     def rows(self, texts: Sequence[Texts]) -> list[Row]:
         """The texts as the model reads them."""
-        encoded = self._encode(texts)
-        types = encoded.get("token_type_ids") or [()] * len(texts)
-        marks = (self.pad_id,)  # of an empty text, and a tokenizer without marks of its own
-        return [
-            Row(tuple(ids) or marks, tuple(kind) if ids else ())
-            for ids, kind in zip(encoded["input_ids"], types, strict=True)
-        ]
+        return self._tokens.rows(texts, self.pad_id)
 
     def forward(self, batch: Mapping[str, Tensor], rows: Sequence[Row]) -> Sequence[Tensor]:
         """Logits, (labels,) float32 a row."""

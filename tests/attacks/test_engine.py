@@ -16,7 +16,7 @@ import torch
 from alumbench.attacks import load_recipe
 from alumbench.attacks.engine.copies import CannotCopy, attack_copy
 from alumbench.attacks.engine.flight import Flight, Question, fly
-from alumbench.attacks.engine.generators import Generators
+from alumbench.attacks.engine.generators import Generators, globals_kept
 from alumbench.attacks.engine.job import Job
 from alumbench.attacks.engine.workers import Workers
 from alumbench.attacks.search import Searcher
@@ -125,18 +125,17 @@ def test_generators_go_in_and_out_and_leave_no_trace():
     expected = [draw(), draw()]
     random.seed(1), np.random.seed(1), torch.manual_seed(1)
     first, second = Generators("a"), Generators("b")
-    found = [draw()]
-    drawn = []
-    for generators in (first, second, first, second):
-        generators.swap()
-        drawn.append(draw())
-        generators.swap()
+    found, drawn = [draw()], []
+    with globals_kept():
+        for generators in (first, second, first, second):
+            generators.put()
+            drawn.append(draw())
+            generators.take()
     found.append(draw())
     assert found == expected
-    again = Generators("a")
-    again.swap()
-    assert [draw(), draw()] == [drawn[0], drawn[2]] != [drawn[1], drawn[3]]
-    again.swap()
+    with globals_kept():
+        Generators("a").put()
+        assert [draw(), draw()] == [drawn[0], drawn[2]] != [drawn[1], drawn[3]]
 
 
 def test_grad_mode_belongs_to_the_search_that_set_it():

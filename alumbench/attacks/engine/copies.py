@@ -34,24 +34,24 @@ def attack_copy(attack: Any) -> Any:
     made: dict[int, Any] = {}
 
     @cache
-    def is_part(kind: type) -> bool:
+    def is_part(kind: Any) -> bool:
         return issubclass(kind, parts)
 
     def copied(value: Any) -> Any:
-        kind = type(value)
+        kind: Any = type(value)
         if is_part(kind):
             if id(value) not in made:
                 made[id(value)] = new = copy.copy(value)
                 vars(new).update({name: copied(item) for name, item in vars(new).items()})
             return made[id(value)]
-        if kind is MethodType and is_part(type(value.__self__)):
+        if kind is MethodType and is_part(value.__self__.__class__):
             return MethodType(value.__func__, copied(value.__self__))
         if kind is FunctionType and value.__closure__:
             raise CannotCopy(value.__qualname__)
         if kind in (list, tuple, set):
-            return kind(copied(item) if is_part(type(item)) else item for item in value)
+            return kind(copied(item) if is_part(item.__class__) else item for item in value)
         if kind in (dict, OrderedDict):
-            return kind((key, copied(item) if is_part(type(item)) else item) for key, item in value.items())
+            return kind((key, copied(item) if is_part(item.__class__) else item) for key, item in value.items())
         return value
 
     return copied(attack)

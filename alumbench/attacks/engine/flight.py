@@ -14,7 +14,7 @@ import torch
 from greenlet import getcurrent, greenlet
 from torch import Tensor
 
-from alumbench.attacks.engine.generators import Generators
+from alumbench.attacks.engine.generators import Generators, globals_kept
 from alumbench.attacks.engine.rows import Row, RowModel
 from alumbench.attacks.engine.scoring import Answer, Scorer
 
@@ -94,9 +94,9 @@ class Flight(greenlet):  # type: ignore[misc]
             return Ended(None, error)
 
     def turn(self, *value: Any) -> Any:
-        """Lets it run to its next question, or to its end."""
+        """Lets it run to its next question, or to its end; leaves the global generators as it left them."""
         left = None if self._limit is None else self._limit - self.seconds
-        self._generators.swap()
+        self._generators.put()
         before = torch.is_grad_enabled()
         torch.set_grad_enabled(self._grad)  # belongs to the thread, and a search may ask inside `no_grad`
         start = time.perf_counter()
@@ -107,7 +107,7 @@ class Flight(greenlet):  # type: ignore[misc]
             self.seconds += time.perf_counter() - start
             self._grad = torch.is_grad_enabled()
             torch.set_grad_enabled(before)
-            self._generators.swap()
+            self._generators.take()
 
     def wait_for(self, question: Question) -> list[Answer]:
         """Gives the question to whoever runs the flights and comes back with its answers."""
@@ -133,7 +133,8 @@ def fly(
                 flight = next(upcoming, None)
                 if flight is None:
                     break
-                result = flight.turn()
+                with globals_kept():
+                    result = flight.turn()
                 if flight.dead:
                     yield flight, result
                 else:
@@ -145,16 +146,19 @@ def fly(
             answers = answer(questions)
             spent = scored_in() - start
             rows = sum(len(question.rows) for question, given in zip(questions, answers, strict=True) if given)
-            for flight, question, given in zip(list(waiting), questions, answers, strict=True):
-                if given is None:
-                    continue
-                flight.seconds += spent * len(question.rows) / max(rows, 1)
-                result = flight.turn(given)
-                if flight.dead:
-                    del waiting[flight]
-                    yield flight, result
-                else:
-                    waiting[flight] = result
+            over = []
+            with globals_kept():
+                for flight, question, given in zip(list(waiting), questions, answers, strict=True):
+                    if given is None:
+                        continue
+                    flight.seconds += spent * len(question.rows) / max(rows, 1)
+                    result = flight.turn(given)
+                    if flight.dead:
+                        del waiting[flight]
+                        over.append((flight, result))
+                    else:
+                        waiting[flight] = result
+            yield from over
 
 
 @contextlib.contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ class Generators:
     """States of Python's, NumPy's and PyTorch's global generators, seeded from a key.
 
     TextAttack draws from the global ones. What they give to one example must not depend on which others run beside it
-    or ran before: whoever lets an example run swaps its states in, and out again when it stops.
+    or ran before: whoever lets an example run puts its states in, takes them when it stops, and keeps what was there.
     """
 
     def __init__(self, key: str) -> None:
@@ -31,10 +33,23 @@ class Generators:
             torch.Generator().manual_seed(seed).get_state(),
         )
 
-    def swap(self) -> None:
-        """Exchanges these states and the global generators'."""
-        before = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    def put(self) -> None:
+        """Makes the global generators go on from here."""
         random.setstate(self._states[0])
         np.random.set_state(self._states[1])
         torch.set_rng_state(self._states[2])
-        self._states = before
+
+    def take(self) -> None:
+        """Takes note of how far the global generators are."""
+        self._states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+
+
+@contextlib.contextmanager
+def globals_kept() -> Iterator[None]:
+    """Puts the global generators back at its end."""
+    before = Generators.__new__(Generators)
+    before.take()
+    try:
+        yield
+    finally:
+        before.put()

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -56,16 +57,16 @@ class RowModel(ABC):
 
 def in_batch(rows: Sequence[Row], size: int, width: int, pad_id: int, device: torch.device) -> dict[str, Tensor]:
     """A batch of `size` rows and `width` tokens; rows that are not there are one token and padding."""
-    ids = torch.full((size, width), pad_id)
-    mask = torch.zeros(size, width, dtype=torch.long)
+    ids = np.full((size, width), pad_id, dtype=np.int64)
+    mask, types = np.zeros_like(ids), np.zeros_like(ids)
     mask[:, 0] = 1
-    typed = any(row.types for row in rows)
-    types = torch.zeros(size, width, dtype=torch.long)
     for at, row in enumerate(rows):
         length = len(row.ids)
-        ids[at, :length] = torch.tensor(row.ids, dtype=torch.long)
+        ids[at, :length] = row.ids
         mask[at, :length] = 1
         if row.types:
-            types[at, :length] = torch.tensor(row.types)
-    batch = {"input_ids": ids, "attention_mask": mask} | ({"token_type_ids": types} if typed else {})
-    return {name: value.to(device, non_blocking=True) for name, value in batch.items()}
+            types[at, :length] = row.types
+    batch = {"input_ids": ids, "attention_mask": mask}
+    if any(row.types for row in rows):
+        batch["token_type_ids"] = types
+    return {name: torch.from_numpy(value).to(device, non_blocking=True) for name, value in batch.items()}
