@@ -68,6 +68,7 @@ def attack(checkpoints: tuple[str, ...], **options: Any) -> None:
     from alumbench.attacks.engine.run import Schedule
     from alumbench.errors import AlumbenchError
     from alumbench.evaluation.evaluate import evaluate
+    from alumbench.evaluation.reliability import told
     from alumbench.evaluation.request import Request
     from alumbench.evaluation.stored import EVALUATIONS
     from alumbench.evaluation.suite import load_suite
@@ -104,6 +105,10 @@ def attack(checkpoints: tuple[str, ...], **options: Any) -> None:
             document = evaluate(request, victim, out, progress)
         click.echo(f"\n{checkpoint}, suite {suite.name}@{suite.version} on {document['device']}")
         click.echo(compare([out]).render("markdown"))
+        for flag in document["flags"]:
+            click.echo(f"flag: {told(flag)}")
+        if not document["flags"]:
+            click.echo("flags: none")
         click.echo(f"records: {out}")
     special = any(options[name] for name in ("limit", "data", "no_protection", "skip_broken", "out"))
     named = [str(out)] if special else list(checkpoints)

@@ -37,7 +37,7 @@ def describe(
         parts += [f"valid:{own.signature}"] if own != Thresholds() else []
     if entry.kind == "embedding":
         parts += [f"embedding-pgd@1:l2-sentence:{entry.radius:g}:{entry.steps}"]
-    seeds = attack_seeds(entry, request) if entry.kind == "attack" else {}
+    seeds = len(attack_seeds(entry, request)) if entry.kind == "attack" else 1
     return {
         "kind": entry.kind,
         "goal": recipe.goal if entry.kind == "attack" else "",
@@ -47,7 +47,7 @@ def describe(
         "sources": origins,
         "protected": list(protected),
         "query_budget": entry.queries,
-        "seeds": {"count": len(seeds), "examples": min(entry.seed_examples, len(examples))} if seeds else None,
+        "seeds": {"count": seeds, "examples": min(entry.seed_examples, len(examples))} if seeds > 1 else None,
         "note": entry.note,
         "complete": False,
         "summary": None,

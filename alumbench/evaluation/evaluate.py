@@ -15,6 +15,8 @@ from alumbench.evaluation.document import EVALUATION, RECORDS, open_document
 from alumbench.evaluation.ensembles import broken_before, summarize_ensemble
 from alumbench.evaluation.entry import Entry
 from alumbench.evaluation.entry_run import EntryRun, Progress
+from alumbench.evaluation.model_checks import check_model, uses_gradients
+from alumbench.evaluation.reliability import Flag, flags
 from alumbench.evaluation.request import Request
 from alumbench.evaluation.seeds import key_of, main_records, summarize_seeds
 from alumbench.evaluation.suite import Suite
@@ -63,7 +65,13 @@ def evaluate(request: Request, victim: Victim, out: Path, progress: Progress) ->
                     f"{out}: entry {entry.name}: data changed since it was begun ({known['data_sha256'][:12]} there, "
                     f"{described['data_sha256'][:12]} now); give another --out"
                 )
+            if entry.kind == "attack":
+                before = (known or {}).get("white_box")
+                recipe = entry.load_recipe()
+                described["white_box"] = uses_gradients(recipe, victim, entry.parts) if before is None else before
             document["entries"][entry.name] = described
+            if "model_checks" not in document:
+                document["model_checks"] = check_model(victim, examples, entry.collapse)
             write_json(out / EVALUATION, document)
             broken = {}
             if request.skip_broken:
@@ -77,8 +85,15 @@ def evaluate(request: Request, victim: Victim, out: Path, progress: Progress) ->
                 ensemble.signature: summarize_ensemble(ensemble, document["entries"], log.records)
                 for ensemble in request.suite.ensembles_for(task)
             }
+            document["flags"] = _flags(document, log.records, task)
             write_json(out / EVALUATION, document)
     return document
+
+
+def _flags(document: Mapping[str, Any], records: Sequence[Mapping[str, Any]], task: Task) -> list[Flag]:
+    finished = {name: entry for name, entry in document["entries"].items() if entry["complete"]}
+    of_entries = {name: [record for record in records if record["entry"] == name] for name in finished}
+    return flags(finished, of_entries, [document["model_checks"]], task.labels)
 
 
 def _missing(entry: Entry) -> list[str]:

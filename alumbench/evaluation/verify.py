@@ -59,6 +59,7 @@ def verify(stored: Stored, victim: Victim) -> list[Verdict]:
 def _verify_entry(name: str, goal: str, records: Sequence[Mapping[str, Any]], victim: Victim) -> Verdict:
     labels = list(victim.task.labels)
     texts = [tuple(record["adversarial"][column] for column in victim.task.columns) for record in records]
+    first = min((record["seed"] for record in records), default=0)
     hold = close = 0
     fallen = []
     for batch, logits in victim.predictions(texts):
@@ -71,5 +72,6 @@ def _verify_entry(name: str, goal: str, records: Sequence[Mapping[str, Any]], vi
             hold += margin > 0
             close += abs(margin) < CLOSE
             if margin <= -CLOSE:
-                fallen.append(record["id"])
+                under = f" under seed {record['seed']}" if record["seed"] != first else ""
+                fallen.append(record["id"] + under)
     return Verdict(name, len(records), hold, close, tuple(sorted(fallen)))

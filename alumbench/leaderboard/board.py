@@ -82,11 +82,25 @@ def _table(board: Board, entries: Sequence[Entry]) -> Table:
         "Columns: " + "; ".join(f"**{c.title}**: {MEASURES[c.measure]}, {_size(data, c)}" for c in board.columns) + ".",
         "",
         power_line(sizes),
+        *_flags(entries),
     ]
     header = ["row", "seeds", *(column.title for column in board.columns)]
     if board.tall:
         header, *rows = [list(line) for line in zip(header, *rows, strict=True)]
     return Table(header, rows, notes, data)
+
+
+def _flags(entries: Sequence[Entry]) -> list[str]:
+    """One line a flag: which rows and seeds have it, and what was found at the first."""
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for entry in sorted(entries, key=lambda e: (e.row, e.seed)):
+        for flag in entry.flags():
+            found.setdefault((flag["flag"], flag["entry"]), []).append((f"{entry.row} {entry.seed}", flag["detail"]))
+    lines = []
+    for (name, about), rows in sorted(found.items()):
+        where = ", ".join(row for row, _ in rows)
+        lines.append(f"- **{name}**{f', {about}' if about else ''}: {rows[0][1]} (row and seed: {where})")
+    return ["", "Flags, each with what was found at the first row that has it:", "", *lines] if lines else []
 
 
 def _over_seeds(measures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

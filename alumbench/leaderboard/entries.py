@@ -14,6 +14,7 @@ from typing import Any
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.describe import records_of
 from alumbench.evaluation.ensembles import WORST, as_entries, column_records, worst_case
+from alumbench.evaluation.reliability import Flag, flags
 from alumbench.evaluation.seeds import main_records
 from alumbench.evaluation.stored import SPECIAL, evaluations_of, finished_entries, is_plain, made_how
 from alumbench.evaluation.summary import summarize, under_attack
@@ -68,6 +69,11 @@ class Entry:
         if measure != "embedding_growth" or norm is None:
             return None
         return {"value": 100 * (norm["after"] / norm["before"] - 1), "n": 0}
+
+    def flags(self) -> list[Flag]:
+        """What makes its figures less than they seem; nothing for entries from before there were flags."""
+        checks = self.content.get("model_checks")
+        return flags(self.content["entries"], self.records, checks, self.content["task"]["labels"]) if checks else []
 
     def right(self, column: Column) -> dict[str, bool]:
         """For each example of a column, whether it answered right."""
@@ -130,6 +136,9 @@ def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
             for name, (stored, described) in sorted(finished.items())
             if described["kind"] == "ensemble"
         },
+        "model_checks": [
+            stored.document["model_checks"] for stored in evaluations if "model_checks" in stored.document
+        ],
         "records": {"file": f"records/{records.name}", "sha256": hashlib.sha256(packed).hexdigest(), "n": len(lines)},
     }
     if path.exists():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -119,6 +120,28 @@ def test_attack_compare_and_verify_from_the_command_line(run, checkpoint: Path, 
         "adversarial",
         "deepwordbug-all-words",
     }
+
+
+def test_attack_ends_with_flags_and_what_to_type_next(run, checkpoint: Path, tmp_path: Path) -> None:
+    status, text = run("attack", checkpoint, "--suite", "smoke", "--only", "clean", "--out", tmp_path / "clean")
+    assert status == 0 and "flags: none" in text
+    assert "next: alumbench compare" in text and "alumbench verify" not in text, "no text to verify"
+    status, text = run("attack", checkpoint, "--suite", "smoke", "--limit", "3", "--out", tmp_path / "attacked")
+    assert status == 0 and f"alumbench verify {tmp_path / 'attacked'}" in text
+    assert "flag: fewer-than-two-attacks: deepwordbug-all-words alone; others may find more" in text
+
+
+def test_skip_broken_from_the_command_line(run, pair_checkpoint: Path, tmp_path: Path) -> None:
+    from tests.evaluation.test_ensembles import TWO
+
+    (tmp_path / "two.toml").write_text(TWO)
+    folder = shutil.copytree(pair_checkpoint, tmp_path / "checkpoint")
+    status, text = run("attack", folder, "--suite", tmp_path / "two.toml", "--skip-broken", "--limit", "8")
+    assert status == 0 and "worst case both@3" in text
+    document = json.loads((folder / "evaluations/two-seed1-limit8-skip-broken/evaluation.json").read_text())
+    assert document["identity"]["skip_broken"] == "both@3"
+    status, text = run("attack", folder, "--suite", "smoke", "--skip-broken")
+    assert status == 1 and "--skip-broken needs one ensemble" in text
 
 
 def test_a_suite_for_other_tasks_is_refused(run, checkpoint: Path) -> None:

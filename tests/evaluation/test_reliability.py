@@ -1,0 +1,206 @@
+"""Each reliability flag: something that raises it, and the same without."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from alumbench.attacks import load_recipe
+from alumbench.attacks.victim import Victim
+from alumbench.checkpoints import checkpoint_task, find_model
+from alumbench.evaluation.document import EVALUATION
+from alumbench.evaluation.evaluate import load_entry
+from alumbench.evaluation.model_checks import TEXTS, check_model, uses_gradients
+from alumbench.evaluation.reliability import flags, told
+from alumbench.evaluation.request import Request
+from alumbench.storage import read_json
+from tests.evaluation.conftest import run
+
+SOUND = {
+    "texts": 32,
+    "training_modules": [],
+    "again": 0.0,
+    "alone": 0.0,
+    "zero_gradients": 0,
+    "right_answers": 30,
+    "reason": "",
+}
+
+
+def share(count, n):
+    return {"value": count / n, "count": count, "n": n}
+
+
+def attack(accuracy=40, clean=90, n=100, **values):
+    measures = {"clean_accuracy": share(clean, n), "accuracy_under_attack": share(accuracy, n)}
+    entry = {"kind": "attack", "goal": "untargeted", "query_budget": 50, "white_box": False, "data_sha256": "d"}
+    return entry | {"summary": {"measures": measures}} | values
+
+
+def records(*parts):
+    rows = [(outcome, queries) for outcome, queries, count in parts for _ in range(count)]
+    return [{"id": str(at), "seed": 1, "outcome": row[0], "queries": row[1]} for at, row in enumerate(rows)]
+
+
+CLEAN = {"kind": "clean", "goal": "", "summary": {"measures": {"accuracy": share(90, 100)}}}
+TWO = {"clean": CLEAN, "first": attack(), "second": attack()}
+KEPT = records(("robust", 10, 40), ("broken", 50, 50), ("already_wrong", 1, 10))
+
+
+def raised(entries=TWO, of=None, check=SOUND, labels=("a", "b", "c")):
+    return flags(entries, {"first": KEPT, "second": KEPT} | (of or {}), [check], labels)
+
+
+def test_a_sound_evaluation_raises_none():
+    assert raised() == []
+
+
+CASES = [
+    ("dropout-on", "", {"check": SOUND | {"training_modules": ["", "bert"]}}, {}),
+    ("not-deterministic", "", {"check": SOUND | {"again": 2e-5}}, {"check": SOUND | {"again": 9e-6}}),
+    ("not-deterministic", "", {"check": SOUND | {"alone": 1.0}}, {"check": SOUND | {"alone": None, "again": None}}),
+    ("zero-gradients", "", {"check": SOUND | {"zero_gradients": 1}}, {"check": SOUND | {"zero_gradients": None}}),
+    ("not-checked", "", {"check": SOUND | {"reason": "ValueError: x"}}, {}),
+    (
+        "black-box-beats-white-box",
+        "second",
+        {"entries": TWO | {"second": attack(41, white_box=True)}},
+        {"entries": TWO | {"second": attack(40, white_box=True)}},
+    ),
+    (
+        "black-box-beats-white-box",
+        "second",
+        {"entries": TWO | {"second": attack(99, white_box=True)}},
+        {"entries": TWO | {"second": attack(99, white_box=True, data_sha256="others")}},
+    ),
+    (
+        "black-box-beats-white-box",
+        "first",
+        {"entries": TWO | {"first": attack(50, white_box=True)}},
+        {"entries": {n: attack(50 - len(n), white_box=True) for n in ("first", "second")}},
+    ),
+    ("fewer-than-two-attacks", "", {"entries": {"clean": CLEAN, "first": attack()}}, {"entries": {"clean": CLEAN}}),
+    ("fewer-than-two-attacks", "", {"entries": TWO | {"second": attack(goal="reduction")}}, {}),
+    (
+        "errors",
+        "first",
+        {"of": {"first": records(("robust", 9, 98), ("error", 0, 1), ("timeout", 0, 1))}},
+        {"of": {"first": records(("robust", 9, 99), ("error", 0, 1))}},
+    ),
+    (
+        "budget-saturated",
+        "first",
+        {"of": {"first": records(("robust", 50, 3), ("robust", 49, 47), ("broken", 50, 50))}},
+        {"of": {"first": records(("robust", 50, 2), ("robust", 49, 38), ("broken", 50, 60))}},
+    ),
+    (
+        "budget-saturated",
+        "first",
+        {"of": {"first": records(("robust", 50, 100))}},
+        {"of": {"first": records(("robust", 50, 100))}, "entries": TWO | {"first": attack(query_budget=0)}},
+    ),
+    (
+        "clean-accuracy-at-chance",
+        "clean",
+        {"entries": TWO | {"clean": {**CLEAN, "summary": {"measures": {"accuracy": share(20, 60)}}}}},
+        {"entries": TWO | {"clean": {**CLEAN, "summary": {"measures": {"accuracy": share(21, 60)}}}}},
+    ),
+    ("clean-accuracy-at-chance", "first", {"entries": TWO | {"first": attack(clean=33)}}, {"labels": ()}),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "about", "with_it", "without"), CASES, ids=[f"{c[0]}-{i}" for i, c in enumerate(CASES)]
+)
+def test_each_flag_is_raised_and_not_raised(name, about, with_it, without):
+    found = raised(**with_it)
+    assert [(flag["flag"], flag["entry"]) for flag in found] == [(name, about)]
+    assert told(found[0]) == f"{name}{f' ({about})' if about else ''}: {found[0]['detail']}" and found[0]["detail"]
+    assert name not in {flag["flag"] for flag in raised(**without)}
+    json.dumps(found, allow_nan=False)
+
+
+def test_null_figures_raise_nothing():
+    nothing = {"value": None, "reason": "--skip-broken", "n": 0}
+    spared = attack(white_box=True)
+    spared["summary"] = {"measures": dict.fromkeys(("clean_accuracy", "accuracy_under_attack"), nothing)}
+    assert raised(TWO | {"second": spared}) == []
+    fixed = {"kind": "fixed", "goal": "", "summary": {"measures": {"accuracy": share(1, 100)}}}
+    assert raised(TWO | {"set": fixed}) == [], "a set is made to be got wrong"
+
+
+@pytest.fixture
+def examined(pair_checkpoint, write_suite):
+    files = find_model(str(pair_checkpoint))
+    victim = Victim(files, checkpoint_task(files), "cpu")
+    suite = write_suite()
+    return victim, load_entry(suite.entries[0], victim.task, Request(suite))[0]
+
+
+def test_a_sound_model(examined):
+    victim, examples = examined
+    found = check_model(victim, examples, {})
+    assert found["texts"] == TEXTS and found["right_answers"] > 10
+    assert found | {"right_answers": 30} == SOUND
+
+
+def test_a_model_in_training_mode(examined):
+    victim, examples = examined
+    state = torch.get_rng_state()
+    victim.model.train()
+    found = check_model(victim, examples, {})
+    assert len(found["training_modules"]) == len(list(victim.model.modules()))
+    assert found["again"] > 1e-4 and found["alone"] > 1e-4
+    assert {flag["flag"] for flag in raised(check=found)} >= {"dropout-on", "not-deterministic"}
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_model_without_gradients(examined):
+    """Logits so far apart that the softmax is 1 to the last bit: the answers are the same, the gradients gone."""
+    victim, examples = examined
+    answers = victim.scores([one.texts for one in examples[:TEXTS]]).argmax(-1)
+    with torch.no_grad():
+        victim.model.classifier.weight *= 1e4
+        victim.model.classifier.bias *= 1e4
+    found = check_model(victim, examples, {})
+    assert torch.equal(victim.scores([one.texts for one in examples[:TEXTS]]).argmax(-1), answers)
+    assert 0 < found["zero_gradients"] <= found["right_answers"]
+    assert "zero-gradients" in {flag["flag"] for flag in raised(check=found)}
+
+
+def test_a_model_that_cannot_be_asked_is_no_end(examined):
+    victim, examples = examined
+    with torch.no_grad():
+        victim.model.classifier.bias[0] = torch.nan
+    found = check_model(victim, examples, {})
+    assert "no numbers" in found["reason"] and found["again"] is None
+    assert [flag["flag"] for flag in raised(check=found)] == ["not-checked"]
+
+
+def test_answers_are_right_by_a_sets_own_labels(examined):
+    victim, examples = examined
+    names = dict.fromkeys(victim.task.labels, "one")
+    all_right = [dataclasses.replace(one, label="one") for one in examples[:8]]
+    assert check_model(victim, all_right, names)["right_answers"] == 8
+    assert check_model(victim, all_right, {})["right_answers"] == 0
+
+
+def test_gradients_are_known_by_the_attack_itself(examined, mirror):
+    victim, _ = examined
+    assert not uses_gradients(load_recipe("deepwordbug-all-words"), victim, {})
+    recipe = load_recipe("hotflip-jia")
+    if recipe.missing():
+        pytest.skip("; ".join(recipe.missing()))
+    assert uses_gradients(recipe, victim, {})
+
+
+def test_they_are_stored(evaluated, pair_checkpoint, write_suite, tmp_path):
+    document = read_json(evaluated / EVALUATION)
+    assert document["model_checks"]["texts"] == 32 and document["entries"]["attack"]["white_box"] is False
+    names = {flag["flag"] for flag in document["flags"]}
+    assert "fewer-than-two-attacks" in names and not names & {"dropout-on", "not-deterministic", "errors"}
+    clean = run(pair_checkpoint, tmp_path / "out", write_suite(), only=("clean",))
+    assert clean["flags"] == []
