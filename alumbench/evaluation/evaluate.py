@@ -51,6 +51,7 @@ def evaluate(request: Request, victim: Victim, out: Path, progress: Progress) ->
     with RecordLog(out / RECORDS) as log:
         document = open_document(request, victim, out)
         _check_order(request, task, entries, document)
+        document.setdefault("flags", [])
         if log.dropped:
             print(
                 f"note: {log.path}: a torn last line of {log.dropped} bytes was dropped; that example is done again",

@@ -72,7 +72,25 @@ def compare(paths: Sequence[Path]) -> Table:
     ]
     if len(names) == 1:
         notes = ["Shares in percent with Wilson 95% intervals."]
+    for name, entries in zip(names, found, strict=True):
+        notes += _seed_notes(name, {entry: entries[entry][1] for entry in shared})
     return Table(header, rows, notes, data)
+
+
+def _seed_notes(checkpoint: str, entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """How much the draws of an attack decide, where it was run under several seeds."""
+    lines = []
+    for name, entry in entries.items():
+        seeds = entry["summary"].get("attack_seeds")
+        if seeds:
+            spread = (
+                f"{percent(seeds['mean'])} ± {percent(seeds['sd'])} ({percent(seeds['min'])}–{percent(seeds['max'])})"
+            )
+            lines.append(
+                f"{checkpoint}, {name} under {len(seeds['accuracy_under_attack'])} attack seeds at n={seeds['n']}: "
+                f"accuracy {spread}; robust under all: {percent(seeds['worst']['value'])}."
+            )
+    return ["", *lines] if lines else []
 
 
 def power_line(sizes: set[int]) -> str:

@@ -212,6 +212,10 @@ def check_alike(folder: Path, entries: Sequence[Entry]) -> None:
         for name, part in entry.content["entries"].items():
             if made.setdefault(name, made_how(part)) != made_how(part):
                 raise AlumbenchError(f"{folder}: entry {name} was made in two ways: {made[name]}; {made_how(part)}")
+            told = part["summary"].get("validity") or {}
+            filtered = json.dumps([told.get("thresholds"), told.get("means")])
+            if told and made.setdefault(f"{name} validity", filtered) != filtered:
+                raise AlumbenchError(f"{folder}: entry {name}: validity was judged in two ways; evaluate it anew")
             if len(entry.records.get(name, [])) != records_of(part):
                 raise AlumbenchError(f"{folder}: row '{entry.row}': entry {name} has records missing")
 

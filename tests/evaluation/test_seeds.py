@@ -72,6 +72,15 @@ def test_seeds_by_hand(seeded):
     assert found["worst"]["count"] == len(robust[7] & robust[8] & robust[9]) and found["worst"]["n"] == 10
 
 
+def test_seeds_stand_under_the_table(seeded):
+    from alumbench.leaderboard.compare import compare
+    from alumbench.leaderboard.table import percent
+
+    found = read_json(seeded / EVALUATION)["entries"]["attack"]["summary"]["attack_seeds"]
+    text = compare([seeded]).render("markdown")
+    assert f"attack under 3 attack seeds at n=10: accuracy {percent(found['mean'])} ± {percent(found['sd'])}" in text
+
+
 def test_the_worst_seed_counts_by_example():
     rows = [("a", 1, "robust"), ("b", 1, "robust"), ("c", 1, "broken"), ("a", 2, "robust"), ("b", 2, "broken")]
     records = [{"id": id, "seed": seed, "outcome": outcome} for id, seed, outcome in rows]
