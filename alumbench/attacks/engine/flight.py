@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import signal
 import threading
 import time
@@ -127,7 +128,7 @@ def fly(
     """
     waiting: dict[Flight, Question] = {}
     upcoming = iter(flights)
-    with alarms():
+    with alarms(), _few_collections():
         while True:
             while len(waiting) < width:
                 flight = next(upcoming, None)
@@ -187,6 +188,16 @@ def alarms() -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
         if left:  # somebody else's timer (a test runner's) goes on with what is left of it
             signal.setitimer(signal.ITIMER_REAL, max(0.001, left - (time.monotonic() - start)), interval)
+
+
+@contextlib.contextmanager
+def _few_collections() -> Iterator[None]:
+    """Keeps the garbage collector from looking through all that the libraries loaded, again and again."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 class _alarm:

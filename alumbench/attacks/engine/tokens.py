@@ -59,10 +59,25 @@ class Tokens:
         ]
 
     def _remembered(self, columns: Sequence[str]) -> Row:
-        parts = [list(itertools.chain.from_iterable(map(self._piece, text.split(" ")))) for text in columns]
-        ids = self._tokenizer.build_inputs_with_special_tokens(*parts)
-        types = self._tokenizer.create_token_type_ids_from_sequences(*parts) if self._typed else ()
-        return Row(tuple(ids), tuple(types))
+        pieces = [itertools.chain.from_iterable(map(self._piece, text.split(" "))) for text in columns]
+        ids: list[int] = []
+        types: list[int] = []
+        *marks, last = self._marks[len(columns)]
+        for (before, kinds, kind), tokens in zip(marks, map(tuple, pieces), strict=True):
+            ids += (*before, *tokens)
+            types += (*kinds, *(kind for _ in tokens))
+        return Row((*ids, *last[0]), (*types, *last[1]) if self._typed else ())
+
+    def _between(self, columns: int) -> list[tuple[list[int], list[int], int]]:
+        """The marks before each text and after the last, with their types and that of the text that follows."""
+        texts = [[-1 - number] for number in range(columns)]
+        ids = self._tokenizer.build_inputs_with_special_tokens(*texts)
+        types = self._tokenizer.create_token_type_ids_from_sequences(*texts)
+        found, begin = [], 0
+        for at in [*(ids.index(text[0]) for text in texts), len(ids)]:
+            found.append((ids[begin:at], types[begin:at], types[at] if at < len(ids) else 0))
+            begin = at + 1
+        return found
 
     def _of_piece(self, piece: str) -> tuple[int, ...]:
         return tuple(self._tokenizer(piece, add_special_tokens=False)["input_ids"])
@@ -73,6 +88,7 @@ class Tokens:
             return False
         self._typed = "token_type_ids" in self._tokenizer.model_input_names
         try:
+            self._marks = {columns: self._between(columns) for columns in (1, 2)}
             return all(self._remembered(probe) == self._asked([probe], 0)[0] for probe in PROBES)
         except (NotImplementedError, TypeError, ValueError):
             return False
