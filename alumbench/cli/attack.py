@@ -109,8 +109,13 @@ def attack(checkpoints: tuple[str, ...], **options: Any) -> None:
             click.echo(f"flag: {told(flag)}")
         if not document["flags"]:
             click.echo("flags: none")
+        if victim.scorer.traffic.halved:
+            click.echo(
+                "note: batches that the device had no memory for were halved; last digits of scores may differ"
+            )
         click.echo(f"records: {out}")
     special = any(options[name] for name in ("limit", "data", "no_protection", "skip_broken", "out"))
+    special = special or options["scoring"] != "fixed" or options["precision"] != "fp32"
     named = [str(out)] if special else list(checkpoints)
     click.echo(f"next: alumbench compare {' '.join(named)}" + ("" if len(named) > 1 else " OTHER"))
     if any(entry["kind"] == "attack" for entry in document["entries"].values()):

@@ -19,6 +19,7 @@ from alumbench.evaluation.model_checks import check_model, uses_gradients
 from alumbench.evaluation.reliability import Flag, flags
 from alumbench.evaluation.request import Request
 from alumbench.evaluation.seeds import key_of, main_records, summarize_seeds
+from alumbench.evaluation.stored import scored_otherwise
 from alumbench.evaluation.suite import Suite
 from alumbench.evaluation.summary import summarize
 from alumbench.evaluation.thresholds import Thresholds
@@ -60,6 +61,7 @@ def evaluate(request: Request, victim: Victim, out: Path, progress: Progress) ->
         for entry in entries:
             examples, origins = load_entry(entry, task, request)
             described = describe(entry, request, task, examples, origins)
+            described["signature"] = "|".join([described["signature"], *scored_otherwise(document["identity"])])
             known = document["entries"].get(entry.name)
             if known is not None and known["data_sha256"] != described["data_sha256"]:
                 raise AlumbenchError(

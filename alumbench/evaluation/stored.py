@@ -88,9 +88,15 @@ def evaluations_of(path: Path) -> list[Stored]:
 
 
 def is_plain(identity: dict[str, Any]) -> bool:
-    """Whether an evaluation is of the suite's own examples, all under each attack, with context columns protected."""
+    """Whether an evaluation is of the suite's own examples, all under each attack, protected, scored as ever."""
     cut = identity["limit"] or identity["data"] or identity.get("skip_broken")
-    return not cut and bool(identity["protected"])
+    return not cut and bool(identity["protected"]) and not scored_otherwise(identity)
+
+
+def scored_otherwise(identity: Mapping[str, Any]) -> list[str]:
+    """How a signature says that texts were scored in another way than by default: `scoring:fast`, `precision:bf16`."""
+    default = {"scoring": "fixed", "precision": "fp32"}  # older evaluations do not say; they padded in fp32
+    return [f"{name}:{identity[name]}" for name in default if identity.get(name, default[name]) != default[name]]
 
 
 def finished_entries(evaluations: Sequence[Stored]) -> dict[str, tuple[Stored, dict[str, Any]]]:

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from alumbench.attacks.engine.run import Schedule
+from alumbench.attacks.engine.scoring import Scorer
 from alumbench.attacks.victim import Victim
 from alumbench.checkpoints import checkpoint_task, find_model
 from alumbench.errors import AlumbenchError
@@ -55,3 +56,19 @@ def test_no_cluster_no_run(pair_checkpoint, write_suite, tmp_path):
     with pytest.raises(AlumbenchError, match="--ray auto: no cluster answers"):
         os.environ.pop("RAY_ADDRESS", None)
         run(pair_checkpoint, tmp_path / "out", write_suite(), only=("attack",), schedule=Schedule(ray="auto"))
+
+
+@pytest.mark.parametrize(("scoring", "precision"), [("fast", "fp32"), ("fixed", "bf16")])
+def test_another_scoring_is_labelled_and_left_out_of_plain_figures(
+    pair_checkpoint, evaluated, write_suite, tmp_path, scoring, precision
+):
+    from alumbench.evaluation.stored import Stored, is_plain
+
+    files = find_model(str(pair_checkpoint))
+    victim = Victim(files, checkpoint_task(files), "cpu", scorer=Scorer(scoring, precision))
+    document = run(pair_checkpoint, tmp_path / "out", write_suite(), victim, only=("attack",))
+    said = "scoring:fast" if scoring == "fast" else "precision:bf16"
+    assert document["entries"]["attack"]["signature"].endswith("|" + said)
+    assert not is_plain(document["identity"]) and is_plain(Stored.read(evaluated).document["identity"])
+    with pytest.raises(AlumbenchError, match="cannot go on, (scoring|precision) changed"):
+        run(pair_checkpoint, tmp_path / "out", write_suite(), only=("attack",))
