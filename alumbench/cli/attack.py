@@ -110,9 +110,7 @@ def attack(checkpoints: tuple[str, ...], **options: Any) -> None:
         if not document["flags"]:
             click.echo("flags: none")
         if victim.scorer.traffic.halved:
-            click.echo(
-                "note: batches that the device had no memory for were halved; last digits of scores may differ"
-            )
+            click.echo("note: batches that the device had no memory for were halved; last digits of scores may differ")
         click.echo(f"records: {out}")
     special = any(options[name] for name in ("limit", "data", "no_protection", "skip_broken", "out"))
     special = special or options["scoring"] != "fixed" or options["precision"] != "fp32"
