@@ -77,6 +77,8 @@ def work(pipe: Connection, job: Job, width: int) -> None:
 
 
 class _Worker:
+    """One process, and what it is on."""
+
     def __init__(self, job: Job, width: int) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
@@ -84,12 +86,26 @@ class _Worker:
         self.process.start()
         theirs.close()
         self.begun: dict[str, Example] = {}
-        self.ready = self.alone = False
+        self.question: Question | None = None
+        self.idle = self.alone = False
         self.heard: float | None = None  # None until its first word
 
-    def silent(self, limit: float | None, now: float) -> bool:
-        """Whether it should have said something by now; one that waits for work or answers has nothing to say."""
-        return self.heard is not None and limit is not None and bool(self.begun) and now - self.heard > limit + GRACE
+    def say(self, word: Any) -> None:
+        """Sends something; that a dead process hears nothing shows when it is listened to."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.pipe.send(word)
+
+    def silent(self, limit: float | None) -> bool:
+        """Whether it should have said something by now; one that waits for an answer has nothing to say."""
+        if self.heard is None or limit is None or not self.begun or self.question is not None:
+            return False
+        return time.monotonic() - self.heard > limit + GRACE
+
+    def end(self) -> None:
+        """Ends the process, whatever it is doing."""
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
 
 
 class Workers:
@@ -107,98 +123,92 @@ class Workers:
         self._job, self._scorer, self._count = job, victim.scorer, workers
         self._scorer.models |= victim.named()
         self._width = max(1, in_flight // workers)
+        self._upcoming: deque[Example] = deque()
         self._suspects: deque[Example] = deque()
+        self._workers: list[_Worker] = []
 
-    def run_all(self, examples: Iterable[Example]) -> Iterator[tuple[Example, Outcome]]:
+    def run_all(self, examples: Sequence[Example]) -> Iterator[tuple[Example, Outcome]]:
         """Attacks examples and yields each as it ends, with the outcomes of a single process.
 
         Raises:
             AlumbenchError: A worker cannot begin.
         """
-        upcoming = iter(examples)
-        self._upcoming: deque[Example] = deque()
-
-        def more() -> bool:
-            if not self._upcoming:
-                self._upcoming.extend(e for e in [next(upcoming, None)] if e is not None)
-            return bool(self._upcoming)
-
-        workers = [_Worker(self._job, self._width) for _ in range(self._count)]
+        self._upcoming.extend(examples)
         broker = Broker(self._scorer)
-        asks: dict[_Worker, Question] = {}
         try:
-            while more() or self._suspects or any(worker.begun for worker in workers):
-                for worker in workers:  # those that wait for work
-                    if worker.ready and (more() or self._suspects):
-                        worker.ready = False
-                        worker.pipe.send(True)
+            if examples:
+                self._workers += [_Worker(self._job, self._width) for _ in range(self._count)]
+            while self._upcoming or self._suspects or any(worker.begun for worker in self._workers):
+                for worker in [w for w in self._workers if w.idle]:
+                    self._begin(worker)
                 # As long as somebody has something to say that costs no scoring, listen.
-                while heard := wait([w.pipe for w in workers], timeout=0 if asks else 1.0):
-                    for worker in [w for w in workers if w.pipe in heard]:
-                        try:
-                            kind, *rest = worker.pipe.recv()
-                        except (EOFError, ConnectionResetError):
-                            asks.pop(worker, None)
-                            workers[workers.index(worker)] = self._replace(worker)
-                            yield from self._taken_along(worker, ERROR, "its process died")
-                            continue
-                        worker.heard = time.monotonic()
-                        if kind == "failed":
-                            raise AlumbenchError(rest[0])
-                        if kind == "ready":
-                            worker.ready, worker.alone = True, False
-                            if more() or self._suspects:
-                                worker.ready = False
-                                worker.pipe.send(True)
-                        elif kind == "next":
-                            worker.pipe.send(self._next(worker, more))
-                        elif kind == "ask":
-                            asks[worker] = Question(*rest)
-                        else:
-                            yield worker.begun.pop(rest[0]), rest[1]
-                if asks:
-                    for worker, answers in zip(list(asks), broker(list(asks.values())), strict=True):
-                        worker.heard = time.monotonic()
-                        if answers is not None:
-                            del asks[worker]
-                            with contextlib.suppress(BrokenPipeError):
-                                worker.pipe.send([a.numpy() if isinstance(a, torch.Tensor) else a for a in answers])
-                for worker in list(workers):
-                    if worker.silent(self._job.seconds, time.monotonic()):
-                        workers[workers.index(worker)] = self._replace(worker)
-                        yield from self._taken_along(worker, TIMEOUT, f"no end after {self._job.seconds:g} s")
+                while heard := wait([w.pipe for w in self._workers], timeout=0 if self._asking() else 1.0):
+                    for worker in [w for w in self._workers if w.pipe in heard]:
+                        yield from self._listen(worker)
+                self._answer(broker)
+                for worker in [w for w in self._workers if w.silent(self._job.seconds)]:
+                    yield from self._lost(worker, TIMEOUT, f"no end after {self._job.seconds:g} s")
         finally:
-            for worker in workers:
-                worker.process.kill()
-                worker.process.join()
-                worker.pipe.close()
+            for worker in self._workers:
+                worker.end()
+            self._workers.clear()
 
-    def _next(self, worker: _Worker, more: Any) -> Example | None:
+    def _begin(self, worker: _Worker) -> None:
+        worker.idle = not (self._upcoming or self._suspects)
+        if not worker.idle:
+            worker.say(True)
+
+    def _asking(self) -> list[_Worker]:
+        return [worker for worker in self._workers if worker.question is not None]
+
+    def _listen(self, worker: _Worker) -> Iterator[tuple[Example, Outcome]]:
+        try:
+            kind, *rest = worker.pipe.recv()
+        except (EOFError, OSError):
+            yield from self._lost(worker, ERROR, "its process died")
+            return
+        worker.heard = time.monotonic()
+        if kind == "failed":
+            raise AlumbenchError(rest[0])
+        if kind == "ready":
+            worker.alone = False
+            self._begin(worker)
+        elif kind == "next":
+            worker.say(self._next(worker))
+        elif kind == "ask":
+            worker.question = Question(*rest)
+        else:
+            yield worker.begun.pop(rest[0]), rest[1]
+
+    def _answer(self, broker: Broker) -> None:
+        asking = self._asking()
+        questions = [worker.question for worker in asking if worker.question is not None]
+        for worker, answers in zip(asking, broker(questions), strict=True):
+            if answers is not None:
+                worker.question, worker.heard = None, time.monotonic()
+                worker.say([a.numpy() if isinstance(a, torch.Tensor) else a for a in answers])
+
+    def _next(self, worker: _Worker) -> Example | None:
         """An example for a worker; a suspect only for one that has no other, and then no other beside it."""
         if worker.alone:
             return None
         if self._suspects and not worker.begun:
             worker.alone, example = True, self._suspects.popleft()
-        elif more():
+        elif self._upcoming:
             example = self._upcoming.popleft()
         else:
             return None
         worker.begun[example.id] = example
         return example
 
-    def _replace(self, worker: _Worker) -> _Worker:
-        worker.process.kill()
-        worker.process.join()
-        worker.pipe.close()
+    def _lost(self, worker: _Worker, outcome: str, message: str) -> Iterator[tuple[Example, Outcome]]:
+        """Puts another in a worker's place. What it had begun is suspect, or, where that was one alone, at its end."""
+        worker.end()
         if worker.heard is None:
             raise AlumbenchError(f"a worker ended before it began (exit code {worker.process.exitcode})")
-        return _Worker(self._job, self._width)
-
-    def _taken_along(self, worker: _Worker, outcome: str, message: str) -> Iterator[tuple[Example, Outcome]]:
-        """What a lost worker had begun: suspects, or, where it was one alone, that one's end."""
+        self._workers[self._workers.index(worker)] = _Worker(self._job, self._width)
         if worker.alone and len(worker.begun) == 1:
             (example,) = worker.begun.values()
             yield example, Outcome(outcome, None, None, None, 0, 0, 0, 0, None, f"{message}, twice", 0.0)
         else:
             self._suspects.extend(worker.begun.values())
-        worker.begun.clear()
