@@ -19,6 +19,8 @@ Record = Mapping[str, Any]
 #: The first that any member shows is the worst case's outcome.
 WORST_FIRST = (ALREADY_WRONG, BROKEN, ERROR, TIMEOUT, ROBUST)
 SKIP_BROKEN = "skip-broken:"
+#: Parts of a signature that change no figure but those they take away or add.
+HARMLESS = (SKIP_BROKEN, "seeds:")
 #: Before an ensemble's signature, its name as a column of tables.
 WORST = "worst case "
 
@@ -183,6 +185,6 @@ def _signature(ensemble: Ensemble, members: Sequence[str], n: int) -> str:
     suite, how = members[0].partition("|")[0], []
     for member in members:
         parts = member.split("|")[1:]
-        how.append("|".join(part for part in parts if not part.startswith((SKIP_BROKEN, "seeds:"))))
+        how.append("|".join(part for part in parts if not part.startswith(HARMLESS)))
     digest = hashlib.sha256("\n".join(how).encode()).hexdigest()[:12]
     return f"{suite}|worst:{ensemble.signature}|{'+'.join(ensemble.entries)}|made:{digest}|n:{n}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.document import EVALUATION, RECORDS
-from alumbench.evaluation.ensembles import SKIP_BROKEN, as_entries, column_records
+from alumbench.evaluation.ensembles import HARMLESS, as_entries, column_records
 from alumbench.storage import read_json, read_records
 
 EVALUATIONS = "evaluations"
@@ -128,7 +128,7 @@ def finished_entries(evaluations: Sequence[Stored]) -> dict[str, tuple[Stored, d
 def made_how(entry: dict[str, Any]) -> str:
     """How an entry was made: its signature without its suite: the clean dev set is the same in all of them.
 
-    `--skip-broken` is left out too: figures that it leaves are the same, and those that it takes away are null.
+    `--skip-broken` and further attack seeds are left out too: they change no figure but those they take away or add.
     """
     parts = str(entry["signature"]).split("|")[1:]
-    return "|".join(part for part in parts if not part.startswith(SKIP_BROKEN))
+    return "|".join(part for part in parts if not part.startswith(HARMLESS))

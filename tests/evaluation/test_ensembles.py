@@ -108,6 +108,16 @@ def test_it_is_part_of_the_identity_and_no_plain_run(pair_checkpoint, evaluation
     assert is_plain(plain) and not is_plain(spared)
 
 
+def test_attack_seeds_are_no_hindrance_to_comparing(pair_checkpoint, evaluations, write_suite, tmp_path):
+    suite = write_suite(("queries = 7", "queries = 7\nseeds = 2\nseed_examples = 3"), text=TWO)
+    run(pair_checkpoint, tmp_path / "out", suite)
+    run(pair_checkpoint, tmp_path / "spared", suite, skip_broken=True)
+    table = compare([tmp_path / "out", tmp_path / "spared", evaluations / "plain"])
+    assert {d["difference"] for d in table.data if "difference" in d} == {0}
+    assert len(lines_of(tmp_path / "spared", "typos")) == 40, "one seed alone"
+    assert len(lines_of(tmp_path / "out", "typos")) == 43
+
+
 def test_it_resumes(pair_checkpoint, evaluations, write_suite, tmp_path):
     """Cut off in the middle of the second member, it ends in the same records."""
     suite, out = write_suite(text=TWO), tmp_path / "out"
