@@ -13,6 +13,7 @@ from torch import Tensor
 from alumbench.attacks.engine.flight import ask
 from alumbench.attacks.engine.rows import Row, RowModel
 from alumbench.attacks.engine.scoring import Scorer
+from alumbench.attacks.engine.tokens import Tokens
 from alumbench.attacks.resources import find_cached
 from alumbench.checkpoints import ModelFiles, find_model, load_tokenizer
 from alumbench.errors import AlumbenchError
@@ -44,6 +45,7 @@ class LocalModel(RowModel):
         self.path = files.path
         self.tokenizer = load_tokenizer(files)
         self.model = _load(files, kind).to(device).eval()
+        self._tokens = Tokens(self.tokenizer)
         self.pad_id, self.longest = self.tokenizer.pad_token_id, self.tokenizer.model_max_length
 
     def __repr__(self) -> str:
@@ -56,10 +58,7 @@ class LocalModel(RowModel):
 
     def rows(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, cut where the model can read no further."""
-        if not texts:
-            return []
-        found: list[list[int]] = self.tokenizer(list(texts), truncation=True, max_length=self.longest)["input_ids"]
-        return found
+        return [list(row.ids) for row in self._tokens.rows([(text,) for text in texts], self.pad_id)]
 
 
 class SentenceEncoder(LocalModel):
