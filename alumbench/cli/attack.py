@@ -57,13 +57,13 @@ if TYPE_CHECKING:
 @device_option
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; default: CHECKPOINT/evaluations/SUITE-seedN.")
 def attack(checkpoints: tuple[str, ...], **options: Any) -> None:
-    r"""Run a suite on checkpoints: adversarial sets, and attacks through TextAttack.
+    """Run a suite on checkpoints: adversarial sets, and attacks through TextAttack.
 
     \b
     alumbench attack runs/sst2-alum-1 --suite textattack-core
 
     One JSON line an example in records.jsonl; the same command again goes on where it stopped.
-    """
+    """  # noqa: D301 - click wants the character
     quiet_libraries()
     from alumbench.attacks.engine.run import Schedule
     from alumbench.errors import AlumbenchError

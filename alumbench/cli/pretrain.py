@@ -60,7 +60,7 @@ SHARE = click.FloatRange(0, 1)
 @click.option("--trainer", multiple=True, metavar="NAME=VALUE", help="Any further TrainingArguments field; repeatable.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the checkpoint.")
 def pretrain(out: Path, **options: Any) -> None:
-    r"""Pre-train a masked-LM on text with a method: from scratch, or on from a checkpoint.
+    """Pre-train a masked-LM on text with a method: from scratch, or on from a checkpoint.
 
     \b
     alumbench tokenizer learn --corpus wikipedia_sample --vocab-size 8000 --out runs/tokenizer
@@ -70,7 +70,7 @@ def pretrain(out: Path, **options: Any) -> None:
 
     A killed run goes on with the same command. The checkpoint is a masked-LM that plain transformers loads;
     pretraining.json beside it says how it came to be.
-    """
+    """  # noqa: D301 - click wants the character
     quiet_and_parallel()
     from alumbench.devices import is_first_process
     from alumbench.errors import AlumbenchError

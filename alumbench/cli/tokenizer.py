@@ -31,11 +31,11 @@ def tokenizer() -> None:
 @click.option("--letters", default=1000, type=click.IntRange(min=1), show_default=True, help="Characters kept at most.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the tokenizer.")
 def learn(out: Path, **options: Any) -> None:
-    r"""Learn a vocabulary, the same at every call, and save it for AutoTokenizer.
+    """Learn a vocabulary, the same at every call, and save it for AutoTokenizer.
 
     \b
     alumbench tokenizer learn --corpus wikipedia_sample --kind bpe --vocab-size 8000 --out runs/tokenizer
-    """
+    """  # noqa: D301 - click wants the character
     quiet_and_parallel()
     from alumbench.errors import AlumbenchError
     from alumbench.storage import write_json

@@ -55,7 +55,7 @@ SHARE = click.FloatRange(0, 1)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the checkpoint.")
 @click.pass_context
 def train(ctx: click.Context, /, **options: Any) -> None:
-    r"""Fine-tune a model on a task with a method.
+    """Fine-tune a model on a task with a method.
 
     \b
     alumbench train --task sst2 --model sentence-transformers/all-MiniLM-L6-v2 \\
@@ -63,7 +63,7 @@ def train(ctx: click.Context, /, **options: Any) -> None:
 
     A killed run goes on with the same command. The checkpoint loads in plain transformers; training.json beside it
     says how it came to be. On several GPUs: torchrun --nproc-per-node 2 -m alumbench train …
-    """
+    """  # noqa: D301 - click wants the character
     quiet_libraries()
     options = _with_config(ctx, options)
     for name in ("model", "out"):

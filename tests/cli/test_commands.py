@@ -64,6 +64,7 @@ def test_a_mistake_is_one_clear_line(run, arguments: list[str], message: str) ->
 def test_every_command_has_help(run, command: str) -> None:
     status, text = run(command, "--help")
     assert status == 0 and "Usage: alumbench" in text
+    assert "\\b" not in text, "marks for click are no text"
 
 
 def test_listings_name_everything(run) -> None:
