@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from alumbench.attacks import load_recipe, recipe_names
-from alumbench.attacks.engine.generators import Generators
+from alumbench.attacks.engine.generators import Generators, globals_kept
 from alumbench.attacks.listing import markdown, tried
 from alumbench.attacks.recipe import Recipe
 from alumbench.attacks.resources import RESOURCES
@@ -64,12 +64,9 @@ def attacked(recipe, victim, example, budget=BUDGET, parts=None, protected=("pre
     columns = victim.task.columns
     attack = recipe.make(VictimWrapper(victim), columns, protected, budget, parts or {})
     gold = victim.task.labels.index(example.label)
-    generators = Generators("key")
-    generators.swap()
-    try:
+    with globals_kept():
+        Generators("key").put()
         return attack.attack(OrderedDict(zip(columns, example.texts, strict=True)), gold), attack
-    finally:
-        generators.swap()
 
 
 def test_the_table_has_every_recipe_of_textattack_and_is_what_the_readme_shows():
