@@ -184,10 +184,11 @@ class RecordLog:
         ordered = sorted(self.records, key=place)
         if not changed and all(a is b for a, b in zip(ordered, self.records, strict=True)):
             return
-        write_bytes(self.path, b"".join(map(_line, ordered)))
+        content = b"".join(map(_line, ordered))
+        write_bytes(self.path, content)
+        replaced = os.open(self.path, os.O_RDWR)
         os.close(self._file)
-        self._file = os.open(self.path, os.O_RDWR)
-        self.records = ordered
+        self._file, self._end, self.records = replaced, len(content), ordered
 
     def close(self) -> None:
         """Gives the file and its lock back."""

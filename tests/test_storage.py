@@ -219,3 +219,16 @@ def test_a_second_holder_is_refused_until_the_first_ends(tmp_path):
         RecordLog(path)
     with RecordLog(path) as log:
         assert log.records == [{"id": "1"}]
+
+
+def test_records_come_after_those_that_were_put_in_order_and_grew(tmp_path):
+    with RecordLog(tmp_path / "records.jsonl") as log:
+        for number in (2, 0, 1):
+            log.append({"id": number})
+        for record in log.records:
+            record["more"] = "x" * 50
+        log.sort(lambda record: record["id"], changed=True)
+        log.append({"id": 3})
+    records, size = read_records(tmp_path / "records.jsonl")
+    assert [record["id"] for record in records] == [0, 1, 2, 3]
+    assert size == (tmp_path / "records.jsonl").stat().st_size

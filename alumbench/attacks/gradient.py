@@ -26,6 +26,7 @@ class Gradient(RowModel):
     def __init__(self, victim: Victim) -> None:
         """Takes the victim."""
         self._victim, self.pad_id, self.longest = victim, victim.pad_id, victim.longest
+        self.pad_left = victim.pad_left
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Gradient) and other._victim is self._victim
@@ -48,7 +49,7 @@ class Gradient(RowModel):
         with torch.enable_grad(), words.added(zero):
             logits = self._victim.model(**batch).logits
             (gradient,) = torch.autograd.grad(cross_entropy(logits, logits.argmax(-1), reduction="sum"), zero)
-        return [gradient[at, : len(row.ids)].float().cpu() for at, row in enumerate(rows)]
+        return [gradient[at, batch["attention_mask"][at].bool()].float().cpu() for at in range(len(rows))]
 
 
 class WithGradient(VictimWrapper):

@@ -46,7 +46,8 @@ class LocalModel(RowModel):
         self.tokenizer = load_tokenizer(files)
         self.model = _load(files, kind).to(device).eval()
         self._tokens = Tokens(self.tokenizer)
-        self.pad_id, self.longest = self.tokenizer.pad_token_id, self.tokenizer.model_max_length
+        self.pad_id, self.pad_left = self.tokenizer.pad_token_id, self.tokenizer.padding_side == "left"
+        self.longest = self.tokenizer.model_max_length
 
     def __repr__(self) -> str:
         return str(self.path)
@@ -58,7 +59,7 @@ class LocalModel(RowModel):
 
     def rows(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, cut where the model can read no further."""
-        return [list(row.ids) for row in self._tokens.rows([(text,) for text in texts], self.pad_id)]
+        return [list(row.ids) for row in self._tokens.rows([(text,) for text in texts], self.pad_id or 0)]
 
 
 class SentenceEncoder(LocalModel):
@@ -95,7 +96,8 @@ class MaskedLm(LocalModel):
         """The logits wanted of each row."""
         with torch.no_grad():
             logits = self.model(**batch).logits
-        return [logits[at, list(row.wanted)].float().cpu() for at, row in enumerate(rows)]
+        first = batch["attention_mask"].argmax(1).tolist()  # padding may stand in front
+        return [logits[at, [first[at] + i for i in row.wanted]].float().cpu() for at, row in enumerate(rows)]
 
     @cached_property
     def tokens(self) -> list[str]:

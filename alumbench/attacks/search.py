@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -11,8 +11,6 @@ import torch
 from alumbench.attacks.engine.broker import Broker
 from alumbench.attacks.engine.copies import CannotCopy, attack_copy
 from alumbench.attacks.engine.flight import Ended, Flight, TimeLimit, fly
-from alumbench.attacks.engine.texts import words_replaced_in_place
-from alumbench.attacks.engine.words import words_remembered
 from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ERROR, ROBUST, TIMEOUT, Outcome
 from alumbench.attacks.recipe import NO_PARTS, Recipe
 from alumbench.attacks.textattack_loader import load_textattack
@@ -66,11 +64,13 @@ class Searcher:
         ((_, outcome),) = self.run_all([example], width=1)
         return outcome
 
-    def run_all(self, examples: Iterable[Example], width: int = IN_FLIGHT) -> Iterator[tuple[Example, Outcome]]:
+    def run_all(
+        self, examples: Iterable[Example], width: int = IN_FLIGHT, on_turn: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[Example, Outcome]]:
         """Attacks examples, `width` at a time, and yields each as it ends.
 
         Outcome, text and query count of an example depend on nothing but the example, the recipe, the seed and the
-        model: not on `width`, nor on what else is in flight.
+        model: not on `width`, nor on what else is in flight. `on_turn` is called before each turn of a search.
         """
         searches: dict[Flight, _Search] = {}
 
@@ -83,11 +83,10 @@ class Searcher:
                 searches[flight] = search
                 yield flight
 
-        with words_remembered(), words_replaced_in_place():
-            for flight, ended in fly(flights(), width, Broker(self.victim.scorer)):
-                search = searches.pop(flight)
-                yield search.example, search.outcome(ended, flight.seconds, self.seconds)
-                self._idle.append(search.attack)
+        for flight, ended in fly(flights(), width, Broker(self.victim.scorer), on_turn):
+            search = searches.pop(flight)
+            yield search.example, search.outcome(ended, flight.seconds, self.seconds)
+            self._idle.append(search.attack)
 
     def _built(self) -> Any:
         wrapper = VictimWrapper(self.victim)

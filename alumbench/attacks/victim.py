@@ -74,8 +74,10 @@ class Victim(RowModel):
         self.files, self.task, self.model, self.tokenizer, self._order = files, task, model, tokenizer, order
         self.batch_size, self.scorer = 64, Scorer()
         self._tokens = Tokens(tokenizer)
-        self.pad_id = tokenizer.pad_token_id or 0
-        self.longest = tokenizer.model_max_length if tokenizer.model_max_length < NO_LIMIT else None
+        self.pad_id, self.pad_left = tokenizer.pad_token_id, tokenizer.padding_side == "left"
+        if model.config.pad_token_id is None:  # a model that looks for a text's last token needs to know
+            model.config.pad_token_id = self.pad_id
+        self.longest = min(tokenizer.model_max_length, positions(model), NO_LIMIT)
 
     def named(self) -> dict[object, RowModel]:
         """What stands for it, and for its gradient, where it came from another process."""
@@ -113,7 +115,7 @@ class Victim(RowModel):
 
     def rows(self, texts: Sequence[Texts]) -> list[Row]:
         """The texts as the model reads them."""
-        return self._tokens.rows(texts, self.pad_id)
+        return self._tokens.rows(texts, self.pad_id or 0)
 
     def forward(self, batch: Mapping[str, Tensor], rows: Sequence[Row]) -> Sequence[Tensor]:
         """Logits, (labels,) float32 a row."""
@@ -149,6 +151,17 @@ class Victim(RowModel):
         return logits.index_select(-1, self._order)
 
 
+def positions(model: Any) -> int:
+    """Tokens that a model has positions for."""
+    found: int | None = getattr(model.config, "max_position_embeddings", None)
+    if not found or found < 0:
+        return NO_LIMIT
+    table = next((m for name, m in model.named_modules() if name.endswith("position_embeddings")), None)
+    # RoBERTa's kind begins to count behind the padding's own place.
+    padding = getattr(table, "padding_idx", None)
+    return found - (0 if padding is None else padding + 1)
+
+
 class VictimWrapper:
     """The victim as TextAttack sees a model: a callable that has one. It asks no text twice.
 
@@ -177,6 +190,6 @@ class VictimWrapper:
         rows = self.victim.rows(asked)
         new = [row for row in dict.fromkeys(rows) if row not in self._known]
         if new:
-            self._known.update(zip(new, ask(self.victim, new, self.victim.scorer), strict=True))
             self.unique += len(new)
+            self._known.update(zip(new, ask(self.victim, new, self.victim.scorer), strict=True))
         return torch.stack([self._known[row] for row in rows])

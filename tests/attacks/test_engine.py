@@ -14,8 +14,9 @@ import pytest
 import torch
 
 from alumbench.attacks import load_recipe
+from alumbench.attacks.engine.broker import Broker
 from alumbench.attacks.engine.copies import CannotCopy, attack_copy
-from alumbench.attacks.engine.flight import Flight, Question, fly
+from alumbench.attacks.engine.flight import Flight, Given, Question, fly
 from alumbench.attacks.engine.generators import Generators, globals_kept
 from alumbench.attacks.engine.job import Job
 from alumbench.attacks.engine.workers import Workers
@@ -151,6 +152,43 @@ def test_grad_mode_belongs_to_the_search_that_set_it():
         seen.append(torch.is_grad_enabled())
 
     flights = [Flight(inside, "a", None), Flight(outside, "b", None)]
-    for _flight, _ended in fly(flights, 2, lambda questions: [[] for _ in questions]):
+    for _flight, _ended in fly(flights, 2, lambda questions: [Given([], 0.0) for _ in questions]):
         assert torch.is_grad_enabled()
     assert seen == [False, True]
+
+
+def test_an_example_is_charged_for_its_rows_and_nothing_else(victim, monkeypatch):
+    """One search whose rows are of several widths, which are scored one batch after another."""
+    import time
+
+    forward = victim.forward
+    monkeypatch.setattr(victim, "forward", lambda *args: (time.sleep(0.05), forward(*args))[1])
+    texts = [("word " * count,) for count in (1, 9, 18)]
+    flights = [Flight(lambda: victim.scores(texts), "a", None), Flight(lambda: victim.scores(texts[:1]), "b", None)]
+    spent = {id(flight): flight.seconds for flight, _ in fly(flights, 2, Broker(victim.scorer))}
+    assert 0.15 <= spent[id(flights[0])] < 0.4
+    assert 0.02 <= spent[id(flights[1])] < 0.2
+
+
+def test_a_time_limit_counts_what_models_take(pair_victim, right, monkeypatch):
+    import time
+
+    forward = pair_victim.forward
+    monkeypatch.setattr(pair_victim, "forward", lambda *args: (time.sleep(0.2), forward(*args))[1])
+    searcher = Searcher(load_recipe("deepwordbug-all-words"), pair_victim, 1, seconds=0.3)
+    assert {outcome.outcome for _, outcome in searcher.run_all(right[:2], 1)} == {"timeout"}
+
+
+def test_runs_may_overlap_and_end_in_any_order(pair_victim, right):
+    from alumbench.attacks.textattack_loader import load_textattack
+
+    module, handler = load_textattack().shared.attacked_text, signal.getsignal(signal.SIGALRM)
+    original, walk = module.words_from_text, module.AttackedText.generate_new_attacked_text
+    searcher = [Searcher(load_recipe("deepwordbug-all-words"), pair_victim, 1, 20, 5.0) for _ in range(2)]
+    first, second = (one.run_all(right[:4], 2) for one in searcher)
+    next(first), next(second)
+    assert signal.getsignal(signal.SIGALRM) == handler, "whoever takes what a run yields has timers of its own"
+    first.close()
+    assert len(list(second)) == 3
+    assert module.words_from_text is original and module.AttackedText.generate_new_attacked_text is walk
+    assert signal.getsignal(signal.SIGALRM) == handler

@@ -7,7 +7,7 @@ import random
 import pytest
 import torch
 
-from alumbench.attacks.engine.rows import Row, RowModel
+from alumbench.attacks.engine.rows import Row, RowModel, in_batch
 from alumbench.attacks.engine.scoring import FIXED_ROWS, Scorer
 from alumbench.errors import AlumbenchError
 from tests.attacks.conftest import dev
@@ -76,10 +76,18 @@ def test_a_score_is_the_same_bits_whatever_is_beside_it(request, kind):
     assert 0 < moved < 0.2
 
 
-def test_without_memory_the_batch_halves_and_goes_on():
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
+    ],
+    ids=["cuda", "cpu"],
+)
+def test_without_memory_the_batch_halves_and_goes_on(error):
     def fails(size, rows):
         if size > 3:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise error
 
     scorer, asked = Scorer("fast"), rows(*[5] * 20)
     assert sums(scorer, Sums(fails), asked) == [sum(row.ids) for row in asked]
@@ -92,7 +100,9 @@ def test_a_row_that_fails_or_has_no_number_leaves_the_others_alone():
             raise ValueError("seven")
 
     asked = rows(*[3] * 20)
-    answers = Scorer().answers(Sums(fails), asked)
+    model = Sums(fails)
+    answers = Scorer().answers(model, asked)
+    assert len(set(model.shapes)) == 1, "the others' answers come from the same shape"
     for row, answer in zip(asked, answers, strict=True):
         assert str(answer) == "seven" if 7 in row.ids else float(answer) == sum(row.ids)
 
@@ -110,3 +120,22 @@ def test_what_cannot_be_asked_for_is_refused():
         Scorer(precision="tf32").answers(Sums(), rows(3))
     with pytest.raises(AlumbenchError, match="known are fixed, fast"):
         Scorer("slow")
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_rows_are_padded_on_the_models_side_and_filled_up_with_their_like(side):
+    model = Sums()
+    model.pad_left = side == "left"
+    batch = in_batch([Row((5, 6, 7)), Row((5, 6))], 4, 4, model)
+    ids = [[0, 5, 6, 7], *[[0, 0, 5, 6]] * 3] if model.pad_left else [[5, 6, 7, 0], *[[5, 6, 0, 0]] * 3]
+    assert batch["input_ids"].tolist() == ids
+    assert batch["attention_mask"].tolist() == [[int(i > 0) for i in row] for row in ids]
+    assert in_batch([Row((5, 6))], 2, 2, model)["attention_mask"].sum() == 3, "one row at least is padded"
+
+
+def test_a_model_that_cannot_be_filled_up_reads_one_at_a_time():
+    model = Sums()
+    model.pad_id = None
+    for scoring in ("fixed", "fast"):
+        assert sums(Scorer(scoring), model, rows(3, 5, 3)) == [3, 15, 9]
+    assert set(model.shapes) == {(1, 3), (1, 5)}

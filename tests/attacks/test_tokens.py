@@ -66,3 +66,11 @@ def test_a_tokenizer_that_looks_beyond_a_space_is_asked(minilm):
     whole = copy.deepcopy(minilm)
     whole.backend_tokenizer.pre_tokenizer = pre_tokenizers.Split(", ", "isolated")
     assert not Tokens(whole)._remembers
+
+
+def test_an_added_token_with_a_space_is_seen(minilm):
+    import copy
+
+    tokenizer = copy.deepcopy(minilm)
+    tokenizer.add_tokens(["two words"])
+    assert list(Tokens(tokenizer).rows([("one two words",)], 0)[0].ids) == tokenizer("one two words")["input_ids"]

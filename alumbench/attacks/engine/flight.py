@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import signal
 import threading
 import time
@@ -18,6 +16,7 @@ from torch import Tensor
 from alumbench.attacks.engine.generators import Generators, globals_kept
 from alumbench.attacks.engine.rows import Row, RowModel
 from alumbench.attacks.engine.scoring import Answer, Scorer
+from alumbench.attacks.engine.shortcuts import shortcuts
 
 
 class TimeLimit(BaseException):
@@ -31,8 +30,15 @@ class Question(NamedTuple):
     rows: Sequence[Row]
 
 
-#: Takes the questions of all that wait, and answers those that it does not leave for later; one at least.
-Answerer = Callable[[Sequence[Question]], Sequence[Sequence[Answer] | None]]
+class Given(NamedTuple):
+    """A question's answers, and the seconds that its rows took of the batches they were in."""
+
+    answers: Sequence[Answer]
+    seconds: float
+
+
+#: Takes the questions of all that wait, and answers those that it does not leave for later.
+Answerer = Callable[[Sequence[Question]], Sequence[Given | None]]
 
 
 def ask(model: RowModel, rows: Sequence[Row], alone: Scorer) -> list[Tensor]:
@@ -116,7 +122,7 @@ class Flight(greenlet):  # type: ignore[misc]
 
 
 def fly(
-    flights: Iterable[Flight], width: int, answer: Answerer, scored_in: Callable[[], float] = time.perf_counter
+    flights: Iterable[Flight], width: int, answer: Answerer, on_turn: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[Flight, Ended]]:
     """Runs searches, so many at a time, and yields each with what it came to, in the order in which they end.
 
@@ -124,16 +130,19 @@ def fly(
         flights: searches not begun; taken when there is room.
         width: searches in flight at most.
         answer: called with the questions of all that wait, again and again.
-        scored_in: a clock for the time that answers take.
+        on_turn: called before each turn of a search.
     """
     waiting: dict[Flight, Question] = {}
     upcoming = iter(flights)
-    with alarms(), _few_collections():
+    if width < 1:
+        raise ValueError(f"width = {width}: no search could begin")
+    with shortcuts():
         while True:
             while len(waiting) < width:
                 flight = next(upcoming, None)
                 if flight is None:
                     break
+                on_turn()
                 with globals_kept():
                     result = flight.turn()
                 if flight.dead:
@@ -142,18 +151,14 @@ def fly(
                     waiting[flight] = result
             if not waiting:
                 return
-            questions = list(waiting.values())
-            start = scored_in()
-            answers = answer(questions)
-            spent = scored_in() - start
-            rows = sum(len(question.rows) for question, given in zip(questions, answers, strict=True) if given)
             over = []
             with globals_kept():
-                for flight, question, given in zip(list(waiting), questions, answers, strict=True):
+                for flight, given in zip(list(waiting), answer(list(waiting.values())), strict=True):
                     if given is None:
                         continue
-                    flight.seconds += spent * len(question.rows) / max(rows, 1)
-                    result = flight.turn(given)
+                    on_turn()
+                    flight.seconds += given.seconds
+                    result = flight.turn(given.answers)
                     if flight.dead:
                         del waiting[flight]
                         over.append((flight, result))
@@ -162,54 +167,33 @@ def fly(
             yield from over
 
 
-@contextlib.contextmanager
-def alarms() -> Iterator[None]:
-    """While it lasts, an alarm that rings in a search's turn raises `TimeLimit` there; else it means nothing.
+class _alarm:
+    """Rings after some seconds, and then each second; in the search whose turn it is that is a `TimeLimit`.
 
     It interrupts Python code and waits; a hang inside one call of a C library ends only when that call does. Outside
     the main thread there are no alarms: a time limit is looked at between turns only.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        flight = getcurrent()
-        if isinstance(flight, Flight) and not flight.over:
-            raise TimeLimit
-
-    start = time.monotonic()
-    before = signal.signal(signal.SIGALRM, stop)
-    left, interval = signal.setitimer(signal.ITIMER_REAL, 0)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        if left:  # somebody else's timer (a test runner's) goes on with what is left of it
-            signal.setitimer(signal.ITIMER_REAL, max(0.001, left - (time.monotonic() - start)), interval)
-
-
-@contextlib.contextmanager
-def _few_collections() -> Iterator[None]:
-    """Keeps the garbage collector from looking through all that the libraries loaded, again and again."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-
-
-class _alarm:
-    """Rings after some seconds, and then each second."""
 
     def __init__(self, seconds: float | None) -> None:
         self._seconds = seconds if threading.current_thread() is threading.main_thread() else None
 
     def __enter__(self) -> None:
         if self._seconds is not None:
-            signal.setitimer(signal.ITIMER_REAL, max(self._seconds, 1e-6), 1.0)
+            self._start = time.monotonic()
+            self._before = signal.signal(signal.SIGALRM, _ring)
+            self._left = signal.setitimer(signal.ITIMER_REAL, max(self._seconds, 1e-6), 1.0)
 
     def __exit__(self, *_: object) -> None:
         if self._seconds is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, self._before)
+            left, interval = self._left
+            if left:  # somebody else's timer (a test runner's) goes on with what is left of it
+                left = max(0.001, left - (time.monotonic() - self._start))
+                signal.setitimer(signal.ITIMER_REAL, left, interval)
+
+
+def _ring(_signal: int, _frame: FrameType | None) -> None:
+    flight = getcurrent()
+    if isinstance(flight, Flight) and not flight.over:
+        raise TimeLimit

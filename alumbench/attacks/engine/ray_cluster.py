@@ -13,12 +13,14 @@ from typing import Any
 import torch
 
 from alumbench.attacks.engine.job import Job
-from alumbench.attacks.outcome import Outcome
+from alumbench.attacks.outcome import ERROR, Outcome
 from alumbench.errors import AlumbenchError
 from alumbench.tasks import Example
 
 #: Examples of a shard: enough to fill batches, few enough that a lost node costs little.
 SHARD = 16
+#: Times that a shard is begun again when its process or node is lost; then its examples go one by one.
+RETRIES = 3
 
 
 @functools.lru_cache(maxsize=1)
@@ -66,7 +68,7 @@ class RayCluster:
         if not ray.is_initialized():
             try:
                 ray.init(address, logging_level="error", log_to_driver=False)
-            except (ConnectionError, ValueError, RuntimeError) as error:
+            except Exception as error:  # of many kinds, plain ones among them
                 raise AlumbenchError(f"--ray {address}: no cluster answers ({error})") from None
         self._ray, self._job, self._in_flight = ray, job, in_flight
 
@@ -78,18 +80,25 @@ class RayCluster:
         """
         ray = self._ray
         task = ray.remote(
-            num_cpus=1, num_gpus=1 if self._job.device == "cuda" else 0, max_retries=-1, retry_exceptions=False
+            num_cpus=1, num_gpus=1 if self._job.device == "cuda" else 0, max_retries=RETRIES, retry_exceptions=False
         )(attack_shard)
         by_id = {example.id: example for example in examples}
         shards = [examples[at : at + SHARD] for at in range(0, len(examples), SHARD)]
-        pending = [task.remote(self._job, shard, self._in_flight) for shard in shards]
+        pending = {task.remote(self._job, shard, self._in_flight): shard for shard in shards}
         try:
             while pending:
-                ready, pending = ray.wait(pending, num_returns=1)
+                (ready,), _ = ray.wait(list(pending), num_returns=1)
+                shard = pending.pop(ready)
                 try:
-                    (found,) = ray.get(ready)
+                    found = ray.get(ready)
                 except ray.exceptions.RayTaskError as error:
                     raise AlumbenchError(f"--ray: a node cannot run the attack: {error.cause}") from None
+                except ray.exceptions.RayError as error:  # its process died, again and again
+                    if len(shard) > 1:
+                        pending |= {task.remote(self._job, [example], 1): [example] for example in shard}
+                        continue
+                    message = f"its process died {1 + RETRIES} times ({type(error).__name__})"
+                    found = [(shard[0].id, Outcome(ERROR, None, None, None, 0, 0, 0, 0, None, message, 0.0))]
                 for identity, outcome in found:
                     yield by_id[identity], outcome
         finally:

@@ -32,11 +32,13 @@ class RowModel(ABC):
     looked up (`Scorer.models`) or loads them when first asked.
 
     Attributes:
-        pad_id: fills rows up.
+        pad_id: fills rows up; None for a model that cannot have them filled up, and reads one at a time.
+        pad_left: whether they are filled up in front.
         longest: tokens a row may have at most, None for no limit.
     """
 
-    pad_id: int
+    pad_id: int | None
+    pad_left: bool = False
     longest: int | None
 
     @property
@@ -55,18 +57,25 @@ class RowModel(ABC):
         """
 
 
-def in_batch(rows: Sequence[Row], size: int, width: int, pad_id: int, device: torch.device) -> dict[str, Tensor]:
-    """A batch of `size` rows and `width` tokens; rows that are not there are one token and padding."""
-    ids = np.full((size, width), pad_id, dtype=np.int64)
+def in_batch(rows: Sequence[Row], size: int, width: int, model: RowModel) -> dict[str, Tensor]:
+    """A batch of `size` rows and `width` tokens, padded on the model's side.
+
+    What is below the rows repeats the shortest, so that it is like them: some models read a text at its last mark, and
+    refuse a batch in which the marks differ. Where that one has no padded token, it is one token and padding.
+    """
+    shortest = min(rows, key=lambda row: len(row.ids))
+    if len(shortest.ids) == width and size > len(rows):
+        shortest = Row(shortest.ids[:1], shortest.types[:1])
+    ids = np.full((size, width), model.pad_id or 0, dtype=np.int64)
     mask, types = np.zeros_like(ids), np.zeros_like(ids)
-    mask[:, 0] = 1
-    for at, row in enumerate(rows):
+    for at in range(size):
+        row = rows[at] if at < len(rows) else shortest
         length = len(row.ids)
-        ids[at, :length] = row.ids
-        mask[at, :length] = 1
+        place = slice(width - length, width) if model.pad_left else slice(0, length)
+        ids[at, place], mask[at, place] = row.ids, 1
         if row.types:
-            types[at, :length] = row.types
+            types[at, place] = row.types
     batch = {"input_ids": ids, "attention_mask": mask}
     if any(row.types for row in rows):
         batch["token_type_ids"] = types
-    return {name: torch.from_numpy(value).to(device, non_blocking=True) for name, value in batch.items()}
+    return {name: torch.from_numpy(value).to(model.device, non_blocking=True) for name, value in batch.items()}

@@ -9,6 +9,7 @@ from alumbench.attacks.engine.job import Job
 from alumbench.attacks.outcome import Outcome
 from alumbench.attacks.search import IN_FLIGHT
 from alumbench.attacks.victim import Victim
+from alumbench.errors import AlumbenchError
 from alumbench.tasks import Example
 
 
@@ -25,6 +26,11 @@ class Schedule:
     in_flight: int = IN_FLIGHT
     workers: int = 0
     ray: str = ""
+
+    def __post_init__(self) -> None:
+        """Checks the values."""
+        if self.in_flight < 1 or self.workers < 0:
+            raise AlumbenchError(f"{self.in_flight} examples in flight, {self.workers} workers: nothing could begin")
 
 
 def run_job(job: Job, victim: Victim, examples: Sequence[Example], how: Schedule) -> Iterator[tuple[Example, Outcome]]:

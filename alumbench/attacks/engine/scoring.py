@@ -65,12 +65,14 @@ class Scorer:
         precision: `fp32`, `tf32` (CUDA only) or `bf16`.
         models: what stands for a model that came from another process.
         traffic: what went through so far.
+        spent: seconds that the last `answers` took.
     """
 
     scoring: str = "fixed"
     precision: str = "fp32"
     models: dict[object, RowModel] = field(default_factory=dict)
     traffic: Traffic = field(default_factory=Traffic)
+    spent: float = 0.0
 
     def __post_init__(self) -> None:
         """Checks the values."""
@@ -93,7 +95,8 @@ class Scorer:
         with _precision(self.precision, model.device):
             for batch, size, width in cut(model, distinct):
                 found.update(zip(batch, self._score(model, batch, size, width), strict=True))
-        self.traffic.seconds += time.perf_counter() - start
+        self.spent = time.perf_counter() - start
+        self.traffic.seconds += self.spent
         return [found[row] for row in rows]
 
     def ripe(self, rows: Mapping[RowModel, Iterable[Row]]) -> dict[RowModel, list[Row]]:
@@ -113,12 +116,18 @@ class Scorer:
         return full or ({fullest[1]: fullest[2]} if fullest else {})
 
     def _fixed(self, model: RowModel, rows: Sequence[Row]) -> Iterator[tuple[list[Row], int, int]]:
+        if model.pad_id is None:
+            yield from (([row], 1, len(row.ids)) for row in rows)
+            return
         for width, group in sorted(_by_width(model, rows).items()):
             most = _most(model, width)
             for at in range(0, len(group), most):
                 yield group[at : at + most], _fixed_rows(model), width
 
     def _fast(self, model: RowModel, rows: Sequence[Row]) -> Iterator[tuple[list[Row], int, int]]:
+        if model.pad_id is None:
+            yield from (([row], 1, len(row.ids)) for row in rows)
+            return
         ordered = sorted(rows, key=lambda row: len(row.ids))
         for at in range(0, len(ordered), FAST_ROWS):
             batch = ordered[at : at + FAST_ROWS]
@@ -126,18 +135,17 @@ class Scorer:
 
     def _score(self, model: RowModel, rows: Sequence[Row], size: int, width: int) -> list[Answer]:
         try:
-            answers = list(model.forward(in_batch(rows, size, width, model.pad_id, model.device), rows))
+            answers = list(model.forward(in_batch(rows, size, width, model), rows))
         except Exception as error:
             if len(rows) == 1:
                 return [error]
-            if is_out_of_memory(error):
-                if model.device.type == "cuda":
-                    torch.cuda.empty_cache()
-                self.traffic.halved += 1
-                size = -(-len(rows) // 2)
-            else:
-                size = 1  # one row is at fault: find it, so that the others have their answers
-            parts = [rows[at : at + size] for at in range(0, len(rows), size)]
+            if not is_out_of_memory(error):  # one row is at fault: the others have their answers, from the same shape
+                return [answer for row in rows for answer in self._score(model, [row], size, width)]
+            if model.device.type == "cuda":
+                torch.cuda.empty_cache()
+            self.traffic.halved += 1
+            half = -(-len(rows) // 2)
+            parts = [rows[:half], rows[half:]]
             return [answer for part in parts for answer in self._score(model, part, len(part), width)]
         self.traffic.batches += 1
         self.traffic.scored += len(rows)
@@ -168,7 +176,9 @@ def _most(model: RowModel, width: int) -> int:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that a device has no memory left."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in str(error)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
+        said in str(error) for said in ("not enough memory", "can't allocate memory")
+    )
 
 
 def _no_numbers(model: RowModel) -> AlumbenchError:

@@ -86,6 +86,8 @@ class Tokens:
         backend = getattr(self._tokenizer, "backend_tokenizer", None)
         if type(getattr(backend, "model", None)).__name__ != "WordPiece":
             return False
+        if any(" " in token for token in self._tokenizer.get_added_vocab()):
+            return False
         self._typed = "token_type_ids" in self._tokenizer.model_input_names
         try:
             self._marks = {columns: self._between(columns) for columns in (1, 2)}

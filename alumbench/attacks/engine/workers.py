@@ -47,7 +47,8 @@ class Distant(Scorer):
     def answers(self, model: RowModel, rows: Sequence[Row]) -> list[Answer]:
         """One answer a row, or the exception that the row led to."""
         self._pipe.send(("ask", model, list(rows)))
-        return [torch.from_numpy(a) if isinstance(a, np.ndarray) else a for a in self._pipe.recv()]
+        answers, self.spent = self._pipe.recv()
+        return [torch.from_numpy(a) if isinstance(a, np.ndarray) else a for a in answers]
 
 
 def work(pipe: Connection, job: Job, width: int) -> None:
@@ -68,10 +69,18 @@ def work(pipe: Connection, job: Job, width: int) -> None:
                 return
             yield example
 
+    said = 0.0
+
+    def alive() -> None:
+        nonlocal said
+        if time.monotonic() - said > 1.0:
+            said = time.monotonic()
+            pipe.send(("alive",))
+
     pipe.send(("ready",))
     with contextlib.suppress(EOFError, BrokenPipeError):  # the process that gives the work is gone
         while pipe.recv():
-            for example, outcome in searcher.run_all(given(), width):
+            for example, outcome in searcher.run_all(given(), width, alive):
                 pipe.send(("done", example.id, outcome))
             pipe.send(("ready",))
 
@@ -88,18 +97,18 @@ class _Worker:
         self.begun: dict[str, Example] = {}
         self.question: Question | None = None
         self.idle = self.alone = False
-        self.heard: float | None = None  # None until its first word
+        self.heard: float | None = None  # on the clock of `Workers`; None until its first word
 
     def say(self, word: Any) -> None:
         """Sends something; that a dead process hears nothing shows when it is listened to."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.pipe.send(word)
 
-    def silent(self, limit: float | None) -> bool:
+    def silent(self, limit: float | None, now: float) -> bool:
         """Whether it should have said something by now; one that waits for an answer has nothing to say."""
-        if self.heard is None or limit is None or not self.begun or self.question is not None:
+        if self.heard is None or limit is None or not self.begun or self.question is not None or self.pipe.poll():
             return False
-        return time.monotonic() - self.heard > limit + GRACE
+        return now - self.heard > limit + GRACE
 
     def end(self) -> None:
         """Ends the process, whatever it is doing."""
@@ -126,6 +135,19 @@ class Workers:
         self._upcoming: deque[Example] = deque()
         self._suspects: deque[Example] = deque()
         self._workers: list[_Worker] = []
+        self._away = 0.0  # seconds in which nobody was listened to
+
+    def _now(self) -> float:
+        """A clock that stands still while this process scores, or its caller writes."""
+        return time.monotonic() - self._away
+
+    @contextlib.contextmanager
+    def _not_listening(self) -> Iterator[None]:
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self._away += time.monotonic() - start
 
     def run_all(self, examples: Sequence[Example]) -> Iterator[tuple[Example, Outcome]]:
         """Attacks examples and yields each as it ends, with the outcomes of a single process.
@@ -146,7 +168,7 @@ class Workers:
                     for worker in [w for w in self._workers if w.pipe in heard]:
                         yield from self._listen(worker)
                 self._answer(broker)
-                for worker in [w for w in self._workers if w.silent(self._job.seconds)]:
+                for worker in [w for w in self._workers if w.silent(self._job.seconds, self._now())]:
                     yield from self._lost(worker, TIMEOUT, f"no end after {self._job.seconds:g} s")
         finally:
             for worker in self._workers:
@@ -167,7 +189,7 @@ class Workers:
         except (EOFError, OSError):
             yield from self._lost(worker, ERROR, "its process died")
             return
-        worker.heard = time.monotonic()
+        worker.heard = self._now()
         if kind == "failed":
             raise AlumbenchError(rest[0])
         if kind == "ready":
@@ -177,16 +199,20 @@ class Workers:
             worker.say(self._next(worker))
         elif kind == "ask":
             worker.question = Question(*rest)
-        else:
-            yield worker.begun.pop(rest[0]), rest[1]
+        elif kind == "done":
+            with self._not_listening():
+                yield worker.begun.pop(rest[0]), rest[1]
 
     def _answer(self, broker: Broker) -> None:
         asking = self._asking()
         questions = [worker.question for worker in asking if worker.question is not None]
-        for worker, answers in zip(asking, broker(questions), strict=True):
-            if answers is not None:
-                worker.question, worker.heard = None, time.monotonic()
-                worker.say([a.numpy() if isinstance(a, torch.Tensor) else a for a in answers])
+        with self._not_listening():
+            given = broker(questions)
+        for worker, one in zip(asking, given, strict=True):
+            if one is not None:
+                worker.question, worker.heard = None, self._now()
+                answers = [a.numpy() if isinstance(a, torch.Tensor) else a for a in one.answers]
+                worker.say((answers, one.seconds))
 
     def _next(self, worker: _Worker) -> Example | None:
         """An example for a worker; a suspect only for one that has no other, and then no other beside it."""
