@@ -15,10 +15,10 @@ RECIPES = ["deepwordbug-all-words", "deepwordbug", "pruthi", "pwws", "input-redu
 
 @contextmanager
 def counted(model):
-    """Counts the rows of every forward pass of a torch module, those of one token left out: they fill batches up."""
+    """Counts the different rows of every forward pass of a torch module: those that fill a batch up repeat one."""
     rows = []
     handle = model.register_forward_pre_hook(
-        lambda module, args, kwargs: rows.append(int((kwargs["attention_mask"].sum(1) > 1).sum())), with_kwargs=True
+        lambda module, args, kwargs: rows.append(len(set(map(tuple, kwargs["input_ids"].tolist())))), with_kwargs=True
     )
     try:
         yield rows
