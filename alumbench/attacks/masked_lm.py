@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -58,11 +58,47 @@ def _word(token: str, marker: str, first: bool) -> str:
 
 
 class _Proposals:
-    """What transformations share: the model, and how many of its words are taken."""
+    """Puts what a masked LM proposes into a text; where, and in place of what, is each transformation's own.
 
-    lm: MaskedLm
-    max_candidates: int
-    min_confidence: float
+    Attributes:
+        confidence: probability that a word must have where nobody says.
+    """
+
+    confidence = 0.0
+
+    def __init__(self, lm: MaskedLm, max_candidates: int = 50, min_confidence: float | None = None) -> None:
+        """Takes the model.
+
+        Args:
+            lm: the masked LM.
+            max_candidates: K, words a position.
+            min_confidence: probability that a word must have; None for the transformation's own.
+        """
+        super().__init__()
+        self.lm, self.max_candidates = lm, max_candidates
+        self.min_confidence = self.confidence if min_confidence is None else min_confidence
+
+    def _places(self, text: Any, allowed: Iterable[int]) -> list[int]:
+        """Where words are proposed."""
+        return list(allowed)
+
+    def _masked(self, text: Any, index: int) -> str:
+        """The text with a mask there."""
+        raise NotImplementedError
+
+    def _changed(self, text: Any, index: int, word: str) -> Any:
+        """The text with a proposed word there."""
+        raise NotImplementedError
+
+    def _get_transformations(self, current_text: Any, indices_to_modify: Any) -> list[Any]:
+        indices = self._places(current_text, indices_to_modify)
+        proposed = self._proposed([self._masked(current_text, index) for index in indices])
+        return [
+            self._changed(current_text, index, word)
+            for index, words in zip(indices, proposed, strict=True)
+            for word in words
+            if word != current_text.words[index]
+        ]
 
     def _proposed(self, masked: Sequence[str]) -> list[list[str]]:
         """For each text with a mask the words that may stand there, likeliest first; none where the mask is cut off."""
@@ -94,27 +130,13 @@ class _Proposals:
 class MaskedLmSwap(_Proposals, WordSwap):  # type: ignore[misc]
     """Replaces a word by what the masked LM puts in its place (BAE; Replace of CLARE)."""
 
-    def __init__(self, lm: MaskedLm, max_candidates: int = 50, min_confidence: float = 5e-4) -> None:
-        """Takes the model.
+    confidence = 5e-4
 
-        Args:
-            lm: the masked LM.
-            max_candidates: K, words a position.
-            min_confidence: probability that a word must have.
-        """
-        super().__init__()
-        self.lm, self.max_candidates, self.min_confidence = lm, max_candidates, min_confidence
+    def _masked(self, text: Any, index: int) -> str:
+        return str(text.replace_word_at_index(index, self.lm.tokenizer.mask_token).text)
 
-    def _get_transformations(self, current_text: Any, indices_to_modify: Any) -> list[Any]:
-        indices = list(indices_to_modify)
-        mask = self.lm.tokenizer.mask_token
-        masked = [current_text.replace_word_at_index(index, mask).text for index in indices]
-        return [
-            current_text.replace_word_at_index(index, word)
-            for index, words in zip(indices, self._proposed(masked), strict=True)
-            for word in words
-            if word != current_text.words[index]
-        ]
+    def _changed(self, text: Any, index: int, word: str) -> Any:
+        return text.replace_word_at_index(index, word)
 
 
 class MaskedLmInsertion(_Proposals, Transformation):  # type: ignore[misc]
@@ -124,24 +146,11 @@ class MaskedLmInsertion(_Proposals, Transformation):  # type: ignore[misc]
     there are no candidates, there and here.
     """
 
-    def __init__(self, lm: MaskedLm, max_candidates: int = 50, min_confidence: float = 0.0) -> None:
-        """Takes the model; arguments as for `MaskedLmSwap`."""
-        super().__init__()
-        self.lm, self.max_candidates, self.min_confidence = lm, max_candidates, min_confidence
+    def _masked(self, text: Any, index: int) -> str:
+        return _words_alone(text.insert_text_before_word_index(index, self.lm.tokenizer.mask_token), index)
 
-    def _get_transformations(self, current_text: Any, indices_to_modify: Any) -> list[Any]:
-        indices = list(indices_to_modify)
-        mask = self.lm.tokenizer.mask_token
-        masked = [
-            current_text.insert_text_before_word_index(index, mask).text_window_around_index(index, float("inf"))
-            for index in indices
-        ]
-        return [
-            current_text.insert_text_before_word_index(index, word)
-            for index, words in zip(indices, self._proposed(masked), strict=True)
-            for word in words
-            if word != current_text.words[index]
-        ]
+    def _changed(self, text: Any, index: int, word: str) -> Any:
+        return text.insert_text_before_word_index(index, word)
 
 
 class MaskedLmMerge(_Proposals, Transformation):  # type: ignore[misc]
@@ -151,27 +160,23 @@ class MaskedLmMerge(_Proposals, Transformation):  # type: ignore[misc]
     else its constraints forbid, even across columns; here both words are in one column, and one at least may change.
     """
 
-    def __init__(self, lm: MaskedLm, max_candidates: int = 50, min_confidence: float = 5e-3) -> None:
-        """Takes the model; arguments as for `MaskedLmSwap`."""
-        super().__init__()
-        self.lm, self.max_candidates, self.min_confidence = lm, max_candidates, min_confidence
+    confidence = 5e-3
 
-    def _get_transformations(self, current_text: Any, indices_to_modify: Any) -> list[Any]:
-        allowed = set(indices_to_modify)
-        indices = [i for i in _mergeable(current_text) if i in allowed or i + 1 in allowed]
-        mask = self.lm.tokenizer.mask_token
-        masked = [
-            current_text.replace_word_at_index(index, mask)
-            .delete_word_at_index(index + 1)
-            .text_window_around_index(index, float("inf"))
-            for index in indices
-        ]
-        return [
-            current_text.delete_word_at_index(index + 1).replace_word_at_index(index, word)
-            for index, words in zip(indices, self._proposed(masked), strict=True)
-            for word in words
-            if word != current_text.words[index]
-        ]
+    def _places(self, text: Any, allowed: Iterable[int]) -> list[int]:
+        free = set(allowed)
+        return [index for index in _mergeable(text) if index in free or index + 1 in free]
+
+    def _masked(self, text: Any, index: int) -> str:
+        masked = text.replace_word_at_index(index, self.lm.tokenizer.mask_token)
+        return _words_alone(masked.delete_word_at_index(index + 1), index)
+
+    def _changed(self, text: Any, index: int, word: str) -> Any:
+        return text.delete_word_at_index(index + 1).replace_word_at_index(index, word)
+
+
+def _words_alone(text: Any, index: int) -> str:
+    """The text from its first word to its last, as TextAttack hands it to these models."""
+    return str(text.text_window_around_index(index, float("inf")))
 
 
 def _mergeable(text: Any) -> list[int]:

@@ -21,7 +21,8 @@ class Recipe:
     Attributes:
         name: how suites call it. An attack with other parts than its paper's has another name.
         version: raised whenever its results could change.
-        build: makes the TextAttack `Attack` from a model wrapper and, by name, the parts in `parts_needed`.
+        build: makes the TextAttack `Attack` from a model wrapper and, by name, the parts in `parts_needed`; None for
+            those that are refused.
         source: paper and link.
         parts: what it changes, in a line.
         needs: names of `resources.RESOURCES`.
@@ -32,7 +33,7 @@ class Recipe:
 
     name: str
     version: int
-    build: Callable[..., Any]
+    build: Callable[..., Any] | None
     source: str
     parts: str
     needs: tuple[str, ...] = ()
@@ -107,7 +108,7 @@ class Recipe:
         """
         from alumbench.attacks.textattack_loader import load_textattack, offline
 
-        if self.refused:
+        if self.refused or self.build is None:
             raise AlumbenchError(f"recipe {self.name} cannot attack a classifier: {self.refused}")
         textattack = load_textattack()
         missing = self.missing()

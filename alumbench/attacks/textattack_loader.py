@@ -43,14 +43,18 @@ VARIABLES = (
 )
 
 
-@functools.cache
 def load_textattack() -> ModuleType:
-    """The `textattack` package.
+    """The `textattack` package, imported once; NLTK reads only from the folders on its path, so each call sees to them.
 
     Raises:
         AlumbenchError: It is not installed, or another version's import fails.
     """
     find_nltk_data()
+    return _imported()
+
+
+@functools.cache
+def _imported() -> ModuleType:
     for library in ("huggingface_hub", "datasets", "transformers.utils.hub"):
         importlib.import_module(library)  # they read their cache variables once: before these are touched
     user_cache = os.environ.get("TA_CACHE_DIR") or os.path.expanduser("~/.cache/textattack")

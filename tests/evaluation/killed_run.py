@@ -18,17 +18,17 @@ from pathlib import Path
 import torch
 
 from alumbench import storage
+from alumbench.attacks.search import _Search
 from alumbench.attacks.textattack_loader import load_textattack
 from alumbench.attacks.victim import Victim
 from alumbench.checkpoints import checkpoint_task, find_model
-from alumbench.evaluation.entry_run import EntryRun
 from alumbench.evaluation.evaluate import EVALUATION, RECORDS, Request, evaluate
 from alumbench.evaluation.suite import load_suite
 
 
 def child(checkpoint: str, suite: str, out: Path, tear_at: float | None) -> None:
     """Runs the evaluation; with `tear_at`, kills itself half-way through the write that crosses that many bytes."""
-    write, add = os.pwrite, EntryRun._add
+    write, search = os.pwrite, _Search.run
 
     def torn(file: int, data: bytes, offset: int) -> int:
         if tear_at is not None and offset + len(data) > tear_at:
@@ -36,13 +36,13 @@ def child(checkpoint: str, suite: str, out: Path, tear_at: float | None) -> None
             os.kill(os.getpid(), signal.SIGKILL)
         return write(file, data, offset)
 
-    def noted(self, example, values):
-        if self._entry.kind == "attack":
-            with (out / "searches").open("a") as file:
-                file.write(example.id + "\n")
-        add(self, example, values)
+    def noted(self):
+        result = search(self)
+        with (out / "searches").open("a") as file:
+            file.write(self.example.id + "\n")
+        return result
 
-    storage.os.pwrite, EntryRun._add = torn, noted
+    storage.os.pwrite, _Search.run = torn, noted
     files = find_model(checkpoint)
     evaluate(Request(load_suite(suite)), Victim(files, checkpoint_task(files), "cpu"), out, lambda *_: None)
 

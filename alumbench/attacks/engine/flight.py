@@ -108,7 +108,7 @@ class Flight(greenlet):  # type: ignore[misc]
         torch.set_grad_enabled(self._grad)  # belongs to the thread, and a search may ask inside `no_grad`
         start = time.perf_counter()
         try:
-            with _alarm(left):
+            with _Alarm(left):
                 return self.throw(TimeLimit) if left is not None and left <= 0 else self.switch(*value)
         finally:
             self.seconds += time.perf_counter() - start
@@ -142,32 +142,30 @@ def fly(
                 flight = next(upcoming, None)
                 if flight is None:
                     break
-                on_turn()
-                with globals_kept():
-                    result = flight.turn()
-                if flight.dead:
-                    yield flight, result
-                else:
-                    waiting[flight] = result
+                yield from _take_turn(flight, waiting, on_turn)
             if not waiting:
                 return
-            over = []
-            with globals_kept():
-                for flight, given in zip(list(waiting), answer(list(waiting.values())), strict=True):
-                    if given is None:
-                        continue
-                    on_turn()
+            for flight, given in zip(list(waiting), answer(list(waiting.values())), strict=True):
+                if given is not None:
                     flight.seconds += given.seconds
-                    result = flight.turn(given.answers)
-                    if flight.dead:
-                        del waiting[flight]
-                        over.append((flight, result))
-                    else:
-                        waiting[flight] = result
-            yield from over
+                    yield from _take_turn(flight, waiting, on_turn, given.answers)
 
 
-class _alarm:
+def _take_turn(
+    flight: Flight, waiting: dict[Flight, Question], on_turn: Callable[[], None], *answers: Sequence[Answer]
+) -> Iterator[tuple[Flight, Ended]]:
+    """One turn; what it comes to is handed on before any other search has one, so that a kill loses little."""
+    on_turn()
+    with globals_kept():
+        result = flight.turn(*answers)
+    waiting.pop(flight, None)
+    if flight.dead:
+        yield flight, result
+    else:
+        waiting[flight] = result
+
+
+class _Alarm:
     """Rings after some seconds, and then each second; in the search whose turn it is that is a `TimeLimit`.
 
     It interrupts Python code and waits; a hang inside one call of a C library ends only when that call does. Outside

@@ -7,11 +7,14 @@ from typing import Any
 from alumbench.attacks.recipe import Recipe
 
 
-def build(wrapper: Any) -> Any:
-    """TextAttack's parts, with two repairs.
+def assemble(wrapper: Any, stopwords: str, wordnet: str, names: str) -> Any:
+    """TextAttack's parts for a language.
 
-    It hands "french" over as the stopwords themselves, so that the letters of that word are protected and no stopword
-    is.
+    Args:
+        wrapper: the victim.
+        stopwords: the language, as NLTK's stopword lists call it.
+        wordnet: as WordNet calls it.
+        names: as TextAttack's lists of names and places call it.
     """
     from textattack import Attack
     from textattack.constraints.pre_transformation import RepeatModification, StopwordModification
@@ -25,10 +28,19 @@ def build(wrapper: Any) -> Any:
     )
 
     swaps = CompositeTransformation(
-        [WordSwapWordNet(language="fra"), WordSwapChangeLocation(language="fra"), WordSwapChangeName(language="fra")]
+        [WordSwapWordNet(language=wordnet), WordSwapChangeLocation(language=names), WordSwapChangeName(language=names)]
     )
-    constraints = [RepeatModification(), StopwordModification(language="french")]
+    constraints = [RepeatModification(), StopwordModification(language=stopwords)]
     return Attack(UntargetedClassification(wrapper), constraints, swaps, GreedyWordSwapWIR())
+
+
+def build(wrapper: Any) -> Any:
+    """TextAttack's recipe with a repair.
+
+    It hands "french" over as the stopwords themselves, so that the letters of that word are protected and no stopword
+    is.
+    """
+    return assemble(wrapper, stopwords="french", wordnet="fra", names="fra")
 
 
 RECIPE = Recipe(

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from alumbench.attacks.recipe import Recipe
-
-
-def build(wrapper: Any) -> Any:
-    """Never called: `refused` says why."""
-    raise NotImplementedError
-
 
 RECIPE = Recipe(
     name="morpheus",
     version=1,
-    build=build,
+    build=None,
     source="Tan et al. 2020, https://aclanthology.org/2020.acl-main.263/",
     parts="swap words for other inflections of theirs until a translation's BLEU falls",
     refused="it wants a translation model: "

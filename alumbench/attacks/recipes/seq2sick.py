@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from alumbench.attacks.recipe import Recipe
-
-
-def build(wrapper: Any) -> Any:
-    """Never called: `refused` says why."""
-    raise NotImplementedError
-
 
 RECIPE = Recipe(
     name="seq2sick",
     version=1,
-    build=build,
+    build=None,
     source="Cheng et al. 2018, https://arxiv.org/abs/1803.01128",
     parts="swap words for counter-fitted neighbours until a generated text shares no word with the first one",
     refused="it wants a sequence-to-sequence model: "

@@ -5,30 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from alumbench.attacks.recipe import Recipe
+from alumbench.attacks.recipes.french import assemble
 
 
 def build(wrapper: Any) -> Any:
-    """TextAttack's parts, with two repairs.
+    """TextAttack's recipe with two repairs.
 
     It hands "spanish" over as the stopwords themselves, so that the letters of that word are protected and no stopword
     is; and it asks WordNet for "esp", which has Spanish as "spa", so that it cannot be built.
     """
-    from textattack import Attack
-    from textattack.constraints.pre_transformation import RepeatModification, StopwordModification
-    from textattack.goal_functions import UntargetedClassification
-    from textattack.search_methods import GreedyWordSwapWIR
-    from textattack.transformations import (
-        CompositeTransformation,
-        WordSwapChangeLocation,
-        WordSwapChangeName,
-        WordSwapWordNet,
-    )
-
-    swaps = CompositeTransformation(
-        [WordSwapWordNet(language="spa"), WordSwapChangeLocation(language="esp"), WordSwapChangeName(language="esp")]
-    )
-    constraints = [RepeatModification(), StopwordModification(language="spanish")]
-    return Attack(UntargetedClassification(wrapper), constraints, swaps, GreedyWordSwapWIR())
+    return assemble(wrapper, stopwords="spanish", wordnet="spa", names="esp")
 
 
 RECIPE = Recipe(
