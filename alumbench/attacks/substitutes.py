@@ -37,10 +37,11 @@ class NeighbourSwap(WordSwap):  # type: ignore[misc]
             most: neighbours of a word, the nearest first; a list has at most 8.
         """
         super().__init__()
-        self._most, self._neighbours = most, published()
+        self._most = most
+        published()  # what is wrong with the lists is said here and not in a search
 
     def _get_replacement_words(self, word: str) -> list[str]:
-        return [recover_word_case(other, word) for other in self._neighbours.get(word.lower(), [])[: self._most]]
+        return [recover_word_case(other, word) for other in published().get(word.lower(), [])[: self._most]]
 
 
 class MiniLm(encoders.SentenceEncoder):  # type: ignore[misc]

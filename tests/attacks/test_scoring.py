@@ -19,7 +19,7 @@ class Sums(RowModel):
     pad_id, longest = 0, 24
 
     def __init__(self, fails=lambda size, rows: None):
-        self.fails, self.shapes = fails, []
+        self.fails, self.shapes, self.padded = fails, [], []
 
     @property
     def device(self):
@@ -27,6 +27,7 @@ class Sums(RowModel):
 
     def forward(self, batch, rows):
         self.shapes.append(tuple(batch["input_ids"].shape))
+        self.padded.append(not batch["attention_mask"].all())
         self.fails(len(batch["input_ids"]), rows)
         assert int(batch["attention_mask"][: len(rows)].sum()) == sum(len(row.ids) for row in rows)
         return batch["input_ids"].sum(1, keepdim=True).float()[: len(rows)].unbind()
@@ -51,12 +52,20 @@ def test_answers_come_in_order_and_equal_rows_are_scored_once(scoring):
 
 
 def test_fixed_shapes_follow_from_the_row_and_always_pad():
-    model = Sums()
-    Scorer().answers(model, rows(*range(1, 25), *[24] * 40))
-    size = FIXED_ROWS["cpu"]
+    model, size = Sums(), FIXED_ROWS["cpu"]
+    asked = rows(*range(1, 25), *[24] * 40, *[16] * size)
+    assert sums(Scorer(), model, asked) == [sum(row.ids) for row in asked]
     assert set(model.shapes) == {(size, 8), (size, 16), (size, 24)}
-    full = [shape for shape in model.shapes if shape == (size, 24)]
-    assert len(full) == -(-(9 + 40) // (size - 1)), "a row as long as the model reads leaves place for a padded one"
+    assert all(model.padded), "no batch without a padded token: transformers would drop the mask"
+    assert len(model.shapes) == 1 + 2 + 3, "and none more than that takes"
+
+
+def test_filling_keeps_the_marks_of_a_text():
+    text = Row((1, 7, 8, 9, 10, 11, 12, 2), types=(0,) * 8)
+    batch = in_batch([text], 2, 8, Sums())
+    assert batch["input_ids"].tolist() == [list(text.ids)] * 2
+    assert batch["attention_mask"].tolist() == [[1] * 8, [1] * 7 + [0]]
+    assert "token_type_ids" in batch
 
 
 @pytest.mark.parametrize("kind", ["checkpoint", "pair_checkpoint"])

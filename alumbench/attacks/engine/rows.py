@@ -61,11 +61,9 @@ def in_batch(rows: Sequence[Row], size: int, width: int, model: RowModel) -> dic
     """A batch of `size` rows and `width` tokens, padded on the model's side.
 
     What is below the rows repeats the shortest, so that it is like them: some models read a text at its last mark, and
-    refuse a batch in which the marks differ. Where that one has no padded token, it is one token and padding.
+    refuse a batch in which the marks differ. Where that one has no padded token, its last counts as one.
     """
     shortest = min(rows, key=lambda row: len(row.ids))
-    if len(shortest.ids) == width and size > len(rows):
-        shortest = Row(shortest.ids[:1], shortest.types[:1])
     ids = np.full((size, width), model.pad_id or 0, dtype=np.int64)
     mask, types = np.zeros_like(ids), np.zeros_like(ids)
     for at in range(size):
@@ -73,6 +71,8 @@ def in_batch(rows: Sequence[Row], size: int, width: int, model: RowModel) -> dic
         length = len(row.ids)
         place = slice(width - length, width) if model.pad_left else slice(0, length)
         ids[at, place], mask[at, place] = row.ids, 1
+        if at >= len(rows) and length == width:
+            mask[at, -1] = 0
         if row.types:
             types[at, place] = row.types
     batch = {"input_ids": ids, "attention_mask": mask}

@@ -107,22 +107,29 @@ class Scorer:
         full: dict[RowModel, list[Row]] = {}
         fullest: tuple[float, RowModel, list[Row]] | None = None
         for model, every in waiting.items():
-            for width, group in _by_width(self.models.get(model, model), every).items():
-                most = _most(self.models.get(model, model), width)
-                if len(group) >= most:
-                    full.setdefault(model, []).extend(group[: len(group) // most * most])
-                elif fullest is None or len(group) / most > fullest[0]:
-                    fullest = len(group) / most, model, group
+            for batch, size, _ in self._fixed(self.models.get(model, model), every):
+                if len(batch) >= size - 1:
+                    full.setdefault(model, []).extend(batch)
+                elif fullest is None or len(batch) / size > fullest[0]:
+                    fullest = len(batch) / size, model, batch
         return full or ({fullest[1]: fullest[2]} if fullest else {})
 
     def _fixed(self, model: RowModel, rows: Sequence[Row]) -> Iterator[tuple[list[Row], int, int]]:
         if model.pad_id is None:
             yield from (([row], 1, len(row.ids)) for row in rows)
             return
-        for width, group in sorted(_by_width(model, rows).items()):
-            most = _most(model, width)
-            for at in range(0, len(group), most):
-                yield group[at : at + most], _fixed_rows(model), width
+        size = FIXED_ROWS.get(model.device.type, FIXED_ROWS["cuda"])
+        by_width: dict[int, list[Row]] = {}
+        for row in rows:
+            width = STEP * -(-len(row.ids) // STEP)
+            by_width.setdefault(min(width, model.longest or width), []).append(row)
+        for width, group in sorted(by_width.items()):
+            group.sort(key=lambda row: len(row.ids))
+            while group:  # the shortest goes with the longest, so that one row, of these or of filling, is padded
+                room = size if len(group[0].ids) < width else size - 1
+                cut = max(1, len(group) - room + 1)
+                batch, group = group[:1] + group[cut:], group[1:cut]
+                yield batch, size, width
 
     def _fast(self, model: RowModel, rows: Sequence[Row]) -> Iterator[tuple[list[Row], int, int]]:
         if model.pad_id is None:
@@ -155,23 +162,6 @@ class Scorer:
         ):
             return list(answers)
         return [answer if bool(torch.isfinite(answer).all()) else _no_numbers(model) for answer in answers]
-
-
-def _by_width(model: RowModel, rows: Iterable[Row]) -> dict[int, list[Row]]:
-    groups: dict[int, list[Row]] = {}
-    for row in rows:
-        width = STEP * -(-(len(row.ids) + 1) // STEP)
-        groups.setdefault(min(width, model.longest or width), []).append(row)
-    return groups
-
-
-def _fixed_rows(model: RowModel) -> int:
-    return FIXED_ROWS.get(model.device.type, FIXED_ROWS["cuda"])
-
-
-def _most(model: RowModel, width: int) -> int:
-    # Rows as long as the model can read have no padded token: a row of filling has it for them.
-    return _fixed_rows(model) - (width == model.longest)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -6,6 +6,7 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
+from alumbench.attacks.engine.tags import tags_from_vectors
 from alumbench.attacks.engine.texts import words_replaced_in_place
 from alumbench.attacks.engine.words import words_remembered
 
@@ -15,7 +16,7 @@ _in_force = contextlib.ExitStack()
 
 @contextlib.contextmanager
 def shortcuts() -> Iterator[None]:
-    """Words and candidates made quickly, and few garbage collections; off when the last of those who asked is done.
+    """Words, candidates and tags made quickly, and few garbage collections; off when nobody is left who asked for it.
 
     Runs may overlap and end in any order: they are generators.
     """
@@ -23,6 +24,7 @@ def shortcuts() -> Iterator[None]:
     if not _users:
         _in_force.enter_context(words_remembered())
         _in_force.enter_context(words_replaced_in_place())
+        _in_force.enter_context(tags_from_vectors())
         gc.freeze()  # what the libraries loaded need not be looked through, again and again
         _in_force.callback(gc.unfreeze)
     _users += 1
