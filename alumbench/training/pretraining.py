@@ -14,8 +14,9 @@ from alumbench.errors import AlumbenchError
 from alumbench.methods import load_method, make_method
 from alumbench.storage import read_json, sha256_of, write_json
 from alumbench.training.arguments import training_arguments
-from alumbench.training.corpus import Blocks, Corpus, pack
+from alumbench.training.corpus import Corpus
 from alumbench.training.masked_lm import Architecture, load_masked_lm
+from alumbench.training.packing import Blocks, pack
 from alumbench.training.request import REQUEST, finished, same_request
 from alumbench.training.run import disk_errors_told, leave, model_length, run, silent
 from alumbench.training.schedule import Schedule

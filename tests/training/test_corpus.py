@@ -14,7 +14,8 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from alumbench.errors import AlumbenchError
 from alumbench.tasks import miniature
-from alumbench.training.corpus import KNOWN, Texts, named_corpus, pack
+from alumbench.training.corpus import KNOWN, Texts, named_corpus
+from alumbench.training.packing import pack
 
 DOCUMENTS = miniature.rows("sentiment/train")["sentence"][:50]
 

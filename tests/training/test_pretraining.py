@@ -1,90 +1,27 @@
-"""Pre-training: what it learns, what it leaves, that a killed run ends as an unbroken one, and what it refuses."""
+"""Pre-training: what it learns, what it leaves, and what it refuses."""
 
 from __future__ import annotations
 
 import math
-import multiprocessing
-import os
-import signal
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-import alumbench.training.run as run_module
 from alumbench.checkpoints import checkpoint_task, find_model
 from alumbench.errors import AlumbenchError
 from alumbench.methods import method_names
 from alumbench.methods.standard import Standard
 from alumbench.storage import read_json
-from alumbench.tasks import miniature
-from alumbench.training.corpus import named_corpus, pack
+from alumbench.training.corpus import named_corpus
 from alumbench.training.fine_tuning import fine_tune
 from alumbench.training.masked_lm import FAMILIES, SIZES, Architecture
 from alumbench.training.masked_trainer import MaskedTrainer
-from alumbench.training.pretraining import Pretraining, parameters_for_pretraining, pretrain
-from alumbench.training.schedule import Schedule
+from alumbench.training.packing import pack
+from alumbench.training.pretraining import parameters_for_pretraining, pretrain
 from alumbench.training.tokenizer import learn_tokenizer
-
-Make = Callable[..., Pretraining]
-
-
-def quiet(line: str) -> None:
-    """Takes a line of progress and drops it."""
-
-
-@pytest.fixture(scope="module")
-def text_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("corpus") / "sentences.txt"
-    file.write_text("\n\n".join(miniature.rows("sentiment/train")["sentence"][:600]))
-    return file
-
-
-@pytest.fixture(scope="module")
-def tokenizer_folder(text_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tokenizer") / "learned"
-    learn_tokenizer("word-piece", text_file.read_text().split("\n\n"), 200).save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def make(text_file: Path, tokenizer_folder: Path) -> Make:
-    """A request that trains 24 steps on blocks of 24 tokens; keywords change it."""
-
-    def request(**changes: Any) -> Pretraining:
-        values: dict[str, Any] = {
-            "corpora": (named_corpus(str(text_file)),),
-            "architecture": Architecture.named("bert-tiny", hidden=32),
-            "tokenizer": str(tokenizer_folder),
-            "steps": 24,
-            "held_out": 0.1,
-            "batch_size": 8,
-            "lr": 3e-3,
-            "max_length": 24,
-            "device": "cpu",
-        }
-        return Pretraining(**(values | changes))
-
-    return request
-
-
-@pytest.fixture(scope="module")
-def unbroken(make: Make, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A run of `standard` and one of `alum`, its mask rate rising; from the middle of an epoch into the next."""
-    outs = {}
-    for method in ("standard", "alum"):
-        outs[method] = tmp_path_factory.mktemp("unbroken") / method
-        pretrain(killable(make, method), outs[method], quiet)
-    return outs
-
-
-def killable(make: Make, method: str) -> Pretraining:
-    # three quarters held out, so that 24 steps go into a second epoch
-    return make(method=method, schedule=Schedule(0.5), held_out=0.75, mask_rate_start=0.3, mask_rate=0.1)
+from tests.training.conftest import Make, killable, quiet
 
 
 def test_a_masked_lm_learns_more_than_frequencies(make: Make, tmp_path: Path) -> None:
@@ -231,91 +168,6 @@ def test_accumulated_batches_hold_what_one_batch_holds(
         seen.clear()
     assert runs[0] == runs[1] == runs[2]
     assert len({example for _, example, *_ in runs[0]}) == 48
-
-
-# 24 steps of 8 blocks; whole checkpoints after 10, 20 and 24.
-def die_at_call(owner: Any, name: str, number: int, matches: Callable[..., bool] = lambda *args: True) -> None:
-    """Makes this process kill itself at a call of a function, before the function does anything."""
-    plain, calls = getattr(owner, name), []
-
-    def deadly(*args: Any, **kwargs: Any) -> Any:
-        if matches(*args):
-            calls.append(1)
-        if len(calls) == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return plain(*args, **kwargs)
-
-    setattr(owner, name, deadly)
-
-
-DEATHS: dict[str, Callable[[], None]] = {
-    "before-any-checkpoint": lambda: die_at_call(torch.optim.AdamW, "step", 4),
-    "before-the-method-sets-in": lambda: die_at_call(torch.optim.AdamW, "step", 12),
-    "in-the-second-epoch": lambda: die_at_call(torch.optim.AdamW, "step", 22),
-    "before-the-record": lambda: die_at_call(run_module, "write_json", 1, lambda at, _: at.name == "pretraining.json"),
-}
-
-
-def pretrain_and_die(request: Pretraining, out: Path, death: Callable[[], None]) -> None:
-    torch.set_num_threads(1)
-    death()
-    pretrain(request, out, quiet)
-
-
-@pytest.mark.parametrize("death", DEATHS)
-@pytest.mark.parametrize("method", ["standard", "alum"])
-def test_a_killed_run_ends_with_the_weights_of_an_unbroken_one(
-    make: Make, unbroken: dict[str, Path], tmp_path: Path, method: str, death: str
-) -> None:
-    request, out = killable(make, method), tmp_path / "out"
-    child = multiprocessing.get_context("fork").Process(target=pretrain_and_die, args=(request, out, DEATHS[death]))
-    child.start()
-    child.join(120)
-    assert child.exitcode == -signal.SIGKILL
-    assert not (out / "pretraining.json").exists()
-    lines: list[str] = []
-    record = pretrain(request, out, lines.append)
-    assert any("going on from" in line for line in lines) is (death != "before-any-checkpoint")
-    assert (out / "model.safetensors").read_bytes() == (unbroken[method] / "model.safetensors").read_bytes()
-    expected = read_json(unbroken[method] / "pretraining.json")
-    assert expected["dev"][-1]["epoch"] > 1, "or no second epoch was tried"
-    for field in ("dev", "corpus", "settings", "method", "model", "tokens_seen"):
-        assert record[field] == expected[field]
-    assert [entry["step"] for entry in record["loss"]] == [entry["step"] for entry in expected["loss"]]
-
-
-def test_the_same_request_again_does_nothing_and_another_is_refused(
-    make: Make, unbroken: dict[str, Path], text_file: Path
-) -> None:
-    request, out, lines = killable(make, "standard"), unbroken["standard"], []
-    assert pretrain(request, out, lines.append) == read_json(out / "pretraining.json")
-    assert lines == [f"{out}: this run is finished already"]
-    changes: list[tuple[dict[str, Any], str]] = [
-        ({"lr": 1e-4}, "lr"),
-        ({"schedule": Schedule(0.25)}, "schedule"),
-        ({"mask_rate": 0.2}, "mask rate"),
-        ({"architecture": Architecture.named("bert-tiny")}, "architecture"),
-        ({"method": "alum"}, "method"),
-        ({"corpora": (named_corpus(str(text_file), column="text"),) * 2}, "corpora"),
-    ]
-    for change, field in changes:
-        with pytest.raises(AlumbenchError, match=f"holds a run whose {field} differs .* give another --out"):
-            pretrain(replace(request, **change), out, quiet)
-
-
-def test_another_text_under_the_same_name_does_not_go_on(
-    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "mine.txt"
-    file.write_text("\n\n".join(miniature.rows("sentiment/train")["sentence"][:100]))
-    request = make(corpora=(named_corpus(str(file)),), steps=2)
-    with monkeypatch.context() as patch:
-        patch.setattr(torch.optim.AdamW, "step", lambda *args, **kwargs: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            pretrain(request, tmp_path / "out", quiet)
-    file.write_text("\n\n".join(miniature.rows("sentiment/train")["sentence"][100:200]))
-    with pytest.raises(AlumbenchError, match="holds a run whose corpus differs"):
-        pretrain(request, tmp_path / "out", quiet)
 
 
 def test_an_absurd_learning_rate_ends_in_an_error_not_in_a_checkpoint(make: Make, tmp_path: Path) -> None:
