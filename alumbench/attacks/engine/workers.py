@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ from alumbench.tasks import Example
 
 #: Seconds that a search may be silent beyond its time limit before its process is ended.
 GRACE = 10.0
+#: Seconds that a process may take to load its libraries and say its first word.
+START = 300.0
 
 
 class Distant(Scorer):
@@ -98,6 +101,7 @@ class _Worker:
         self.question: Question | None = None
         self.idle = self.alone = False
         self.heard: float | None = None  # on the clock of `Workers`; None until its first word
+        self._started = time.monotonic()
 
     def say(self, word: Any) -> None:
         """Sends something; that a dead process hears nothing shows when it is listened to."""
@@ -109,6 +113,10 @@ class _Worker:
         if self.heard is None or limit is None or not self.begun or self.question is not None or self.pipe.poll():
             return False
         return now - self.heard > limit + GRACE
+
+    def stuck(self) -> bool:
+        """Whether it did not even begin."""
+        return self.heard is None and time.monotonic() - self._started > START and not self.pipe.poll()
 
     def end(self) -> None:
         """Ends the process, whatever it is doing."""
@@ -168,6 +176,8 @@ class Workers:
                     for worker in [w for w in self._workers if w.pipe in heard]:
                         yield from self._listen(worker)
                 self._answer(broker)
+                if any(worker.stuck() for worker in self._workers):
+                    raise AlumbenchError(f"a worker said nothing in its first {START:g} s; run it without --workers")
                 for worker in [w for w in self._workers if w.silent(self._job.seconds, self._now())]:
                     yield from self._lost(worker, TIMEOUT, f"no end after {self._job.seconds:g} s")
         finally:
@@ -185,10 +195,11 @@ class Workers:
 
     def _listen(self, worker: _Worker) -> Iterator[tuple[Example, Outcome]]:
         try:
-            kind, *rest = worker.pipe.recv()
+            said = worker.pipe.recv_bytes()
         except (EOFError, OSError):
             yield from self._lost(worker, ERROR, "its process died")
             return
+        kind, *rest = ForkingPickler.loads(said)  # what fails here is no word of a dead process
         worker.heard = self._now()
         if kind == "failed":
             raise AlumbenchError(rest[0])
