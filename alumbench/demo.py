@@ -12,6 +12,9 @@ BOARD = """\
 title = "Demo: miniature sentiment, tiny BERT"
 about = "Generated sentences; these figures say nothing about natural language."
 baseline = "standard"
+tasks = ["mini-sentiment"]
+suites = ["smoke@1"]
+rank = "under deepwordbug"
 
 [[columns]]
 title = "clean"
@@ -49,8 +52,8 @@ def run_demo(out: Path, seeds: int, say: Callable[[str], None]) -> Table:
     from alumbench.evaluation.request import Request
     from alumbench.evaluation.stored import EVALUATIONS
     from alumbench.evaluation.suite import load_suite
+    from alumbench.leaderboard.adding import add
     from alumbench.leaderboard.board import build
-    from alumbench.leaderboard.entries import add
     from alumbench.tasks import load_task
     from alumbench.tasks.source import load_examples_from
     from alumbench.training.fine_tuning import fine_tune

@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
-from alumbench.cli.options import quiet_libraries
+from alumbench.cli.options import device_option, quiet_libraries
+
+board_argument = click.argument("board", type=click.Path(path_type=Path))
 
 
 @click.group(short_help="publish a table with its evidence")
 def leaderboard() -> None:
-    """Boards: a folder with board.toml, entries with their records, and the tables built from them."""
+    """Boards: a folder with board.toml, entries with their records, and the pages built from them."""
 
 
 @leaderboard.command()
-@click.argument("board", type=click.Path(path_type=Path))
+@board_argument
+@click.option("--task", required=True, help="What its checkpoints are trained for ('alumbench tasks').")
+@click.option("--suite", "suites", multiple=True, required=True, help="What they are evaluated with; may be repeated.")
+@click.option("--title", default="", help="Heading; default: the task's.")
+@click.option("--baseline", default="standard", show_default=True, help="The row that others are compared with.")
+def new(board: Path, task: str, suites: tuple[str, ...], title: str, baseline: str) -> None:
+    """Start BOARD: write a board.toml with a column for all that the suites measure, to be edited."""
+    quiet_libraries()
+    from alumbench.evaluation.suite import load_suite
+    from alumbench.leaderboard.starting import start
+    from alumbench.tasks import load_task
+
+    started = start(board, load_task(task), [load_suite(suite) for suite in suites], title, baseline)
+    click.echo(f"written: {board}/board.toml, {len(started.columns)} columns; edit it: about, reading, columns")
+    click.echo(f"next: alumbench leaderboard add {board} CHECKPOINT...")
+
+
+@leaderboard.command()
+@board_argument
 @click.argument("checkpoints", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="CHECKPOINT...")
 @click.option("--row", default="", help="Name of the table row; default: the method and its changed parameters.")
 def add(board: Path, checkpoints: tuple[Path, ...], row: str) -> None:
     """Take evaluated checkpoints into BOARD, with their records."""
     quiet_libraries()
-    from alumbench.leaderboard.entries import add as add_entry
+    from alumbench.leaderboard.adding import add as add_entry
 
     for checkpoint in checkpoints:
         click.echo(f"added: {add_entry(board, checkpoint, row)}")
@@ -29,11 +50,52 @@ def add(board: Path, checkpoints: tuple[Path, ...], row: str) -> None:
 
 
 @leaderboard.command()
-@click.argument("board", type=click.Path(path_type=Path))
-def build(board: Path) -> None:
-    """Recompute BOARD's tables from its records; the same entries give the same bytes."""
+@board_argument
+def check(board: Path) -> None:
+    """Recompute every figure of BOARD from its records, and say all that is wrong. For a CI on contributions.
+
+    Refused are missing or changed records, runs with --limit, another suite's version, duplicates, figures that differ
+    from their records, NaN, and built files that are not what `build` makes. Exit status 1 when something is wrong.
+    """
     quiet_libraries()
+    from alumbench.leaderboard.board import outdated
+    from alumbench.leaderboard.checking import check as check_board
+
+    problems = check_board(board) or outdated(board)
+    for problem in problems:
+        click.echo(problem)
+    click.echo(f"{board}: {len(problems)} problems" if problems else f"{board}: every figure follows from its records")
+    sys.exit(1 if problems else 0)
+
+
+@leaderboard.command()
+@board_argument
+def build(board: Path) -> None:
+    """Recompute BOARD's tables and page from its records; the same entries give the same bytes."""
+    quiet_libraries()
+    from alumbench.leaderboard.board import BUILT
     from alumbench.leaderboard.board import build as build_board
 
     click.echo(build_board(board).render("markdown"))
-    click.echo(f"written: {board}/README.md, table.csv, table.json, table.tex")
+    click.echo(f"written: {', '.join(str(board / name) for name in BUILT)}")
+
+
+@leaderboard.command()
+@board_argument
+@click.argument("checkpoints", nargs=-1, required=True, metavar="CHECKPOINT...")
+@device_option
+def verify(board: Path, checkpoints: tuple[str, ...], device: str) -> None:
+    """Re-score every adversarial text of BOARD's entries against their checkpoints.
+
+    A checkpoint's entry is found by the hash of its weights; one that is not of this board is refused. Exit status 1
+    when a text no longer holds.
+    """
+    quiet_libraries()
+    from alumbench.cli.verify import tell
+    from alumbench.leaderboard.replay import replay_board
+
+    fell = False
+    for found in replay_board(board, checkpoints, device):
+        tell(f"{found.entry.path.name} ({found.checkpoint})", found.verdicts)
+        fell = fell or found.fallen
+    sys.exit(1 if fell else 0)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from alumbench.cli.options import device_option, quiet_libraries
+
+if TYPE_CHECKING:
+    from alumbench.evaluation.verify import Verdict
 
 
 @click.command(short_help="re-score every adversarial text of an evaluation")
@@ -32,11 +37,16 @@ def verify(evaluation: Path, checkpoint: str | None, device: str) -> None:
         task = Task.from_dict(stored.document["task"])
         files = find_model(checkpoint or stored.document["checkpoint"]["path"])
         verdicts = verify_texts(stored, Victim(files, task, device, identity["labels"], identity["batch_size"]))
-        click.echo(f"{stored.folder}: {sum(v.texts for v in verdicts)} adversarial texts")
-        for verdict in verdicts:
-            close = f", {verdict.close} within 1e-5 of the border" if verdict.close else ""
-            click.echo(f"  {verdict.entry}: {verdict.hold} of {verdict.texts} still hold{close}")
-            for identity_fallen in verdict.fallen:
-                fell = True
-                click.echo(f"    no longer: {identity_fallen}")
+        tell(str(stored.folder), verdicts)
+        fell = fell or any(verdict.fallen for verdict in verdicts)
     sys.exit(1 if fell else 0)
+
+
+def tell(where: str, verdicts: Sequence[Verdict]) -> None:
+    """Prints how an evaluation's texts fare."""
+    click.echo(f"{where}: {sum(verdict.texts for verdict in verdicts)} adversarial texts")
+    for verdict in verdicts:
+        close = f", {verdict.close} within 1e-5 of the border" if verdict.close else ""
+        click.echo(f"  {verdict.entry}: {verdict.hold} of {verdict.texts} still hold{close}")
+        for fallen in verdict.fallen:
+            click.echo(f"    no longer: {fallen}")

@@ -45,11 +45,7 @@ def open_document(request: Request, victim: Victim, out: Path) -> dict[str, Any]
         identity["skip_broken"] = request.suite.ensemble_to_skip_by(victim.task).signature
     path = out / EVALUATION
     if path.exists():
-        document: dict[str, Any] = read_json(path)
-        if document.get("schema") != SCHEMA:
-            raise AlumbenchError(
-                f"{path}: schema {document.get('schema')} is unknown to this alumbench (it knows {SCHEMA})"
-            )
+        document = read_document(path)
         for name, there, now in _differences(document["identity"], identity):
             raise AlumbenchError(
                 f"{out}: cannot go on, {name} changed: {there!r} there, {now!r} now. "
@@ -75,6 +71,21 @@ def open_document(request: Request, victim: Victim, out: Path) -> dict[str, Any]
         "entries": {},
     }
     write_json(path, document)
+    return document
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """An `evaluation.json`.
+
+    Raises:
+        AlumbenchError: It is no JSON, or of a schema that this version does not know.
+    """
+    document: dict[str, Any] = read_json(path)
+    if document.get("schema") != SCHEMA:
+        raise AlumbenchError(
+            f"{path}: schema {document.get('schema')} is unknown to this alumbench (it knows {SCHEMA}); "
+            f"pip install --upgrade alumbench"
+        )
     return document
 
 

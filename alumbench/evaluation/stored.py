@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from alumbench.errors import AlumbenchError
-from alumbench.evaluation.document import EVALUATION, RECORDS
+from alumbench.evaluation.document import EVALUATION, RECORDS, read_document
 from alumbench.evaluation.ensembles import HARMLESS, as_entries, column_records
-from alumbench.storage import read_json, read_records
+from alumbench.storage import read_records
 
 EVALUATIONS = "evaluations"
 #: What makes an evaluation one that no board takes.
@@ -35,11 +35,11 @@ class Stored:
         """Reads a folder that `alumbench attack` wrote.
 
         Raises:
-            AlumbenchError: It holds no evaluation.
+            AlumbenchError: It holds no evaluation, or one of an unknown schema.
         """
         if not (folder / EVALUATION).exists():
             raise AlumbenchError(f"{folder}: no {EVALUATION}; 'alumbench attack CHECKPOINT --suite NAME' makes one")
-        return cls(folder, read_json(folder / EVALUATION))
+        return cls(folder, read_document(folder / EVALUATION))
 
     @cached_property
     def records(self) -> list[dict[str, Any]]:

@@ -48,12 +48,26 @@ def verify(stored: Stored, victim: Victim) -> list[Verdict]:
             f"{victim.files.path}: its weights ({now[:12]}) are not those that {stored.folder} was made with "
             f"({made_with[:12]}); name the right ones with --checkpoint"
         )
-    verdicts = []
-    for name, entry in stored.document["entries"].items():
-        records = [r for r in stored.records if r["entry"] == name and r["outcome"] == BROKEN]
-        if entry["kind"] == "attack":
-            verdicts.append(_verify_entry(name, entry["goal"], records, victim))
-    return verdicts
+    return replay(stored.document["entries"], stored.records, victim)
+
+
+def replay(
+    entries: Mapping[str, Mapping[str, Any]], records: Sequence[Mapping[str, Any]], victim: Victim
+) -> list[Verdict]:
+    """Re-scores the adversarial texts of attacks.
+
+    Args:
+        entries: what the records are of, by name.
+        records: theirs.
+        victim: the checkpoint that was attacked.
+    """
+    return [
+        _verify_entry(
+            name, entry["goal"], [r for r in records if r["entry"] == name and r["outcome"] == BROKEN], victim
+        )
+        for name, entry in entries.items()
+        if entry["kind"] == "attack"
+    ]
 
 
 def _verify_entry(name: str, goal: str, records: Sequence[Mapping[str, Any]], victim: Victim) -> Verdict:

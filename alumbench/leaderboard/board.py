@@ -2,10 +2,10 @@
 
 ```
 leaderboards/sst2-minilm/
-  board.toml              title, columns, baseline
+  board.toml              title, tasks, suites, columns, baseline
   results/*.json          one checkpoint each, with the hash of its records
   records/*.jsonl.gz      every example's outcome and adversarial text; originals by the hash of their content
-  README.md table.csv table.json table.tex     built, never edited
+  README.md table.csv table.json table.tex index.html     built, never edited
 ```
 
 No figure is taken over from an entry: `build` recomputes each from the records, and refuses if they differ.
@@ -13,191 +13,180 @@ No figure is taken over from an entry: `build` recomputes each from the records,
 
 from __future__ import annotations
 
-import json
-import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from alumbench.errors import AlumbenchError, unknown
-from alumbench.leaderboard.compare import MEASURES, PAIRED, power_line
-from alumbench.leaderboard.entries import Entry, check_alike, load_entry
-from alumbench.leaderboard.settings import TRAINING, Board, Column
+from alumbench.leaderboard.checking import load
+from alumbench.leaderboard.page import page
 from alumbench.leaderboard.table import Table, percent, signed
-from alumbench.statistics import paired_difference, proportion
+from alumbench.leaderboard.view import view
 from alumbench.storage import write_text
+
+BUILT = ("README.md", "table.csv", "table.json", "table.tex", "index.html")
 
 
 def build(folder: Path) -> Table:
-    """Rebuilds README.md, table.csv, table.json and table.tex from the entries; the same entries give the same bytes.
+    """Rebuilds all of `BUILT` from the entries; the same entries give the same bytes, in whatever order they came.
 
     Raises:
         AlumbenchError: An entry's records are missing or changed, or its figures do not follow from them.
     """
-    board = Board.read(folder)
-    entries = [load_entry(folder, path) for path in sorted((folder / "results").glob("*.json"))]
-    if not entries:
-        raise AlumbenchError(f"{folder}: no entries; 'alumbench leaderboard add {folder} CHECKPOINT' adds one")
-    check_alike(folder, entries)
-    table = _table(board, entries)
-    against = _against(board, entries)
-    write_text(folder / "table.csv", table.render("csv"))
-    write_text(folder / "table.json", table.render("json"))
-    write_text(folder / "table.tex", table.render("latex"))
-    page = [f"# {board.title}", "", board.about.strip(), "", table.render("markdown").strip(), ""]
-    if against is not None:
-        page += [f"## Against `{board.baseline}`, seed by seed", "", against.render("markdown").strip(), ""]
-    if board.reading:
-        page += ["## What it means", "", board.reading.strip(), ""]
-    page += ["## How it was made", "", *_provenance(entries), ""]
-    write_text(folder / "README.md", "\n".join(page))
+    table, built = _built(folder)
+    for name, text in built.items():
+        write_text(folder / name, text)
     return table
 
 
-def _table(board: Board, entries: Sequence[Entry]) -> Table:
-    rows, data = [], []
-    sizes: set[int] = set()
-    for row, members in _by_row(board, entries).items():
-        seeds = sorted({member.seed for member in members})
-        cells = [row, str(len(seeds)) + (" (single seed)" if len(seeds) == 1 else "")]
-        for column in board.columns:
-            measures = [m for m in (member.measure(column) for member in members) if m is not None]
-            figure: dict[str, Any] = {
-                "row": row,
-                "column": column.title,
-                "entry": column.entry,
-                "measure": column.measure,
-                "group": column.group,
-            }
-            figure |= _over_seeds(measures)
-            cells.append(_cell(figure, len(seeds)))
-            data.append(figure)
-            if figure["n"]:
-                sizes.add(figure["n"])
-        rows.append(cells)
-    notes = [
-        "Percent; mean over training seeds ± standard deviation between them, then a Wilson 95% interval for the mean "
-        "at n examples (seeds share the examples, so they do not add to n).",
-        "",
-        "Columns: " + "; ".join(f"**{c.title}**: {MEASURES[c.measure]}, {_size(data, c)}" for c in board.columns) + ".",
-        "",
-        power_line(sizes),
-        *_flags(entries),
+def outdated(folder: Path) -> list[str]:
+    """Built files that are not what `build` would make, a line each; none where nothing was built yet.
+
+    Raises:
+        AlumbenchError: As `build`.
+    """
+    there = {name: folder / name for name in BUILT if (folder / name).exists()}
+    if not there:
+        return []
+    _, built = _built(folder)
+    return [
+        f"{folder / name}: is not what its entries make; run 'alumbench leaderboard build {folder}'"
+        for name, text in built.items()
+        if name not in there or there[name].read_bytes() != text.encode()
     ]
-    header = ["row", "seeds", *(column.title for column in board.columns)]
-    if board.tall:
+
+
+def _built(folder: Path) -> tuple[Table, dict[str, str]]:
+    board, entries = load(folder)
+    shown = view(board, entries)
+    table = main_table(shown, board.tall)
+    forms = {"table.csv": table.render("csv"), "table.json": table.render("json"), "table.tex": table.render("latex")}
+    html = page({**shown, "downloads": {"csv": forms["table.csv"], "json": forms["table.json"]}})
+    return table, {"README.md": _readme(shown, table), **forms, "index.html": html}
+
+
+def main_table(shown: Mapping[str, Any], tall: bool = False) -> Table:
+    """The board's table: rows by columns, or columns downwards where the board is `tall`.
+
+    Args:
+        shown: the board's view.
+        tall: whether to list columns downwards.
+    """
+    columns, rows, data = shown["columns"], [], []
+    for row in shown["rows"]:
+        rank = row["cells"][_key(shown, shown["rank"])]["rank"] if shown["rank"] else None
+        cells = ["" if rank is None else str(rank)] if shown["rank"] else []
+        cells += [row["name"], str(len(row["seeds"])) + (" (single seed)" if row["single_seed"] else "")]
+        for column in columns:
+            figure = row["cells"][column["key"]]
+            cells.append(_cell(figure, column["unit"], len(row["seeds"])))
+            data.append(_figure(row, column, figure))
+        rows.append(cells)
+    header = [*(["rank"] if shown["rank"] else []), "row", "seeds", *(column["title"] for column in columns)]
+    if tall:
         header, *rows = [list(line) for line in zip(header, *rows, strict=True)]
-    return Table(header, rows, notes, data)
+    notes = [line for note in shown["notes"] for line in (note, "")]
+    return Table(header, rows, [*notes, *_flag_lines(shown)], data)
 
 
-def _flags(entries: Sequence[Entry]) -> list[str]:
-    """One line a flag: which rows and seeds have it, and what was found at the first."""
-    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for entry in sorted(entries, key=lambda e: (e.row, e.seed)):
-        for flag in entry.flags():
-            found.setdefault((flag["flag"], flag["entry"]), []).append((f"{entry.row} {entry.seed}", flag["detail"]))
-    lines = []
-    for (name, about), rows in sorted(found.items()):
-        where = ", ".join(row for row, _ in rows)
-        lines.append(f"- **{name}**{f', {about}' if about else ''}: {rows[0][1]} (row and seed: {where})")
-    return ["", "Flags, each with what was found at the first row that has it:", "", *lines] if lines else []
+def against_table(shown: Mapping[str, Any]) -> Table | None:
+    """Each row against the baseline, None where there is nothing to compare."""
+    columns = [c for c in shown["columns"] if any(row["cells"][c["key"]]["difference"] for row in shown["rows"])]
+    rows = [
+        [row["name"], *(_difference(row["cells"][column["key"]]["difference"]) for column in columns)]
+        for row in shown["rows"]
+        if row["name"] != shown["baseline"]
+    ]
+    if not columns or not rows:
+        return None
+    notes = [
+        "Mean difference in points with its 95% interval, and p after Holm; **bold** where p is below .05. Each seed's "
+        "own difference with its exact McNemar p is in table.json."
+    ]
+    return Table(["row", *(column["title"] for column in columns)], rows, notes)
 
 
-def _over_seeds(measures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    values = [m["value"] for m in measures if m["value"] is not None]
-    n = min((m["n"] for m in measures), default=0)  # a success rate's n differs by seed: the least is the honest one
-    figure: dict[str, Any] = {"n": n, "seeds": len(values), "value": None, "low": None, "high": None}
-    if not values:
-        return figure | {
-            "sd": None,
-            "min": None,
-            "max": None,
-            "reason": "not evaluated" if not measures else measures[0]["reason"],
-        }
-    mean = statistics.fmean(values)
-    figure |= {"value": mean, "min": min(values), "max": max(values)}
-    figure["sd"] = statistics.stdev(values) if len(values) > 1 else None
-    if all("count" in m for m in measures):
-        interval = proportion(min(mean * n, n), n)
-        figure |= {"low": interval.low, "high": interval.high}
-    return figure
+def _readme(shown: Mapping[str, Any], table: Table) -> str:
+    text = [f"# {shown['title']}", "", shown["about"], ""]
+    text += ["[index.html](index.html) is the same as a page with plots and the examples behind each cell.", ""]
+    text += [table.render("markdown").strip(), ""]
+    against = against_table(shown)
+    if against is not None:
+        text += [f"## Against `{shown['baseline']}`", "", against.render("markdown").strip(), ""]
+    if shown["effective_robustness"]:
+        text += ["## Effective robustness", "", shown["effective_robustness"]["reason"], ""]
+    if shown["reading"]:
+        text += ["## What it means", "", shown["reading"], ""]
+    text += ["## How it was made", ""]
+    text += [f"- `{row['name']}`: {row['settings']}." for row in shown["rows"]]
+    text += [f"- Versions: {versions}." for versions in shown["versions"]]
+    text += [f"- `{signature}`" for signature in shown["signatures"]]
+    text += ["- `alumbench leaderboard build` on this folder recomputes all of it from `results/` and `records/`;"]
+    text += ["  `alumbench leaderboard check` says whether it is what they make.", ""]
+    return "\n".join(text)
 
 
-def _cell(figure: Mapping[str, Any], seeds: int) -> str:
+def _key(shown: Mapping[str, Any], title: str) -> str:
+    return str(next(column["key"] for column in shown["columns"] if column["title"] == title))
+
+
+def _cell(figure: Mapping[str, Any], unit: str, seeds: int) -> str:
     if figure["value"] is None:
-        return "–"
+        return f"– ({figure['reason']})"
     some = f" ({figure['seeds']} of {seeds} seeds)" if figure["seeds"] < seeds else ""
-    if figure["low"] is None:  # a correlation or F1: no share, so no percent
-        return f"{figure['value']:.3f}" + ("" if figure["sd"] is None else f" ± {figure['sd']:.3f}") + some
+    failed = sum(figure["counts"].get(name, 0) for name in ("error", "timeout"))
+    some += f" ({failed} errors or timeouts)" if failed else ""
+    if unit != "percent":
+        digits = 2 if unit == "ratio" else 3
+        sd = "" if figure["sd"] is None else f" ± {figure['sd']:.{digits}f}"
+        return f"{figure['value']:.{digits}f}{sd}{some}"
     spread = "" if figure["sd"] is None else f" ± {percent(figure['sd'])}"
-    interval = f" [{percent(figure['low'])}–{percent(figure['high'])}]"
+    interval = "" if figure["low"] is None else f" [{percent(figure['low'])}–{percent(figure['high'])}]"
     return percent(figure["value"]) + spread + interval + some
 
 
-def _size(data: Sequence[Mapping[str, Any]], column: Column) -> str:
-    if column.entry == TRAINING:
-        return "of the checkpoint itself"
-    sizes = sorted({figure["n"] for figure in data if figure["column"] == column.title and figure["n"]})
-    return "n=" + (f"{sizes[0]}–{sizes[-1]}" if len(sizes) > 1 else str(sizes[0] if sizes else 0))
+def _difference(found: Mapping[str, Any] | None) -> str:
+    if found is None or found["value"] is None:
+        return "–"
+    text = signed(found["value"])
+    text += "" if found["low"] is None else f" [{signed(found['low'])}, {signed(found['high'])}]"
+    text += "" if found["p_holm"] is None else f" (p {found['p_holm']:.3f})"
+    return f"**{text}**" if found["distinct"] else text
 
 
-def _against(board: Board, entries: Sequence[Entry]) -> Table | None:
-    """Each row against the baseline, seed with like seed, on the same examples."""
-    rows = _by_row(board, entries)
-    columns = [column for column in board.columns if column.measure in PAIRED]
-    if board.baseline and board.baseline not in rows:
-        raise AlumbenchError(f"{board.folder / 'board.toml'}: baseline: {unknown('row', board.baseline, rows)}")
-    if not board.baseline or len(rows) < 2 or not columns:
-        return None
-    body = []
-    for row, members in rows.items():
-        if row == board.baseline:
-            continue
-        cells = [row]
-        for column in columns:
-            pairs = [
-                paired_difference(base.right(column), member.right(column))
-                for member in members
-                for base in rows[board.baseline]
-                if base.seed == member.seed and member.measure(column) and base.measure(column)
-            ]
-            differences = [pair.difference for pair in pairs if pair.difference is not None]
-            each = ", ".join(f"{signed(pair.difference)} (p {pair.p:.3f})" for pair in pairs)
-            cells.append(f"{signed(statistics.fmean(differences))}: {each}" if differences else "–")
-        body.append(cells)
-    notes = [
-        "Mean difference in points, then each seed's with its exact McNemar p (not corrected for the number of cells)."
-    ]
-    return Table(["row", *(column.title for column in columns)], body, notes)
+def _figure(row: Mapping[str, Any], column: Mapping[str, Any], figure: Mapping[str, Any]) -> dict[str, Any]:
+    """A cell as a line of the CSV and an item of the JSON."""
+    names = ("value", "low", "high", "sd", "min", "max", "n", "seeds", "rank", "reason")
+    difference = figure["difference"] or {}
+    return {
+        "row": row["name"],
+        "column": column["title"],
+        "entry": column["entry"],
+        "measure": column["measure"],
+        "group": column["group"],
+        "role": column["role"],
+        **{name: figure[name] for name in names},
+        **{f"difference_{name}": difference.get(name) for name in ("value", "low", "high", "p", "p_holm")},
+        "difference_by_seed": "; ".join(
+            f"seed {one['seed']}: {signed(one['value'])} (p {one['p']:.3f})" for one in difference.get("by_seed", [])
+        ),
+        **{
+            outcome: figure["counts"].get(outcome)
+            for outcome in ("robust", "broken", "already_wrong", "error", "timeout")
+        },
+        "signature": figure["signature"],
+        "flags": "; ".join(flag["flag"] for flag in row["flags"] if flag["entry"] in ("", column["entry"])),
+    }
 
 
-def _by_row(board: Board, entries: Sequence[Entry]) -> dict[str, list[Entry]]:
-    """Entries by row, the baseline first, then by name; inside a row by seed."""
-    rows: dict[str, list[Entry]] = {}
-    for entry in sorted(entries, key=lambda e: (e.row != board.baseline, e.row, e.seed)):
-        rows.setdefault(entry.row, []).append(entry)
-    return rows
-
-
-def _provenance(entries: Sequence[Entry]) -> list[str]:
-    """Lines that say what each row is, from the entries themselves."""
-    lines, seen = [], set()
-    for entry in sorted(entries, key=lambda e: (e.row, e.seed)):
-        training = entry.content["training"]
-        if entry.row not in seen:
-            seen.add(entry.row)
-            settings = ", ".join(f"{k} {v}" for k, v in training["settings"].items() if k not in {"trainer"})
-            parameters = ", ".join(f"{k} {v}" for k, v in training["method"]["parameters"].items()) or "no parameters"
-            lines.append(
-                f"- `{entry.row}`: {training['model']['name']}, method {training['method']['name']} "
-                f"({parameters}); {settings}; {training['data']['train']['examples']} training examples; "
-                f"trained on {training['device']}."
-            )
-    made = [evaluation for e in entries for evaluation in e.content["evaluations"]]
-    versions = sorted({json.dumps(evaluation["versions"], sort_keys=True) for evaluation in made})
-    for version in versions:
-        lines.append("- Versions: " + ", ".join(f"{k} {v}" for k, v in json.loads(version).items()) + ".")
-    signatures = sorted({part["signature"] for e in entries for part in e.content["entries"].values()})
-    lines += [f"- `{signature}`" for signature in signatures]
-    lines.append("- `alumbench leaderboard build` on this folder recomputes all of it from `results/` and `records/`.")
-    return lines
+def _flag_lines(shown: Mapping[str, Any]) -> list[str]:
+    """One line a flag: which rows and seeds have it, and what was found at the first."""
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for row in sorted(shown["rows"], key=lambda row: str(row["name"])):
+        for flag in row["flags"]:
+            seeds = " ".join(map(str, flag["seeds"]))
+            found.setdefault((flag["flag"], flag["entry"]), []).append((f"{row['name']} {seeds}", flag["detail"]))
+    lines = []
+    for (name, about), rows in sorted(found.items()):
+        where = ", ".join(row for row, _ in rows)
+        lines.append(f"- **{name}**{f', {about}' if about else ''}: {rows[0][1]} (row and seeds: {where})")
+    return ["Flags, each with what was found at the first row that has it:", "", *lines] if lines else []

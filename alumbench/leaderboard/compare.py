@@ -22,6 +22,8 @@ MEASURES = {
     "valid_success_rate": "attack success rate, valid texts",
     "accuracy_under_valid_attack": "accuracy under attack, valid texts",
     "reduced_rate": "reduced to fewer words",
+    "training_cost": "training time, in those of the baseline as recorded",
+    "training_seconds": "seconds of training",
     "embedding_growth": "growth of the mean length of the word embeddings in training, in percent of it",
     "f1": "F1",
     "matthews_correlation": "Matthews correlation",

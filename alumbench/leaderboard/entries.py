@@ -1,31 +1,37 @@
-"""A board's entries: evaluated checkpoints as JSON with their records, checked when added and when read."""
+"""A board's entries: evaluated checkpoints as JSON with their records, and what is wrong with them."""
 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.describe import records_of
-from alumbench.evaluation.ensembles import WORST, as_entries, column_records, worst_case
+from alumbench.evaluation.ensembles import as_entries, column_records, summarize_ensemble, worst_case
 from alumbench.evaluation.reliability import Flag, flags
-from alumbench.evaluation.seeds import main_records
-from alumbench.evaluation.stored import SPECIAL, evaluations_of, finished_entries, is_plain, made_how
+from alumbench.evaluation.seeds import main_records, summarize_seeds
+from alumbench.evaluation.stored import SPECIAL, is_plain
 from alumbench.evaluation.summary import summarize, under_attack
 from alumbench.evaluation.thresholds import Thresholds
 from alumbench.evaluation.validity import summarize_validity
 from alumbench.leaderboard.compare import PAIRED, measures_of
 from alumbench.leaderboard.settings import TRAINING, Board, Column
-from alumbench.storage import finite, read_json, sha256_of, write_bytes, write_json
+from alumbench.storage import finite, sha256_of
 from alumbench.tasks import Task
 
 SCHEMA = 1
+#: Parts of a summary that older entries lack.
+LATER = ("similarity", "attack_seeds")
+#: Bytes that an entry's records may come to when unpacked: a file that is sent in may be a bomb.
+MOST_BYTES = 2**30
 
 
 @dataclass(frozen=True)
@@ -33,12 +39,36 @@ class Entry:
     """One checkpoint on a board.
 
     Attributes:
+        board: whose.
+        path: its file.
         content: its JSON.
         records: its records by entry of the suite.
     """
 
+    board: Board
+    path: Path
     content: dict[str, Any]
     records: dict[str, list[dict[str, Any]]]
+
+    @classmethod
+    def read(cls, board: Board, path: Path) -> Entry:
+        """Reads an entry and its records.
+
+        Raises:
+            AlumbenchError: It is no JSON of a known schema, or its records are missing, changed or unreadable.
+        """
+        content = _read_json(path)
+        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+            there = content.get("schema") if isinstance(content, dict) else None
+            raise AlumbenchError(f"{path}: schema {there} is unknown to this alumbench (it knows {SCHEMA})")
+        for error in _validator().iter_errors(content):
+            raise AlumbenchError(f"{path}: {'.'.join(map(str, error.absolute_path)) or 'it'}: {error.message[:200]}")
+        file = board.folder / content["records"]["file"]
+        if not file.is_file():
+            raise AlumbenchError(f"{path}: its records {file} are missing")
+        if sha256_of(file) != content["records"]["sha256"]:
+            raise AlumbenchError(f"{path}: {file} is not the file that was added (its hash differs)")
+        return cls(board, path, content, _read_records(file))
 
     @property
     def row(self) -> str:
@@ -50,11 +80,26 @@ class Entry:
         """Its training seed."""
         return int(self.content["training"]["seed"])
 
+    @property
+    def training(self) -> dict[str, Any]:
+        """How its checkpoint came to be."""
+        return dict(self.content["training"])
+
+    @property
+    def weights(self) -> set[str]:
+        """The hash of the checkpoint's weights, as each evaluation took it."""
+        return {evaluation["model"] for evaluation in self.content["evaluations"]}
+
+    @property
+    def columns(self) -> dict[str, dict[str, Any]]:
+        """All that a column can be about: entries, and worst cases of the suites' ensembles and the board's own."""
+        return {**self.content["entries"], **as_entries(self._ensembles())}
+
     def measure(self, column: Column) -> dict[str, Any] | None:
         """Its figure for a column, None where it was not evaluated on that."""
         if column.entry == TRAINING:
             return self._of_training(column.measure)
-        entry = (self.content["entries"] | as_entries(self.content.get("ensembles", {}))).get(column.entry)
+        entry = self.columns.get(column.entry)
         if entry is None:
             return None
         summary = entry["summary"]
@@ -64,176 +109,95 @@ class Entry:
         )
         return found
 
-    def _of_training(self, measure: str) -> dict[str, Any] | None:
-        norm = self.content["training"].get("embedding_norm")
-        if measure != "embedding_growth" or norm is None:
-            return None
-        return {"value": 100 * (norm["after"] / norm["before"] - 1), "n": 0}
-
     def flags(self) -> list[Flag]:
         """What makes its figures less than they seem; nothing for entries from before there were flags."""
         checks = self.content.get("model_checks")
         return flags(self.content["entries"], self.records, checks, self.content["task"]["labels"]) if checks else []
 
+    def records_of(self, column: Column) -> list[Mapping[str, Any]]:
+        """One record an example of a column."""
+        records = column_records(column.entry, self.records, self._ensembles())
+        return [record for record in records if not column.group or record.get("group") == column.group]
+
     def right(self, column: Column) -> dict[str, bool]:
         """For each example of a column, whether it answered right."""
-        records = column_records(column.entry, self.records, self.content.get("ensembles", {}))
-        return {
-            r["id"]: PAIRED[column.measure](r) for r in records if not column.group or r.get("group") == column.group
-        }
+        return {record["id"]: PAIRED[column.measure](record) for record in self.records_of(column)}
 
+    def problems(self) -> Iterator[str]:
+        """What keeps it off its board, a line each."""
+        board, task = self.board, self.content["task"]["name"]
+        if board.tasks and task not in board.tasks:
+            yield f"was trained for {task}; this board is for {', '.join(board.tasks)}"
+        if len(self.weights) > 1:
+            yield "its evaluations are of different weights"
+        for evaluation in self.content["evaluations"]:
+            suite = f"{evaluation['suite']['name']}@{evaluation['suite']['version']}"
+            if board.suites and suite not in board.suites:
+                yield f"comes from suite {suite}; this board takes {', '.join(board.suites)}"
+            if not is_plain(evaluation):
+                yield f"was made with {SPECIAL}"
+        if sum(map(len, self.records.values())) != self.content["records"]["n"]:
+            yield f"has not the {self.content['records']['n']} records that it says"
+        for name in sorted(self.records.keys() - self.content["entries"].keys()):
+            yield f"has records of {name}, which it does not describe"
+        for name, described in self.content["entries"].items():
+            yield from (f"entry {name}: {problem}" for problem in self._problems_of(name, described))
+        for signature, found in self.content.get("ensembles", {}).items():
+            worst = worst_case({name: self.records.get(name, []) for name in found["members"]})
+            if not _close(finite(under_attack(worst)), found["measures"]):
+                yield f"ensemble {signature}: its measures do not follow from its records"
 
-def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
-    """Takes a checkpoint's finished evaluations into the board as one entry with its records.
-
-    Args:
-        folder: the board.
-        checkpoint: a checkpoint that `alumbench attack` evaluated, or one evaluation folder.
-        row: name of its table row; by default its method and the parameters that differ from the defaults.
-
-    Returns:
-        The entry's file.
-
-    Raises:
-        AlumbenchError: An evaluation was cut by `--limit`, is unfinished, or has no training record.
-    """
-    Board.read(folder)
-    evaluations = evaluations_of(checkpoint)
-    for stored in evaluations:
-        if not is_plain(stored.document["identity"]):
-            raise AlumbenchError(f"{stored.folder}: made with {SPECIAL}, so it can enter no leaderboard")
-        unfinished = [name for name, entry in stored.document["entries"].items() if not entry["complete"]]
-        if unfinished:
-            raise AlumbenchError(
-                f"{stored.folder}: {', '.join(unfinished)} not finished; run the same 'alumbench attack' again"
-            )
-    document = evaluations[0].document
-    training = document["checkpoint"]["training"]
-    if training is None:
-        raise AlumbenchError(f"{checkpoint}: it has no training.json, so how it came to be cannot be published")
-    row = row or _row_name(training["method"])
-    name = _file_name(f"{row}-seed{training['seed']}")
-    finished = finished_entries(evaluations)
-    entries = {name: found for name, found in finished.items() if found[1]["kind"] != "ensemble"}
-    lines = sorted(
-        json.dumps(finite(_published(record)), sort_keys=True)
-        for entry, (stored, _) in entries.items()
-        for record in stored.records
-        if record["entry"] == entry
-    )
-    records = folder / "records" / f"{name}.jsonl.gz"
-    packed = gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0)
-    path = folder / "results" / f"{name}.json"
-    entry = {
-        "schema": SCHEMA,
-        "row": row,
-        "training": training,
-        "task": document["task"],
-        "evaluations": [{**stored.document["identity"], "device": stored.document["device"]} for stored in evaluations],
-        "entries": {entry: described for entry, (_, described) in sorted(entries.items())},
-        "ensembles": {
-            name.removeprefix(WORST): stored.document["ensembles"][name.removeprefix(WORST)]
-            for name, (stored, described) in sorted(finished.items())
-            if described["kind"] == "ensemble"
-        },
-        "model_checks": [
-            stored.document["model_checks"] for stored in evaluations if "model_checks" in stored.document
-        ],
-        "records": {"file": f"records/{records.name}", "sha256": hashlib.sha256(packed).hexdigest(), "n": len(lines)},
-    }
-    if path.exists():
-        there = read_json(path)
-        if _recipe_of_training(there) != _recipe_of_training(entry):
-            raise AlumbenchError(f"{path}: holds a checkpoint that was trained otherwise; name this one with --row")
-        gone = sorted(there["entries"].keys() - entry["entries"].keys())
-        if gone:
-            raise AlumbenchError(f"{path}: has {', '.join(gone)} too; add the checkpoint, not one of its evaluations")
-    write_bytes(records, packed)
-    write_json(path, entry)
-    return path
-
-
-def load_entry(folder: Path, path: Path) -> Entry:
-    """Reads an entry and recomputes its figures.
-
-    Raises:
-        AlumbenchError: Its schema is unknown, its records are missing or changed, or its figures are not theirs.
-    """
-    content = json.loads(path.read_text(encoding="utf-8"))
-    if content.get("schema") != SCHEMA:
-        raise AlumbenchError(f"{path}: schema {content.get('schema')} is unknown to this alumbench (it knows {SCHEMA})")
-    file = folder / content["records"]["file"]
-    if not file.is_file():
-        raise AlumbenchError(f"{path}: its records {file} are missing")
-    if sha256_of(file) != content["records"]["sha256"]:
-        raise AlumbenchError(f"{path}: {file} is not the file that was added (its hash differs)")
-    task = Task.from_dict(content["task"], str(path))
-    records: dict[str, list[dict[str, Any]]] = {}
-    for line in gzip.decompress(file.read_bytes()).decode().splitlines():
-        record = json.loads(line)
-        records.setdefault(record["entry"], []).append(record)
-    for name, entry in content["entries"].items():
-        again = finite(summarize(entry["kind"], task, main_records(records.get(name, [])), entry["goal"]))
-        for key in ("measures", "groups"):
-            if not _close(again.get(key), entry["summary"].get(key)):
-                raise AlumbenchError(f"{path}: entry {name}: its {key} do not follow from its records")
-        told = entry["summary"].get("validity")
+    def _problems_of(self, name: str, described: Mapping[str, Any]) -> Iterator[str]:
+        records = self.records.get(name, [])
+        if "limit:" in described["signature"]:
+            yield "was made with --limit"
+        if not described["complete"]:
+            yield "is not finished"
+        if len(records) != records_of(described):
+            yield f"{len(records)} records instead of {records_of(described)}: records missing"
+        for (identity, _), times in Counter((r["id"], r.get("seed")) for r in records).items():
+            if times > 1:
+                yield f"record {identity} is there {times} times"
+        task = Task.from_dict(self.content["task"], str(self.path))
+        summary = described["summary"]
+        again = summarize(described["kind"], task, main_records(records), described["goal"])
+        again |= {"attack_seeds": summarize_seeds(records)} if summary.get("attack_seeds") else {}
+        for key, value in finite(again).items():
+            if key not in summary and key in LATER:
+                continue
+            if not _close(value, summary.get(key)):
+                yield f"its {key} do not follow from its records"
+        told = summary.get("validity")
         if told is not None:
-            through = finite(summarize_validity(records.get(name, []), Thresholds(**told["thresholds"])))
+            through = finite(summarize_validity(records, Thresholds(**told["thresholds"])))
             if not _close(through["measures"], told["measures"]):
-                raise AlumbenchError(f"{path}: entry {name}: its validity does not follow from its records")
-    for signature, found in content.get("ensembles", {}).items():
-        worst = worst_case({name: records.get(name, []) for name in found["members"]})
-        if not _close(finite(under_attack(worst)), found["measures"]):
-            raise AlumbenchError(f"{path}: ensemble {signature}: its measures do not follow from its records")
-    return Entry(content, records)
+                yield "its validity does not follow from its records"
+
+    def _of_training(self, measure: str) -> dict[str, Any] | None:
+        norm, seconds = self.training.get("embedding_norm"), self.training.get("seconds")
+        if measure == "embedding_growth" and norm is not None:
+            return {"value": 100 * (norm["after"] / norm["before"] - 1), "n": 0}
+        if measure == "training_seconds" and seconds is not None:
+            return {"value": seconds, "n": 0}
+        return None
+
+    def _ensembles(self) -> dict[str, Any]:
+        own: dict[str, Any] = dict(self.content.get("ensembles", {}))
+        entries = self.content["entries"]
+        for ensemble in self.board.ensembles:
+            if ensemble.signature in own or not set(ensemble.entries) <= entries.keys():
+                continue
+            if len({entries[name]["data_sha256"] for name in ensemble.entries}) > 1:
+                raise AlumbenchError(
+                    f"{self.board.folder / 'board.toml'}: ensemble {ensemble.signature}: its members attack different "
+                    f"examples; a worst case is taken over attacks on the same ones"
+                )
+            every = [record for name in ensemble.entries for record in self.records.get(name, [])]
+            own[ensemble.signature] = summarize_ensemble(ensemble, entries, every)
+        return own
 
 
-def check_alike(folder: Path, entries: Sequence[Entry]) -> None:
-    """One row is one recipe with different seeds, one column is one protocol.
-
-    Raises:
-        AlumbenchError: Some are not; what differs is named.
-    """
-    rows: dict[str, Entry] = {}
-    seeds: set[tuple[str, int]] = set()
-    made: dict[str, str] = {}
-    for entry in entries:
-        first = rows.setdefault(entry.row, entry)
-        mine, theirs = _recipe_of_training(entry.content), _recipe_of_training(first.content)
-        for name in mine:
-            if mine[name] != theirs[name]:
-                raise AlumbenchError(f"{folder}: row '{entry.row}' mixes checkpoints whose {name} differs; use --row")
-        if (entry.row, entry.seed) in seeds:
-            raise AlumbenchError(f"{folder}: row '{entry.row}' has seed {entry.seed} twice")
-        seeds.add((entry.row, entry.seed))
-        if not all(map(is_plain, entry.content["evaluations"])):
-            raise AlumbenchError(f"{folder}: row '{entry.row}' was made with {SPECIAL}")
-        for name, part in entry.content["entries"].items():
-            if made.setdefault(name, made_how(part)) != made_how(part):
-                raise AlumbenchError(f"{folder}: entry {name} was made in two ways: {made[name]}; {made_how(part)}")
-            told = part["summary"].get("validity") or {}
-            filtered = json.dumps([told.get("thresholds"), told.get("means")])
-            if told and made.setdefault(f"{name} validity", filtered) != filtered:
-                raise AlumbenchError(f"{folder}: entry {name}: validity was judged in two ways; evaluate it anew")
-            if len(entry.records.get(name, [])) != records_of(part):
-                raise AlumbenchError(f"{folder}: row '{entry.row}': entry {name} has records missing")
-
-
-def _published(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record as boards carry it: without the data set's own texts, which keep their licence and stay where they are.
-
-    The id is a hash of the content, so the text can be found again in the data set that the entry names. Adversarial
-    texts stay: they are the evidence. Probabilities are written with the nine digits that a 32-bit float has.
-    """
-    kept = {name: value for name, value in record.items() if name != "texts"}
-    for name in ("scores", "adversarial_scores"):
-        if kept.get(name):
-            kept[name] = [float(f"{value:.9g}") for value in kept[name]]
-    return kept
-
-
-def _recipe_of_training(content: Mapping[str, Any]) -> dict[str, Any]:
+def recipe_of_training(content: Mapping[str, Any]) -> dict[str, Any]:
     """What must be one for a row: all that decides a training run but its seed."""
     training = content["training"]
     settings = {name: value for name, value in training["settings"].items() if name != "steps"}
@@ -245,6 +209,40 @@ def _recipe_of_training(content: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+@cache
+def _validator() -> Any:
+    import jsonschema
+
+    text = resources.files("alumbench.leaderboard").joinpath("entry.schema.json").read_text(encoding="utf-8")
+    return jsonschema.Draft202012Validator(json.loads(text))
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number that JSON has")
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise AlumbenchError(f"{path}: {error}") from None
+
+
+def _read_records(file: Path) -> dict[str, list[dict[str, Any]]]:
+    records: dict[str, list[dict[str, Any]]] = {}
+    try:
+        with gzip.open(file) as unpacked:
+            data = unpacked.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise ValueError(f"unpacks to more than {MOST_BYTES} bytes")
+        for line in data.decode().splitlines():
+            record = json.loads(line, parse_constant=_no_number)
+            records.setdefault(record["entry"], []).append(record)
+    except (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise AlumbenchError(f"{file}: these are no records: {type(error).__name__}: {error}") from None
+    return records
+
+
 def _close(a: Any, b: Any) -> bool:
     """Equal, with numbers to nine digits: the last ones differ between library versions and processors."""
     if isinstance(a, dict) and isinstance(b, dict):
@@ -252,16 +250,3 @@ def _close(a: Any, b: Any) -> bool:
     if isinstance(a, float) and isinstance(b, float):
         return math.isclose(a, b, rel_tol=1e-9)
     return bool(a == b)
-
-
-def _row_name(method: Mapping[str, Any]) -> str:
-    from alumbench.methods import make_method
-
-    defaults = make_method(method["name"], {}).parameters()
-    other = [f"{k}={v}" for k, v in method["parameters"].items() if defaults.get(k) != v]
-    return str(method["name"]) + (f" ({', '.join(other)})" if other else "")
-
-
-def _file_name(text: str) -> str:
-    kept = "".join(c if c.isalnum() or c in ".=-" else "-" for c in text)
-    return "-".join(filter(None, kept.split("-")))

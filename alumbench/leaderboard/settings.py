@@ -7,21 +7,43 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alumbench.errors import AlumbenchError, unknown
+from alumbench.evaluation.ensembles import WORST, Ensemble
 from alumbench.leaderboard.compare import MEASURES
 from alumbench.tasks.task import build as build_fields
 
 #: What a column names in place of an entry where its figure is about the training run.
 TRAINING = "training"
+#: What a column's figure says of a model.
+ROLES = ("generalization", "robustness", "worst_case", "cost", "other")
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: a measure of an entry, or of one group of it, or of the training run (entry `training`)."""
+    """One column: a measure of an entry, or of one group of it, or of the training run (entry `training`).
+
+    Attributes:
+        title: its heading.
+        entry: name of a suite's entry, `worst case NAME@VERSION` or `training`.
+        measure: one of `MEASURES`.
+        group: a part of the entry, '' for all of it.
+        role: one of `ROLES`; where it is not given it follows from the entry.
+    """
 
     title: str
     entry: str
     measure: str
     group: str = ""
+    role: str = ""
+
+    def __post_init__(self) -> None:
+        """Fills the role in."""
+        if not self.role:
+            object.__setattr__(self, "role", _role(self))
+
+    @property
+    def key(self) -> str:
+        """What tells it from a board's other columns."""
+        return ":".join(filter(None, (self.entry, self.measure, self.group)))
 
 
 @dataclass(frozen=True)
@@ -33,6 +55,10 @@ class Board:
         title: heading of the page.
         about: a paragraph above the table.
         columns: what the table shows.
+        tasks: what its checkpoints were trained for; any where it is empty.
+        suites: `name@version` of all that its entries may come from; any where it is empty.
+        ensembles: attacks over which a worst case is taken, beyond those of the suites.
+        rank: title of the column that orders the rows, '' to order them by name.
         baseline: the row that others are compared with, '' for none.
         reading: a paragraph under the table: what it means.
         tall: whether the page lists columns downwards, for boards of many columns and few rows.
@@ -41,6 +67,10 @@ class Board:
     folder: Path
     title: str
     columns: tuple[Column, ...]
+    tasks: tuple[str, ...] = ()
+    suites: tuple[str, ...] = ()
+    ensembles: tuple[Ensemble, ...] = ()
+    rank: str = ""
     about: str = ""
     baseline: str = ""
     reading: str = ""
@@ -64,7 +94,41 @@ class Board:
         except tomllib.TOMLDecodeError as error:
             raise AlumbenchError(f"{path}: {error}") from None
         columns = tuple(Column(**build_fields(Column, c, f"{path}, column")) for c in values.pop("columns", []))
-        for column in columns:
-            if column.measure not in MEASURES:
-                raise AlumbenchError(f"{path}: {unknown('measure', column.measure, MEASURES)}")
-        return cls(**build_fields(cls, {**values, "columns": columns, "folder": folder}, str(path)))
+        ensembles = tuple(
+            Ensemble(**build_fields(Ensemble, e, f"{path}, ensemble")) for e in values.pop("ensembles", [])
+        )
+        board = cls(
+            **build_fields(cls, {**values, "columns": columns, "ensembles": ensembles, "folder": folder}, str(path))
+        )
+        board.check()
+        return board
+
+    def check(self) -> None:
+        """Looks its settings through.
+
+        Raises:
+            AlumbenchError: A measure, a role or the column to rank by is unknown, or two columns are one.
+        """
+        path = self.folder / "board.toml"
+        for column in self.columns:
+            for what, value, known in (("measure", column.measure, MEASURES), ("role", column.role, ROLES)):
+                if value not in known:
+                    raise AlumbenchError(f"{path}: {unknown(what, value, known)}")
+            if [other.key for other in self.columns].count(column.key) > 1:
+                raise AlumbenchError(f"{path}: two columns are {column.key}")
+        titles = [column.title for column in self.columns]
+        if self.rank and self.rank not in titles:
+            raise AlumbenchError(f"{path}: rank: {unknown('column', self.rank, titles)}")
+
+    @property
+    def rank_column(self) -> Column | None:
+        """The column that orders the rows."""
+        return next((column for column in self.columns if column.title == self.rank), None)
+
+
+def _role(column: Column) -> str:
+    if column.entry == TRAINING:
+        return "cost" if column.measure == "training_cost" else "other"
+    if column.entry.startswith(WORST):
+        return "worst_case"
+    return "generalization" if column.entry == "clean" or column.measure == "clean_accuracy" else "robustness"

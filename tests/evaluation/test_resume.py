@@ -14,6 +14,7 @@ import torch
 
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.evaluate import EVALUATION, RECORDS
+from alumbench.evaluation.stored import Stored
 from alumbench.storage import RecordLog, read_json
 from tests.evaluation.conftest import SMALL, lines, run
 
@@ -148,6 +149,8 @@ def test_records_without_their_document_and_unknown_schemas_are_refused(
     (out / EVALUATION).write_text(json.dumps(document | {"schema": 99}))
     with pytest.raises(AlumbenchError, match="schema 99 is unknown to this alumbench"):
         run(pair_checkpoint, out, suite)
+    with pytest.raises(AlumbenchError, match="schema 99 is unknown to this alumbench"):
+        Stored.read(out)
     (out / EVALUATION).unlink()
     with pytest.raises(AlumbenchError, match=f"has {RECORDS} but no {EVALUATION}"):
         run(pair_checkpoint, out, suite)

@@ -11,8 +11,8 @@ import pytest
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation import grammar, validity
 from alumbench.evaluation.suite import load_suite
+from alumbench.leaderboard.adding import add
 from alumbench.leaderboard.board import build
-from alumbench.leaderboard.entries import add
 from tests.evaluation.conftest import run
 from tests.evaluation.test_ensembles import TWO
 

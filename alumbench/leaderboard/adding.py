@@ -1,0 +1,113 @@
+"""Taking an evaluated checkpoint into a board: one entry with its records."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from alumbench.errors import AlumbenchError
+from alumbench.evaluation.ensembles import WORST
+from alumbench.evaluation.stored import SPECIAL, Stored, evaluations_of, finished_entries, is_plain
+from alumbench.leaderboard.entries import SCHEMA, recipe_of_training
+from alumbench.leaderboard.published import published
+from alumbench.leaderboard.settings import Board
+from alumbench.storage import finite, read_json, write_bytes, write_json
+
+
+def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
+    """Takes a checkpoint's finished evaluations into the board as one entry with its records.
+
+    Args:
+        folder: the board.
+        checkpoint: a checkpoint that `alumbench attack` evaluated, or one evaluation folder.
+        row: name of its table row; by default its method and the parameters that differ from the defaults.
+
+    Returns:
+        The entry's file.
+
+    Raises:
+        AlumbenchError: An evaluation was cut by `--limit`, is unfinished, has no training record, or is not of the
+            board's tasks and suites.
+    """
+    board = Board.read(folder)
+    evaluations = [stored for stored in evaluations_of(checkpoint) if _is_for(board, stored)]
+    if not evaluations:
+        raise AlumbenchError(f"{checkpoint}: no evaluation with {' or '.join(board.suites)}, which {folder} is for")
+    for stored in evaluations:
+        if not is_plain(stored.document["identity"]):
+            raise AlumbenchError(f"{stored.folder}: made with {SPECIAL}, so it can enter no leaderboard")
+        unfinished = [name for name, entry in stored.document["entries"].items() if not entry["complete"]]
+        if unfinished:
+            raise AlumbenchError(
+                f"{stored.folder}: {', '.join(unfinished)} not finished; run the same 'alumbench attack' again"
+            )
+    document = evaluations[0].document
+    training = document["checkpoint"]["training"]
+    if board.tasks and document["task"]["name"] not in board.tasks:
+        raise AlumbenchError(
+            f"{checkpoint}: trained for {document['task']['name']}; {folder} is for {', '.join(board.tasks)}"
+        )
+    if training is None:
+        raise AlumbenchError(f"{checkpoint}: it has no training.json, so how it came to be cannot be published")
+    row = row or _row_name(training["method"])
+    name = _file_name(f"{row}-seed{training['seed']}")
+    finished = finished_entries(evaluations)
+    entries = {name: found for name, found in finished.items() if found[1]["kind"] != "ensemble"}
+    lines = sorted(
+        json.dumps(finite(published(record)), sort_keys=True)
+        for entry, (stored, _) in entries.items()
+        for record in stored.records
+        if record["entry"] == entry
+    )
+    records = folder / "records" / f"{name}.jsonl.gz"
+    packed = gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0)
+    path = folder / "results" / f"{name}.json"
+    entry = {
+        "schema": SCHEMA,
+        "row": row,
+        "training": training,
+        "task": document["task"],
+        "evaluations": [{**stored.document["identity"], "device": stored.document["device"]} for stored in evaluations],
+        "entries": {entry: described for entry, (_, described) in sorted(entries.items())},
+        "ensembles": {
+            name.removeprefix(WORST): stored.document["ensembles"][name.removeprefix(WORST)]
+            for name, (stored, described) in sorted(finished.items())
+            if described["kind"] == "ensemble"
+        },
+        "model_checks": [
+            stored.document["model_checks"] for stored in evaluations if "model_checks" in stored.document
+        ],
+        "records": {"file": f"records/{records.name}", "sha256": hashlib.sha256(packed).hexdigest(), "n": len(lines)},
+    }
+    if path.exists():
+        there = read_json(path)
+        if recipe_of_training(there) != recipe_of_training(entry):
+            raise AlumbenchError(f"{path}: holds a checkpoint that was trained otherwise; name this one with --row")
+        gone = sorted(there["entries"].keys() - entry["entries"].keys())
+        if gone:
+            raise AlumbenchError(f"{path}: has {', '.join(gone)} too; add the checkpoint, not one of its evaluations")
+    write_bytes(records, packed)
+    write_json(path, entry)
+    return path
+
+
+def _is_for(board: Board, stored: Stored) -> bool:
+    suite = stored.document["identity"]["suite"]
+    return not board.suites or f"{suite['name']}@{suite['version']}" in board.suites
+
+
+def _row_name(method: Mapping[str, Any]) -> str:
+    from alumbench.methods import make_method
+
+    defaults = make_method(method["name"], {}).parameters()
+    other = [f"{k}={v}" for k, v in method["parameters"].items() if defaults.get(k) != v]
+    return str(method["name"]) + (f" ({', '.join(other)})" if other else "")
+
+
+def _file_name(text: str) -> str:
+    kept = "".join(c if c.isalnum() or c in ".=-" else "-" for c in text)
+    return "-".join(filter(None, kept.split("-")))

@@ -1,0 +1,91 @@
+"""What keeps a board from being built: in one entry, or between entries. What a maintainer's CI runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from alumbench.errors import AlumbenchError
+from alumbench.evaluation.stored import made_how
+from alumbench.leaderboard.entries import Entry, recipe_of_training
+from alumbench.leaderboard.settings import Board
+
+
+def load(folder: Path) -> tuple[Board, list[Entry]]:
+    """A board and its entries, by row and seed.
+
+    Raises:
+        AlumbenchError: There are none, or something is wrong with one; `check` tells all that is.
+    """
+    board, entries = Board.read(folder), []
+    for path in _paths(board):
+        entries.append(Entry.read(board, path))
+        for problem in entries[-1].problems():
+            raise AlumbenchError(f"{path}: {problem}")
+    for problem in unlike(entries):
+        raise AlumbenchError(f"{folder}: {problem}")
+    return board, sorted(entries, key=lambda entry: (entry.row, entry.seed))
+
+
+def check(folder: Path) -> list[str]:
+    """All that is wrong with a board and its entries, a line each.
+
+    Raises:
+        AlumbenchError: There is no board, or its settings are wrong.
+    """
+    board, entries, found = Board.read(folder), [], []
+    try:
+        paths = _paths(board)
+    except AlumbenchError as error:
+        return [str(error)]
+    for path in paths:
+        try:
+            entries.append(Entry.read(board, path))
+            found += [f"{path}: {problem}" for problem in entries[-1].problems()]
+        except AlumbenchError as error:
+            found.append(str(error))
+    named = {entry.content["records"]["file"] for entry in entries}
+    found += [
+        f"{path}: belongs to no entry"
+        for path in sorted((folder / "records").glob("*"))
+        if f"records/{path.name}" not in named and len(entries) == len(paths)
+    ]
+    return found + [f"{folder}: {problem}" for problem in unlike(entries)]
+
+
+def unlike(entries: Sequence[Entry]) -> Iterator[str]:
+    """Where entries are not one table: a row is one recipe with different seeds, a column is one protocol."""
+    rows: dict[str, Entry] = {}
+    seeds: set[tuple[str, int]] = set()
+    weights: dict[str, str] = {}
+    made: dict[str, str] = {}
+    for entry in entries:
+        first = rows.setdefault(entry.row, entry)
+        mine, theirs = recipe_of_training(entry.content), recipe_of_training(first.content)
+        for name in mine:
+            if mine[name] != theirs[name]:
+                yield f"row '{entry.row}' mixes checkpoints whose {name} differs; use --row"
+        if (entry.row, entry.seed) in seeds:
+            yield f"row '{entry.row}' has seed {entry.seed} twice"
+        seeds.add((entry.row, entry.seed))
+        for digest in sorted(entry.weights):
+            other = weights.setdefault(digest, entry.path.name)
+            if other != entry.path.name:
+                yield f"{entry.path.name} and {other} are the same weights: a duplicate"
+        for name, part in entry.content["entries"].items():
+            if made.setdefault(name, made_how(part)) != made_how(part):
+                yield f"entry {name} was made in two ways: {made[name]}; {made_how(part)}"
+            told = part["summary"].get("validity") or {}
+            filtered = json.dumps([told.get("thresholds"), told.get("means")])
+            if told and made.setdefault(f"{name} validity", filtered) != filtered:
+                yield f"entry {name}: validity was judged in two ways; evaluate it anew"
+
+
+def _paths(board: Board) -> list[Path]:
+    paths = sorted((board.folder / "results").glob("*.json"))
+    if not paths:
+        raise AlumbenchError(
+            f"{board.folder}: no entries; 'alumbench leaderboard add {board.folder} CHECKPOINT' adds one"
+        )
+    return paths

@@ -1,0 +1,183 @@
+"""All that a board shows, as one value that JSON can hold: its page, tables and report are made from it alone."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from alumbench.errors import AlumbenchError, unknown
+from alumbench.leaderboard.cells import cell
+from alumbench.leaderboard.compare import MEASURES, PAIRED, power_line
+from alumbench.leaderboard.contrast import compare_rows, correct, effective_robustness_of
+from alumbench.leaderboard.curves import query_curves, security_curve
+from alumbench.leaderboard.entries import Entry
+from alumbench.leaderboard.settings import ROLES, TRAINING, Board, Column
+from alumbench.statistics import detectable_difference
+
+#: Measures that are no shares, and what they are in.
+UNITS = {
+    "training_cost": "ratio",
+    "training_seconds": "number",
+    "embedding_growth": "number",
+    **dict.fromkeys(("f1", "matthews_correlation", "pearson", "spearman"), "number"),
+}
+LOWER_IS_BETTER = ("attack_success_rate", "valid_success_rate", "reduced_rate", "training_cost", "training_seconds")
+
+
+def view(board: Board, entries: Sequence[Entry]) -> dict[str, Any]:
+    """The view of a board.
+
+    Args:
+        board: its settings.
+        entries: checked ones, by row and seed.
+
+    Raises:
+        AlumbenchError: The baseline names no row.
+    """
+    rows: dict[str, list[Entry]] = {}
+    for entry in sorted(entries, key=lambda e: (e.row != board.baseline, e.row, e.seed)):
+        rows.setdefault(entry.row, []).append(entry)
+    if board.baseline and board.baseline not in rows:
+        raise AlumbenchError(f"{board.folder / 'board.toml'}: baseline: {unknown('row', board.baseline, rows)}")
+    seconds = _mean_seconds(rows.get(board.baseline, []))
+    shown = [_row(board, name, members, seconds) for name, members in rows.items()]
+    columns = [_column(column, shown, entries) for column in board.columns]
+    for column in board.columns:
+        if column.measure in PAIRED:
+            found = compare_rows(rows, column, board.baseline)
+            for row in shown:
+                row["cells"][column.key] |= found[row["name"]]
+    correct(shown)
+    if board.rank_column is not None:
+        shown.sort(key=lambda row: _by_rank(row["cells"][board.rank_column.key], row["name"]))
+    scatter = _scatter(board)
+    return {
+        "title": board.title,
+        "about": board.about.strip(),
+        "reading": board.reading.strip(),
+        "baseline": board.baseline,
+        "rank": board.rank,
+        "columns": columns,
+        "rows": shown,
+        "scatter": scatter,
+        "effective_robustness": effective_robustness_of(shown, scatter),
+        "notes": _notes(board, columns),
+        "provenance": [row["name"] + ": " + row["settings"] for row in shown],
+        "versions": _versions(entries),
+        "signatures": sorted({part["signature"] for e in entries for part in e.columns.values()}),
+    }
+
+
+def _row(board: Board, name: str, members: Sequence[Entry], seconds: float | None) -> dict[str, Any]:
+    training = members[0].training
+    seeds = sorted(member.seed for member in members)
+    mine = _mean_seconds(members)
+    # Runs beside each other take longer than they cost; a board that vouches for its times has a column for them.
+    told = any(column.measure == "training_cost" for column in board.columns)
+    same_device = len({member.training["device"] for member in members}) == 1
+    parameters = ", ".join(f"{k} {v}" for k, v in training["method"]["parameters"].items())
+    settings = ", ".join(f"{k} {v}" for k, v in training["settings"].items() if k != "trainer" or v)
+    return {
+        "name": name,
+        "method": training["method"]["name"],
+        "model": training["model"]["name"],
+        "task": members[0].content["task"]["name"],
+        "parameters": parameters,
+        "settings": f"{training['model']['name']}, method {training['method']['name']} "
+        f"({parameters or 'no parameters'}); {settings}; {training['data']['train']['examples']} training examples; "
+        f"trained on {training['device']}",
+        "seeds": seeds,
+        "single_seed": len(seeds) == 1,
+        "flags": _flags(members),
+        "cells": {column.key: {**NOT_COMPARED, **cell(column, members, seconds)} for column in board.columns},
+        "curves": {"security": security_curve(members), "queries": query_curves(members)},
+        "cost": {
+            "training_ratio": mine / seconds if mine and seconds and told else None,
+            "seconds": mine if told else None,
+            "device": training["device"] if same_device else "several devices",
+        },
+    }
+
+
+#: What a cell says of other rows as long as nothing was compared.
+NOT_COMPARED: dict[str, Any] = {"rank": None, "tied": False, "difference": None}
+
+
+def _mean_seconds(members: Sequence[Entry]) -> float | None:
+    found = [member.training["seconds"] for member in members if member.training.get("seconds")]
+    return statistics.fmean(found) if found else None
+
+
+def _flags(members: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Each flag once, with the seeds that have it and what was found at the first."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for member in members:
+        for flag in member.flags():
+            found.setdefault((flag["flag"], flag["entry"]), {**flag, "seeds": []})["seeds"].append(member.seed)
+    return [found[key] for key in sorted(found)]
+
+
+def _column(column: Column, rows: Sequence[Mapping[str, Any]], entries: Sequence[Entry]) -> dict[str, Any]:
+    sizes = sorted({row["cells"][column.key]["n"] for row in rows} - {0})
+    described = [e.columns[column.entry] for e in entries if column.entry in e.columns]
+    about = MEASURES[column.measure]
+    if column.entry == TRAINING:
+        about += ", of the checkpoint itself"
+    elif sizes:
+        about += f", n={sizes[0]}" + (f"–{sizes[-1]}" if sizes[-1] != sizes[0] else "")
+    return {
+        "key": column.key,
+        "title": column.title,
+        "task": entries[0].content["task"]["name"] if entries else "",
+        "entry": column.entry,
+        "measure": column.measure,
+        "group": column.group,
+        "role": column.role,
+        "about": about,
+        "higher_is_better": column.measure not in LOWER_IS_BETTER,
+        "unit": UNITS.get(column.measure, "percent"),
+        "n": [sizes[0], sizes[-1]] if sizes else [0, 0],
+        "note": described[0].get("note", "") if described else "",
+        "detectable": detectable_difference(sizes[0]) if sizes and column.measure in PAIRED else None,
+    }
+
+
+def _by_rank(shown: Mapping[str, Any], name: str) -> tuple[bool, int, float, str]:
+    value = shown["value"]
+    return value is None, shown["rank"] or 0, -(value or 0.0), name
+
+
+def _scatter(board: Board) -> dict[str, str] | None:
+    """The first column of each kind: what a model does on clean examples, and under the worst that the board has."""
+    first = {role: next((c.key for c in board.columns if c.role == role), None) for role in ROLES}
+    x, y = first["generalization"], first["worst_case"] or first["robustness"]
+    return {"x": x, "y": y} if x and y else None
+
+
+def _notes(board: Board, columns: Sequence[Mapping[str, Any]]) -> list[str]:
+    sizes = {n for column in columns for n in column["n"] if column["unit"] == "percent"}
+    notes = [
+        "Percent; mean over training seeds ± standard deviation between them, then a Wilson 95% interval for the mean "
+        "at n examples (seeds share the examples, so they do not add to n).",
+        "Columns: " + "; ".join(f"**{column['title']}**: {column['about']}" for column in columns) + ".",
+    ]
+    if board.baseline:
+        notes.append(
+            f"Differences are to `{board.baseline}`, on the same examples and seeds, with a bootstrap interval over "
+            "seeds and examples together (Multi-Bootstrap; examples with the same first text are drawn together); p is "
+            "corrected over all of the table's differences (Holm)."
+        )
+    if board.rank:
+        notes.append(
+            f"Ordered by **{board.rank}**. A rank is one more than the rows that are better beyond chance (5%, Holm "
+            "over the column); rows of one rank are tied."
+        )
+    return [*notes, power_line(sizes)]
+
+
+def _versions(entries: Sequence[Entry]) -> list[str]:
+    made = [evaluation["versions"] for entry in entries for evaluation in entry.content["evaluations"]]
+    every = sorted({json.dumps(versions, sort_keys=True) for versions in made})
+    return [", ".join(f"{name} {version}" for name, version in json.loads(one).items()) for one in every]

@@ -1,0 +1,45 @@
+"""Checkpoints with finished evaluations, and a board for them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from alumbench.attacks.victim import Victim
+from alumbench.checkpoints import checkpoint_task, find_model
+from alumbench.demo import BOARD
+from alumbench.evaluation.evaluate import Request, evaluate
+from alumbench.evaluation.suite import load_suite
+
+
+@pytest.fixture(scope="session")
+def evaluated(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A checkpoint under three names, its weights hardly moved; `standard` with an attack, `alum` without."""
+    folders = []
+    for number, (method, seed) in enumerate([("standard", 1), ("standard", 2), ("alum", 1)]):
+        folder = tmp_path_factory.mktemp("runs") / f"{method}-{seed}"
+        shutil.copytree(checkpoint, folder)
+        weights = load_file(folder / "model.safetensors")
+        weights["classifier.bias"] += number * 1e-6
+        save_file(weights, folder / "model.safetensors", {"format": "pt"})
+        record = json.loads((folder / "training.json").read_text())
+        record["seed"], record["method"]["name"] = seed, method
+        (folder / "training.json").write_text(json.dumps(record))
+        files = find_model(str(folder))
+        victim = Victim(files, checkpoint_task(files), "cpu")
+        only = ("clean", "adversarial", "deepwordbug-all-words")[: 2 if method == "alum" else 3]
+        evaluate(Request(load_suite("smoke"), only=only), victim, folder / "evaluations/smoke", lambda *_: None)
+        folders.append(folder)
+    return folders
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Path:
+    folder = tmp_path / "board"
+    folder.mkdir()
+    (folder / "board.toml").write_text(BOARD)
+    return folder
