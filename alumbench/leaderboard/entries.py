@@ -116,7 +116,7 @@ def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
     finished = finished_entries(evaluations)
     entries = {name: found for name, found in finished.items() if found[1]["kind"] != "ensemble"}
     lines = sorted(
-        json.dumps(finite(_published(record)), sort_keys=True)
+        json.dumps(finite(published(record)), sort_keys=True)
         for entry, (stored, _) in entries.items()
         for record in stored.records
         if record["entry"] == entry
@@ -220,7 +220,7 @@ def check_alike(folder: Path, entries: Sequence[Entry]) -> None:
                 raise AlumbenchError(f"{folder}: row '{entry.row}': entry {name} has records missing")
 
 
-def _published(record: Mapping[str, Any]) -> dict[str, Any]:
+def published(record: Mapping[str, Any]) -> dict[str, Any]:
     """A record as boards carry it: without the data set's own texts, which keep their licence and stay where they are.
 
     The id is a hash of the content, so the text can be found again in the data set that the entry names. Adversarial
