@@ -159,7 +159,15 @@ def load_entry(folder: Path, path: Path) -> Entry:
     Raises:
         AlumbenchError: Its schema is unknown, its records are missing or changed, or its figures are not theirs.
     """
-    content = json.loads(path.read_text(encoding="utf-8"))
+    return check_entry(folder, json.loads(path.read_text(encoding="utf-8")), path)
+
+
+def check_entry(folder: Path, content: dict[str, Any], path: Path) -> Entry:
+    """An entry from its JSON, whose records are below `folder`; `path` is how messages call it.
+
+    Raises:
+        AlumbenchError: As `load_entry`.
+    """
     if content.get("schema") != SCHEMA:
         raise AlumbenchError(f"{path}: schema {content.get('schema')} is unknown to this alumbench (it knows {SCHEMA})")
     file = folder / content["records"]["file"]

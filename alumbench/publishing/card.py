@@ -99,7 +99,7 @@ def render(record: Mapping[str, Any], found: Evaluated, files: ModelFiles, given
         f"- Its own weights: SHA-256 {code(files.weights_sha256())}",
         "",
     ]
-    lines += ["## Figures", "", *_figures(found), ""]
+    lines += ["## Figures", "", *_figures(found, is_pretraining(record)), ""]
     lines += ["## How to recompute them", "", *_recompute(record, found), ""]
     lines += ["## Limits", "", *(f"- {line}" for line in _limits(record, found)), ""]
     return "\n".join(lines)
@@ -116,7 +116,9 @@ def _summary(record: Mapping[str, Any]) -> str:
     )
 
 
-def _figures(found: Evaluated) -> list[str]:
+def _figures(found: Evaluated, masked: bool) -> list[str]:
+    if masked:
+        return ["None: suites are for classifiers, which `alumbench train --model CHECKPOINT …` makes of it."]
     if not found.figures:
         return ["Not evaluated yet: `alumbench attack CHECKPOINT --suite NAME`.", *_left_out(found)]
     rows = [_row(figure) for figure in found.figures if figure.value is not None]

@@ -75,7 +75,7 @@ def _published(source: Mapping[str, Any]) -> str:
 def _origin(origin: Mapping[str, Any]) -> str:
     """Where rows came from: whatever the record says of it."""
     names = {"from": "from", "id": "data set", "path": "file", "set": "set", "rows": "which holds"}
-    told = [f"{names.get(key, key)} {code(str(value))}" for key, value in origin.items() if value not in ("", 0)]
+    told = [f"{names.get(key, key)} {code(_value(value))}" for key, value in origin.items() if value not in ("", 0)]
     return ", ".join(told)
 
 

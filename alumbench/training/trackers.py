@@ -40,7 +40,7 @@ def check_trackers(names: Sequence[str]) -> None:
             raise unknown("tracker", name, known)
         if name not in here:
             raise AlumbenchError(
-                f"--report-to {name}: it is not installed; pip install {PACKAGES.get(name, name)}, or take the option out"
+                f"--report-to {name}: it is not installed: pip install {PACKAGES.get(name, name)}, or leave it out"
             )
 
 
@@ -51,8 +51,8 @@ def tracker_arguments(names: Sequence[str], out: Path) -> dict[str, Any]:
     if not names:
         return {"report_to": "none"}
     values: dict[str, Any] = {"report_to": list(names), "run_name": out.resolve().name}
-    # transformers 4 has a field for it, 5 the variable
-    folder = os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(out / TENSORBOARD)) if TENSORBOARD in names else ""
-    if folder and "logging_dir" in {item.name for item in fields(TrainingArguments)}:
-        values["logging_dir"] = folder
+    if TENSORBOARD in names and "logging_dir" in {item.name for item in fields(TrainingArguments)}:
+        values["logging_dir"] = str(out / TENSORBOARD)
+    elif TENSORBOARD in names:  # transformers 5 has a variable in place of the field
+        os.environ["TENSORBOARD_LOGGING_DIR"] = str(out / TENSORBOARD)
     return values
