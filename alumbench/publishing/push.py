@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from alumbench.errors import AlumbenchError
-from alumbench.publishing.belongings import Sent
 from alumbench.publishing.metadata import HUB_ID
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
+
+    from alumbench.publishing.belongings import Sent
 
 MAIN = "main"
 LOGIN = "'hf auth login' stores a token with write access (or set HF_TOKEN)"
