@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,29 @@ def mirror(monkeypatch: pytest.MonkeyPatch) -> Path:
         pytest.skip(f"no mirror of real data: ALUMBENCH_MIRROR is unset and {folder} has no data/ and models/")
     monkeypatch.setenv("ALUMBENCH_MIRROR", str(folder))
     return folder
+
+
+@pytest.fixture
+def ecosystem() -> Callable[..., str]:
+    """Runs code in the interpreter that `ALUMBENCH_ECOSYSTEM_PYTHON` names, with libraries that cannot be beside ours.
+
+    huggingface_hub from 1.4 on, which transformers 4 excludes, and every-eval-ever, which asks for Python 3.12. Skips
+    where the variable is unset or the library is not there.
+    """
+    interpreter = os.environ.get("ALUMBENCH_ECOSYSTEM_PYTHON", "")
+
+    def run(needs: str, code: str, *arguments: object) -> str:
+        if not interpreter:
+            pytest.skip(f"no interpreter with {needs}: ALUMBENCH_ECOSYSTEM_PYTHON is unset")
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        if subprocess.run([interpreter, "-c", needs], env=clean, capture_output=True).returncode:
+            pytest.skip(f"{interpreter} cannot '{needs}'")
+        command = [interpreter, "-c", code, *map(str, arguments)]
+        done = subprocess.run(command, env=clean, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
 
 
 @pytest.fixture(scope="session")

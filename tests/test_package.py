@@ -35,6 +35,7 @@ RANKS = {
     "evaluation": 5,
     "leaderboard": 6,
     "demo": 7,
+    "publishing": 7,
     "cli": 8,
     "__main__": 9,
 }

@@ -99,3 +99,31 @@ def verify(board: Path, checkpoints: tuple[str, ...], device: str) -> None:
         tell(f"{found.entry.path.name} ({found.checkpoint})", found.verdicts)
         fell = fell or found.fallen
     sys.exit(1 if fell else 0)
+
+
+@leaderboard.command()
+@board_argument
+@click.option("--organization", required=True, metavar="NAME", help="Who evaluated: the models' ids begin with it.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for all of it.")
+def export(board: Path, organization: str, out: Path) -> None:
+    """Write BOARD's entries in the schema of Every Eval Ever, one file each, with their records beside them."""
+    quiet_libraries()
+    from alumbench.leaderboard.exchange import export as export_board
+
+    for path in export_board(board, out, organization):
+        click.echo(f"written: {path}")
+    click.echo(f"records: {out / 'records'}")
+
+
+@leaderboard.command("import")
+@board_argument
+@click.argument("source", type=click.Path(path_type=Path))
+def import_(board: Path, source: Path) -> None:
+    """Take the entries of SOURCE, a folder that 'export' wrote, into BOARD; figures are recomputed from the records."""
+    quiet_libraries()
+    from alumbench.leaderboard.exchange import import_ as import_entries
+
+    added = import_entries(board, source)
+    for path in added:
+        click.echo(f"added: {path}")
+    click.echo(f"next: alumbench leaderboard build {board}" if added else "nothing new")

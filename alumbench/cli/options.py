@@ -52,6 +52,16 @@ def compile_option(command: F) -> F:
     )(command)
 
 
+def report_to_option(command: F) -> F:
+    """`--report-to`."""
+    return click.option(
+        "--report-to",
+        multiple=True,
+        metavar="TRACKER",
+        help="Send losses and dev figures to tensorboard, trackio, wandb, mlflow, …; repeatable. Default: none.",
+    )(command)
+
+
 def quiet_libraries() -> None:
     """Keeps the libraries' progress bars and advice out of a command's output."""
     import os

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from alumbench.cli.corpora import corpora_of, corpus_options, quiet_and_parallel
-from alumbench.cli.options import compile_option, device_option, key_values
+from alumbench.cli.options import compile_option, device_option, key_values, report_to_option
 
 SHARE = click.FloatRange(0, 1)
 
@@ -57,6 +57,7 @@ SHARE = click.FloatRange(0, 1)
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
 @device_option
 @compile_option
+@report_to_option
 @click.option("--trainer", multiple=True, metavar="NAME=VALUE", help="Any further TrainingArguments field; repeatable.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the checkpoint.")
 def pretrain(out: Path, **options: Any) -> None:
@@ -82,6 +83,7 @@ def pretrain(out: Path, **options: Any) -> None:
     parameters = key_values(options.pop("settings"), "--set")
     make_method(options["method"], parameters)  # a wrong name is found before any text is read
     sizes = {name: options.pop(name) for name in ("layers", "hidden", "heads")}
+    report_to = options.pop("report_to")
     config, after = options.pop("config"), options.pop("adversary_after")
     if any(sizes.values()) and not config:
         raise click.UsageError("--layers, --hidden and --heads change the size of a --config; a --model has its own.")
@@ -101,7 +103,7 @@ def pretrain(out: Path, **options: Any) -> None:
         trainer=key_values(options.pop("trainer"), "--trainer"),
         **options,
     )
-    record = pretrain(request, out)
+    record = pretrain(request, out, report_to=report_to)
     if not is_first_process():
         return
     dev = (record["dev"] or [{}])[-1]

@@ -8,7 +8,14 @@ from typing import Any
 
 import click
 
-from alumbench.cli.options import compile_option, device_option, key_values, quiet_libraries, split_names
+from alumbench.cli.options import (
+    compile_option,
+    device_option,
+    key_values,
+    quiet_libraries,
+    report_to_option,
+    split_names,
+)
 
 SHARE = click.FloatRange(0, 1)
 
@@ -51,6 +58,7 @@ SHARE = click.FloatRange(0, 1)
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
 @device_option
 @compile_option
+@report_to_option
 @click.option("--trainer", multiple=True, metavar="NAME=VALUE", help="Any further TrainingArguments field; repeatable.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the checkpoint.")
 @click.pass_context
@@ -104,7 +112,7 @@ def train(ctx: click.Context, /, **options: Any) -> None:
         **{name: options[name] for name in names},
     )
     out = Path(options["out"])
-    record = fine_tune(request, out)
+    record = fine_tune(request, out, report_to=options["report_to"])
     if not is_first_process():
         return
     final = ", ".join(

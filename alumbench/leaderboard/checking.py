@@ -20,12 +20,21 @@ def load(folder: Path) -> tuple[Board, list[Entry]]:
     """
     board, entries = Board.read(folder), []
     for path in _paths(board):
-        entries.append(Entry.read(board, path))
-        for problem in entries[-1].problems():
-            raise AlumbenchError(f"{path}: {problem}")
+        entries.append(sound(Entry.read(board, path)))
     for problem in unlike(entries):
         raise AlumbenchError(f"{folder}: {problem}")
     return board, sorted(entries, key=lambda entry: (entry.row, entry.seed))
+
+
+def sound(entry: Entry) -> Entry:
+    """The entry itself.
+
+    Raises:
+        AlumbenchError: Something is wrong with it.
+    """
+    for problem in entry.problems():
+        raise AlumbenchError(f"{entry.path}: {problem}")
+    return entry
 
 
 def check(folder: Path) -> list[str]:

@@ -30,6 +30,7 @@ MEASURES = {
     "pearson": "Pearson r",
     "spearman": "Spearman r",
 }
+LOWER_IS_BETTER = ("attack_success_rate", "valid_success_rate", "reduced_rate", "training_cost", "training_seconds")
 #: Measures that count right answers, and what is right by them.
 PAIRED = {
     "accuracy": is_right,

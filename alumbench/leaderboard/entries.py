@@ -52,18 +52,28 @@ class Entry:
 
     @classmethod
     def read(cls, board: Board, path: Path) -> Entry:
-        """Reads an entry and its records.
+        """Reads an entry of the board and its records; errors as `of`."""
+        return cls.of(board, _read_json(path), path, board.folder)
+
+    @classmethod
+    def of(cls, board: Board, content: Any, path: Path, folder: Path) -> Entry:
+        """An entry from its JSON.
+
+        Args:
+            board: that it is for.
+            content: its JSON.
+            path: how messages call it.
+            folder: where its records are, `records/` below it.
 
         Raises:
-            AlumbenchError: It is no JSON of a known schema, or its records are missing, changed or unreadable.
+            AlumbenchError: It is of no known schema, or its records are missing, changed or unreadable.
         """
-        content = _read_json(path)
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
             there = content.get("schema") if isinstance(content, dict) else None
             raise AlumbenchError(f"{path}: schema {there} is unknown to this alumbench (it knows {SCHEMA})")
         for error in _validator().iter_errors(content):
             raise AlumbenchError(f"{path}: {'.'.join(map(str, error.absolute_path)) or 'it'}: {error.message[:200]}")
-        file = board.folder / content["records"]["file"]
+        file = folder / content["records"]["file"]
         if not file.is_file():
             raise AlumbenchError(f"{path}: its records {file} are missing")
         if sha256_of(file) != content["records"]["sha256"]:

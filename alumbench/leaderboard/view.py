@@ -9,7 +9,7 @@ from typing import Any
 
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.leaderboard.cells import cell
-from alumbench.leaderboard.compare import MEASURES, PAIRED, power_line
+from alumbench.leaderboard.compare import LOWER_IS_BETTER, MEASURES, PAIRED, power_line
 from alumbench.leaderboard.contrast import compare_rows, correct, effective_robustness_of
 from alumbench.leaderboard.curves import query_curves, security_curve
 from alumbench.leaderboard.entries import Entry
@@ -23,7 +23,6 @@ UNITS = {
     "embedding_growth": "number",
     **dict.fromkeys(("f1", "matthews_correlation", "pearson", "spearman"), "number"),
 }
-LOWER_IS_BETTER = ("attack_success_rate", "valid_success_rate", "reduced_rate", "training_cost", "training_seconds")
 
 
 def view(board: Board, entries: Sequence[Entry]) -> dict[str, Any]:
@@ -50,8 +49,9 @@ def view(board: Board, entries: Sequence[Entry]) -> dict[str, Any]:
             for row in shown:
                 row["cells"][column.key] |= found[row["name"]]
     correct(shown)
-    if board.rank_column is not None:
-        shown.sort(key=lambda row: _by_rank(row["cells"][board.rank_column.key], row["name"]))
+    ranking = board.rank_column
+    if ranking is not None:
+        shown.sort(key=lambda row: _by_rank(row["cells"][ranking.key], row["name"]))
     scatter = _scatter(board)
     return {
         "title": board.title,

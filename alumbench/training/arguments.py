@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from alumbench.devices import choose_device, process_count
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.training.request import TRAINER_FOLDER, FineTuning
+from alumbench.training.trackers import tracker_arguments
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
     from alumbench.training.pretraining import Pretraining
 
 
-def training_arguments(request: FineTuning | Pretraining, out: Path, examples: int) -> TrainingArguments:
-    """The Trainer's arguments for a request on so many training examples.
+def training_arguments(
+    request: FineTuning | Pretraining, out: Path, examples: int, report_to: Sequence[str] = ()
+) -> TrainingArguments:
+    """The Trainer's arguments for a request on so many training examples, reporting to these trackers.
 
     Raises:
         AlumbenchError: A precision, device or passed-through field is wrong.
@@ -36,6 +40,8 @@ def training_arguments(request: FineTuning | Pretraining, out: Path, examples: i
             raise unknown("TrainingArguments field", name, known)
         if name in ours:
             raise AlumbenchError(f"--trainer {name}: this one has an option of its own, see 'alumbench train --help'")
+        if name in {"report_to", "logging_dir"}:
+            raise AlumbenchError(f"--trainer {name}: use --report-to, with which a run can also go on")
         if name.startswith("torch_compile"):
             raise AlumbenchError(f"--trainer {name}: use --compile, which compiles under the hook that adds δ")
     accumulated = int(request.trainer.get("gradient_accumulation_steps", 1))
@@ -52,7 +58,7 @@ def training_arguments(request: FineTuning | Pretraining, out: Path, examples: i
         "warmup_steps": int(0.06 * steps),
         "weight_decay": 0.01,
         "max_grad_norm": 1.0,
-        "report_to": "none",
+        **tracker_arguments(report_to, out),
         "disable_tqdm": True,
         "per_device_eval_batch_size": 64,
         "dataloader_pin_memory": not on_cpu,

@@ -20,6 +20,7 @@ from alumbench.tasks.source import load_examples_from
 from alumbench.training.arguments import training_arguments
 from alumbench.training.request import REQUEST, FineTuning, finished, same_request
 from alumbench.training.run import disk_errors_told, leave, model_length, run, silent
+from alumbench.training.trackers import check_trackers
 
 if TYPE_CHECKING:
     import datasets
@@ -30,13 +31,16 @@ if TYPE_CHECKING:
 SETTINGS = ("epochs", "batch_size", "lr", "max_length", "precision", "train_size", "held_out")
 
 
-def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print) -> dict[str, Any]:
+def fine_tune(
+    request: FineTuning, out: Path, say: Callable[[str], None] = print, report_to: Sequence[str] = ()
+) -> dict[str, Any]:
     """Trains, or goes on training, and leaves the checkpoint with `training.json` in `out`.
 
     Args:
         request: what to train.
         out: the checkpoint's folder.
         say: takes a line of progress.
+        report_to: trackers, see `trackers.py`.
 
     Returns:
         The content of `training.json`.
@@ -49,6 +53,7 @@ def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print
     from alumbench.training.regeneration import slot_count
 
     is_main = is_first_process()
+    check_trackers(report_to)
     say = say if is_main else silent
     method = make_method(request.method, request.parameters)
     asked = asdict(request) | {"method_parameters": method.parameters(), "processes": process_count()}
@@ -66,7 +71,7 @@ def fine_tune(request: FineTuning, out: Path, say: Callable[[str], None] = print
     if request.max_length > limit:
         say(f"note: --max-length {request.max_length} is more than the model takes; {limit} tokens are kept")
         request = replace(request, max_length=limit)
-    arguments = training_arguments(request, out, len(train) + slot_count(method, len(train)))
+    arguments = training_arguments(request, out, len(train) + slot_count(method, len(train)), report_to)
     with disk_errors_told(out):
         trainer = _trainer(request, method, model, tokenizer, train, dev, arguments, say)
     if is_main:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -21,6 +21,7 @@ from alumbench.training.request import REQUEST, finished, same_request
 from alumbench.training.run import disk_errors_told, leave, model_length, run, silent
 from alumbench.training.schedule import Schedule
 from alumbench.training.tokenizer import load_learned
+from alumbench.training.trackers import check_trackers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArguments
@@ -138,13 +139,16 @@ class Pretraining:
         return self.mask_rate_start + (self.mask_rate - self.mask_rate_start) * step / max(1, total - 1)
 
 
-def pretrain(request: Pretraining, out: Path, say: Callable[[str], None] = print) -> dict[str, Any]:
+def pretrain(
+    request: Pretraining, out: Path, say: Callable[[str], None] = print, report_to: Sequence[str] = ()
+) -> dict[str, Any]:
     """Trains, or goes on training, and leaves the checkpoint with `pretraining.json` in `out`.
 
     Args:
         request: what to train.
         out: the checkpoint's folder.
         say: takes a line of progress.
+        report_to: trackers, see `trackers.py`.
 
     Returns:
         The content of `pretraining.json`.
@@ -155,6 +159,7 @@ def pretrain(request: Pretraining, out: Path, say: Callable[[str], None] = print
     from transformers import set_seed
 
     is_main = is_first_process()
+    check_trackers(report_to)
     say = say if is_main else silent
     method = make_method(request.method, parameters_for_pretraining(request, say))
     asked = asdict(request) | {"method_parameters": method.parameters(), "processes": process_count()}
@@ -168,7 +173,7 @@ def pretrain(request: Pretraining, out: Path, say: Callable[[str], None] = print
     set_seed(request.seed)
     model = _model(request, tokenizer, files, say)
     train, dev = blocks.split(request.held_out)
-    arguments = _arguments(request, out, len(train), bool(len(dev)))
+    arguments = _arguments(request, out, len(train), bool(len(dev)), report_to)
     with disk_errors_told(out):
         trainer = _trainer(request, method, model, tokenizer, train, dev, arguments)
     if is_main:
@@ -242,7 +247,9 @@ def _model(
     return model
 
 
-def _arguments(request: Pretraining, out: Path, examples: int, has_dev: bool) -> TrainingArguments:
+def _arguments(
+    request: Pretraining, out: Path, examples: int, has_dev: bool, report_to: Sequence[str]
+) -> TrainingArguments:
     """The Trainer's arguments: those of fine-tuning but for what is set here."""
     steps = request.steps or max(1, math.ceil(request.epochs * _steps_an_epoch(request, examples)))
     if request.decay not in DECAYS:
@@ -267,7 +274,7 @@ def _arguments(request: Pretraining, out: Path, examples: int, has_dev: bool) ->
         "eval_steps": max(1, steps // 10),
         **request.trainer,
     }
-    return training_arguments(replace(request, trainer=trainer), out, examples)
+    return training_arguments(replace(request, trainer=trainer), out, examples, report_to)
 
 
 def _steps_an_epoch(request: Pretraining, examples: int) -> int:

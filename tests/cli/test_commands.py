@@ -50,6 +50,12 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
         (["compare", "nowhere"], "alumbench attack nowhere"),
         (["verify", "nowhere"], "no evaluations"),
         (["leaderboard", "build", "nowhere"], "board.toml"),
+        (["leaderboard", "export", "nowhere", "--organization", "me", "--out", "o"], "board.toml"),
+        (["leaderboard", "import", "nowhere", "o"], "board.toml"),
+        (["card", "nowhere"], "alumbench train"),
+        (["push", "nowhere", "me/x"], "alumbench train"),
+        (["push", "nowhere", "x"], "OWNER/NAME"),
+        (["train", "--task", "sst2", "--model", "m", "--out", "o", "--report-to", "tensorbord"], "'tensorboard'"),
     ],
     ids=lambda value: "-".join(value)[:40] if isinstance(value, list) else "",
 )

@@ -132,7 +132,8 @@ def _only_attack(folder: Path) -> Path:
 
 
 def test_flags_stand_under_the_table(board: Path, evaluated: list[Path], tmp_path: Path) -> None:
-    from alumbench.leaderboard.entries import load_entry
+    from alumbench.leaderboard.entries import Entry
+    from alumbench.leaderboard.settings import Board
 
     path = add(board, evaluated[0])
     build(board)
@@ -140,10 +141,10 @@ def test_flags_stand_under_the_table(board: Path, evaluated: list[Path], tmp_pat
     entry = json.loads(path.read_text())
     entry["model_checks"][0]["training_modules"] = ["bert"]
     path.write_text(json.dumps(entry))
-    assert [flag["flag"] for flag in load_entry(board, path).flags()] == ["dropout-on"]
+    assert [flag["flag"] for flag in Entry.read(Board.read(board), path).flags()] == ["dropout-on"]
     build(board)
     page = (board / "README.md").read_text()
     assert "- **dropout-on**: modules in training mode: 1 (bert) (row and seed: standard 1)" in page
     del entry["model_checks"]
     path.write_text(json.dumps(entry))
-    assert load_entry(board, path).flags() == [], "entries from before there were flags say nothing"
+    assert Entry.read(Board.read(board), path).flags() == [], "entries from before there were flags say nothing"

@@ -1,0 +1,141 @@
+"""What a checkpoint's evaluations say, one figure after the other, with what made each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from alumbench.checkpoints import ModelFiles
+from alumbench.errors import AlumbenchError
+from alumbench.evaluation.data_sets import DataSet, data_set_of
+from alumbench.evaluation.document import EVALUATION
+from alumbench.evaluation.ensembles import WORST
+from alumbench.evaluation.reliability import told
+from alumbench.evaluation.stored import EVALUATIONS, Stored, finished_entries, is_plain
+from alumbench.leaderboard.compare import MEASURES, measures_of
+from alumbench.tasks import Task
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measure of an entry, or of a group of it.
+
+    Attributes:
+        entry: its name, or `worst case NAME@VERSION`.
+        kind: clean, fixed, attack, embedding or ensemble.
+        measure: accuracy, accuracy_under_attack, …
+        group: part of a fixed set, '' for all of it.
+        value: a share, or a metric without an interval; None where there is no number.
+        low: lower end of its Wilson 95% interval, None without one.
+        high: upper end.
+        n: examples in its denominator.
+        reason: why there is no number.
+        signature: how it was made.
+        data: the data set on the hub that its examples are of.
+        date: when the evaluation was begun, ISO 8601.
+    """
+
+    entry: str
+    kind: str
+    measure: str
+    group: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    reason: str
+    signature: str
+    data: DataSet | None
+    date: str
+
+    @property
+    def name(self) -> str:
+        """Entry, group and measure in words."""
+        of = f"{self.entry}, {self.group}" if self.group else self.entry
+        return f"{MEASURES.get(self.measure, self.measure)} ({of})"
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """All that was evaluated on a checkpoint and may be published.
+
+    Attributes:
+        stored: the evaluations.
+        figures: of their finished entries.
+        flags: what makes figures less than they seem, in a line each.
+        left_out: what is in the checkpoint's folder and not among the figures, with the reason.
+    """
+
+    stored: Sequence[Stored] = ()
+    figures: Sequence[Figure] = ()
+    flags: Sequence[str] = ()
+    left_out: Sequence[str] = field(default=())
+
+
+def evaluated(files: ModelFiles) -> Evaluated:
+    """Reads the evaluations beside a checkpoint's weights.
+
+    Raises:
+        AlumbenchError: One was made with other weights than these, or two contradict one another.
+    """
+    stored, left_out = [], []
+    for path in sorted((files.path / EVALUATIONS).glob(f"*/{EVALUATION}")):
+        one = Stored.read(path.parent)
+        if not is_plain(one.document["identity"]):
+            left_out.append(f"{path.parent.name}: cut, of other data, unprotected, or scored in another way")
+            continue
+        _check_weights(one, files)
+        open_ = [name for name, entry in one.document["entries"].items() if not entry["complete"]]
+        left_out += [f"{path.parent.name}, {name}: not finished" for name in open_]
+        stored.append(one)
+    figures = [figure for name, found in finished_entries(stored).items() for figure in _figures(name, *found)]
+    flags = list(dict.fromkeys(told(flag) for one in stored for flag in one.document.get("flags", ())))
+    return Evaluated(stored, figures, flags, left_out)
+
+
+def _check_weights(stored: Stored, files: ModelFiles) -> None:
+    if stored.document["identity"]["model"] != files.weights_sha256():
+        raise AlumbenchError(
+            f"{stored.folder}: made with other weights than {files.path} has now, so its figures are not this "
+            f"checkpoint's; move it away and run 'alumbench attack {files.path} --suite "
+            f"{stored.document['identity']['suite']['name']}' again"
+        )
+
+
+def _figures(name: str, stored: Stored, entry: Mapping[str, Any]) -> Iterator[Figure]:
+    document = stored.document
+    of = entry
+    if name.startswith(WORST):  # an ensemble's examples are its members'
+        of = document["entries"][document["ensembles"][name.removeprefix(WORST)]["members"][0]]
+    data = data_set_of(of, Task.from_dict(document["task"], str(stored.folder)))
+    summary = entry["summary"]
+    found = [("", measure, of_it) for measure, of_it in measures_of(summary).items()]
+    found += [(group, "accuracy", of_it) for group, of_it in summary.get("groups", {}).items()]
+    for group, measure, of_it in found:
+        yield Figure(
+            entry=name,
+            kind=entry["kind"],
+            measure=measure,
+            group=group,
+            value=of_it["value"],
+            low=of_it.get("low"),
+            high=of_it.get("high"),
+            n=of_it["n"],
+            reason=of_it.get("reason", ""),
+            signature=entry["signature"],
+            data=data,
+            date=document["begun"],
+        )
+
+
+def checkpoint_folder(path: Path) -> Path:
+    """A checkpoint's folder, as opposed to a hub id.
+
+    Raises:
+        AlumbenchError: There is no such folder.
+    """
+    if not path.is_dir():
+        raise AlumbenchError(f"{path}: no such folder; 'alumbench train … --out {path}' makes a checkpoint")
+    return path
