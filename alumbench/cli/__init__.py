@@ -19,6 +19,7 @@ COMMANDS = {
     "compare": "set checkpoints side by side, paired",
     "verify": "re-score every adversarial text of an evaluation",
     "leaderboard": "publish a table with its evidence",
+    "report": "a board as one page to append to a paper",
     "card": "write a checkpoint's model card and results for the hub",
     "push": "upload a checkpoint, its card and its results to the hub",
     "tasks": "what can be learned",

@@ -116,6 +116,7 @@ def as_entries(ensembles: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         WORST + signature: {
             "kind": "ensemble",
             "signature": found["signature"],
+            "members": found["members"],
             "complete": True,
             "summary": {"measures": found["measures"], "outcomes": found["outcomes"]},
         }

@@ -12,6 +12,8 @@ from alumbench.statistics import effective_robustness, holm, multi_bootstrap_dif
 
 #: Below this, a corrected p calls two rows distinct.
 LEVEL = 0.05
+#: What a cell says of other rows as long as nothing was compared.
+NOT_COMPARED: dict[str, Any] = {"rank": None, "tied": False, "difference": None}
 
 
 def compare_rows(rows: Mapping[str, Sequence[Entry]], column: Column, baseline: str) -> dict[str, dict[str, Any]]:
@@ -35,16 +37,10 @@ def compare_rows(rows: Mapping[str, Sequence[Entry]], column: Column, baseline: 
         for a, b in combinations(sorted(told), 2)
     }
     p = holm({pair: test.p for pair, test in tests.items()}).p
-    better = {
-        (a, b) if test.value < 0 else (b, a)
-        for (a, b), test in tests.items()
-        if test.value and (p[a, b] if p[a, b] is not None else 1.0) < LEVEL
-    }
-    values = {name: _mean(runs[name]) for name in told}
-    ranks = tied_ranks(values, better)
-    found: dict[str, dict[str, Any]] = {name: {"rank": None, "tied": False, "difference": None} for name in rows}
+    ranks = {rank.row: rank for rank in tied_ranks({name: _mean(runs[name]) for name in told}, p, LEVEL)}
+    found: dict[str, dict[str, Any]] = {name: dict(NOT_COMPARED) for name in rows}
     for name in told:
-        found[name] |= {"rank": ranks[name].rank, "tied": ranks[name].tied}
+        found[name] |= {"rank": ranks[name].best, "tied": bool(ranks[name].tied)}
         if baseline in told and name != baseline:
             found[name]["difference"] = _difference(runs[baseline], runs[name], tests, baseline, name)
     return found
@@ -64,21 +60,40 @@ def correct(rows: Sequence[Mapping[str, Any]]) -> None:
         difference |= {"p_holm": p, "distinct": p is not None and p < LEVEL}
 
 
-def effective_robustness_of(rows: Sequence[Mapping[str, Any]], scatter: Mapping[str, str] | None) -> dict[str, Any]:
-    """How far each row lies above what its clean accuracy predicts, or why that cannot be said.
+def effective_robustness_of(
+    rows: Mapping[str, Sequence[Entry]], clean: Column | None, robust: Column | None, baseline: str
+) -> dict[str, Any]:
+    """How far each checkpoint lies above what its clean accuracy predicts, or why that cannot be said.
 
     Args:
-        rows: of the view.
-        scatter: the columns of clean accuracy (`x`) and robustness (`y`).
+        rows: entries by row.
+        clean: the column of accuracy on clean examples.
+        robust: the column of accuracy under shift or attack.
+        baseline: the row whose checkpoints draw the line: training without an intervention.
 
     Returns:
-        `reason`, '' where there are values; `values` by row.
+        `reason`, '' where there are values; `values`, by row the mean over its seeds.
     """
-    if scatter is None:
-        return {"reason": "the board has no column of each kind", "values": {}}
-    cells = {row["name"]: (row["cells"][scatter["x"]]["value"], row["cells"][scatter["y"]]["value"]) for row in rows}
-    found = effective_robustness({name: pair for name, pair in cells.items() if None not in pair})
-    return {"reason": found.reason, "values": dict(found.values)}
+    if clean is None or robust is None or not baseline:
+        return {"reason": "the board has no baseline, or no column of each kind", "values": {}}
+    found: dict[str, dict[str, float]] = {"clean": {}, "robust": {}}
+    sizes: dict[str, int] = {}
+    for name, members in rows.items():
+        for member in members:
+            for what, column in (("clean", clean), ("robust", robust)):
+                measure = member.measure(column) or {"value": None}
+                if measure["value"] is not None:
+                    found[what][f"{name}\n{member.seed}"] = measure["value"]
+                    sizes[what] = measure["n"]
+    both = found["clean"].keys() & found["robust"].keys()
+    if not both:
+        return {"reason": "no checkpoint has both", "values": {}}
+    reference = [model for model in both if model.partition("\n")[0] == baseline]
+    line = effective_robustness(found["clean"], found["robust"], reference, sizes["clean"], sizes["robust"])
+    by_row: dict[str, list[float]] = {}
+    for model, residual in line.residuals.items():
+        by_row.setdefault(model.partition("\n")[0], []).append(residual.value)
+    return {"reason": line.reason, "values": {name: sum(each) / len(each) for name, each in sorted(by_row.items())}}
 
 
 def _runs(members: Sequence[Entry], column: Column) -> dict[int, dict[str, bool]]:

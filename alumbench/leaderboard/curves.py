@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alumbench.attacks.outcome import BROKEN
+from alumbench.attacks.outcome import BROKEN, ROBUST
 from alumbench.evaluation.seeds import main_records
-from alumbench.evaluation.summary import right_at_first, share
 from alumbench.leaderboard.cells import over_seeds
 from alumbench.leaderboard.entries import Entry
+from alumbench.statistics import Attempt, SuccessWithin, success_within
 
 BUDGETS = (10, 20, 50, 100, 200, 500, 1000)
 
@@ -37,24 +37,22 @@ def security_curve(members: Sequence[Entry]) -> list[dict[str, Any]]:
 
 def query_curves(members: Sequence[Entry]) -> dict[str, list[dict[str, Any]]]:
     """For each attack on texts, its success rate within each of `BUDGETS` queries, over training seeds."""
-    names = dict.fromkeys(
-        name
-        for member in members
-        for name, described in member.content["entries"].items()
-        if described["kind"] == "attack" and described["goal"] == "untargeted"
-    )
-    return {name: _query_curve([main_records(m.records[name]) for m in members if name in m.records]) for name in names}
+    found: dict[str, list[list[SuccessWithin]]] = {}
+    for member in members:
+        for name, described in member.content["entries"].items():
+            if described["kind"] == "attack" and described["goal"] == "untargeted":
+                attempts = [_attempt(r) for r in main_records(member.records[name]) if r["prediction"] == r["label"]]
+                limit = described.get("query_budget") or None
+                found.setdefault(name, []).append(success_within(attempts, BUDGETS, limit))
+    return {name: [_point(seeds) for seeds in zip(*runs, strict=True) if seeds[0].rate] for name, runs in found.items()}
 
 
-def _query_curve(runs: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    curve = []
-    for budget in BUDGETS:
-        figure = over_seeds([_within(records, budget) for records in runs])
-        if figure["value"] is not None:
-            curve.append({"budget": budget, **{name: figure[name] for name in ("value", "low", "high", "n")}})
-    return curve
+def _attempt(record: Mapping[str, Any]) -> Attempt:
+    known = {BROKEN: True, ROBUST: False}
+    return Attempt(known.get(record["outcome"]), record["queries"])
 
 
-def _within(records: Sequence[Mapping[str, Any]], budget: int) -> dict[str, Any]:
-    broken = sum(record["outcome"] == BROKEN and record["queries"] <= budget for record in records)
-    return share(broken, right_at_first(records))
+def _point(seeds: Sequence[SuccessWithin]) -> dict[str, Any]:
+    rates = [{"value": one.rate.value, "n": one.rate.n, "count": one.rate.count} for one in seeds if one.rate]
+    figure = over_seeds(rates)
+    return {"budget": seeds[0].budget, **{name: figure[name] for name in ("value", "low", "high", "n")}}

@@ -10,7 +10,7 @@ from typing import Any
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.leaderboard.cells import cell
 from alumbench.leaderboard.compare import LOWER_IS_BETTER, MEASURES, PAIRED, power_line
-from alumbench.leaderboard.contrast import compare_rows, correct, effective_robustness_of
+from alumbench.leaderboard.contrast import NOT_COMPARED, compare_rows, correct, effective_robustness_of
 from alumbench.leaderboard.curves import query_curves, security_curve
 from alumbench.leaderboard.entries import Entry
 from alumbench.leaderboard.settings import ROLES, TRAINING, Board, Column
@@ -52,7 +52,7 @@ def view(board: Board, entries: Sequence[Entry]) -> dict[str, Any]:
     ranking = board.rank_column
     if ranking is not None:
         shown.sort(key=lambda row: _by_rank(row["cells"][ranking.key], row["name"]))
-    scatter = _scatter(board)
+    x, y = _scatter(board)
     return {
         "title": board.title,
         "about": board.about.strip(),
@@ -61,8 +61,8 @@ def view(board: Board, entries: Sequence[Entry]) -> dict[str, Any]:
         "rank": board.rank,
         "columns": columns,
         "rows": shown,
-        "scatter": scatter,
-        "effective_robustness": effective_robustness_of(shown, scatter),
+        "scatter": {"x": x.key, "y": y.key} if x and y else None,
+        "effective_robustness": effective_robustness_of(rows, x, y, board.baseline),
         "notes": _notes(board, columns),
         "provenance": [row["name"] + ": " + row["settings"] for row in shown],
         "versions": _versions(entries),
@@ -99,10 +99,6 @@ def _row(board: Board, name: str, members: Sequence[Entry], seconds: float | Non
             "device": training["device"] if same_device else "several devices",
         },
     }
-
-
-#: What a cell says of other rows as long as nothing was compared.
-NOT_COMPARED: dict[str, Any] = {"rank": None, "tied": False, "difference": None}
 
 
 def _mean_seconds(members: Sequence[Entry]) -> float | None:
@@ -149,11 +145,10 @@ def _by_rank(shown: Mapping[str, Any], name: str) -> tuple[bool, int, float, str
     return value is None, shown["rank"] or 0, -(value or 0.0), name
 
 
-def _scatter(board: Board) -> dict[str, str] | None:
-    """The first column of each kind: what a model does on clean examples, and under the worst that the board has."""
-    first = {role: next((c.key for c in board.columns if c.role == role), None) for role in ROLES}
-    x, y = first["generalization"], first["worst_case"] or first["robustness"]
-    return {"x": x, "y": y} if x and y else None
+def _scatter(board: Board) -> tuple[Column | None, Column | None]:
+    """What a model does on clean examples, and what it does under the worst that the board has."""
+    first = {role: next((c for c in board.columns if c.role == role), None) for role in ROLES}
+    return first["generalization"], first["worst_case"] or board.rank_column or first["robustness"]
 
 
 def _notes(board: Board, columns: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -1,0 +1,109 @@
+"""A board as one page to append to a paper: protocol, tables, plots, statistics, and how to recompute each figure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from alumbench.leaderboard.board import against_table, main_table
+from alumbench.leaderboard.checking import load
+from alumbench.leaderboard.entries import Entry
+from alumbench.leaderboard.page import report_page
+from alumbench.leaderboard.settings import TRAINING, Board
+from alumbench.leaderboard.view import view
+from alumbench.publishing.history import training_command
+from alumbench.storage import write_text
+
+#: What a part of a signature says.
+PARTS = {"atk": "attack", "q": "query budget", "s": "seconds an example", "seed": "attack seed", "seeds": "attack seeds"}
+STATISTICS = (
+    "Shares carry Wilson 95% intervals at n examples (Wilson 1927); a row's value is the mean over its training seeds, ± "
+    "their sample standard deviation. Under attack the denominator is all examples: an error or a timeout is never robust.",
+    "Differences to the baseline are on the same examples and seeds. Interval and p are of the Multi-Bootstrap (Sellam et "
+    "al. 2022), 10,000 draws of seeds and examples together, examples with the same first text as one; p is corrected over "
+    "all of the table's differences (Holm 1979). Each seed's own p is of the exact McNemar test (McNemar 1947).",
+    "A rank is one more than the rows that are better beyond chance (pairwise Multi-Bootstrap, Holm over the column). "
+    "The smallest difference that n can show is that of the exact McNemar test at 80% power.",
+)
+
+
+def write_report(folder: Path, out: Path) -> None:
+    """Writes a board's report, one file of HTML.
+
+    Args:
+        folder: the board.
+        out: the file.
+
+    Raises:
+        AlumbenchError: The board does not pass its own checks, or the file cannot be written.
+    """
+    board, entries = load(folder)
+    shown = view(board, entries)
+    write_text(
+        out,
+        report_page(
+            shown,
+            protocol=_protocol(board, entries),
+            tables=[main_table(shown, board.tall), against_table(shown)],
+            statistics=STATISTICS,
+            commands=_commands(board, entries),
+        ),
+    )
+
+
+def _protocol(board: Board, entries: Sequence[Entry]) -> list[dict[str, str]]:
+    """A line a column: what its figure is, on what data, under which budget."""
+    lines = []
+    for column in board.columns:
+        found = next((entry.columns[column.entry] for entry in entries if column.entry in entry.columns), None)
+        if found is None:
+            continue
+        parts = dict(part.split(":", 1) for part in found["signature"].split("|") if ":" in part)
+        lines.append(
+            {
+                "column": column.title,
+                "suite": found["signature"].partition("|")[0],
+                "entry": column.entry + (f", {column.group}" if column.group else ""),
+                "data": ", ".join(_origin(source) for source in found.get("sources", [])),
+                "how": ", ".join(f"{name} {parts[key]}" for key, name in PARTS.items() if key in parts),
+                "kept": ", ".join(found.get("protected") or []),
+            }
+        )
+    return lines
+
+
+def _origin(source: Mapping[str, Any]) -> str:
+    name = source.get("id") or source.get("path") or source.get("set") or source["from"]
+    return f"{name} ({source['sha256'][:12]})" if "sha256" in source else str(name)
+
+
+def _commands(board: Board, entries: Sequence[Entry]) -> list[dict[str, str]]:
+    """For each figure the command that makes it again: training by row, evaluation by column, tables from records."""
+    found = []
+    rows: dict[str, list[Entry]] = {}
+    for entry in entries:
+        rows.setdefault(entry.row, []).append(entry)
+    for name, members in rows.items():
+        for line in training_command({**members[0].training, "task": members[0].content["task"]}):
+            seeds = ", ".join(str(member.seed) for member in members)
+            found.append({"what": f"checkpoints of {name} (--seed {seeds})", "command": line})
+    for column in board.columns:
+        made = next((entry for entry in entries if column.entry in entry.columns), None)
+        if made is None or column.entry == TRAINING:
+            continue
+        members = made.columns[column.entry].get("members") or [column.entry]
+        only = [word for member in members for word in ("--only", member)]
+        suite = made.columns[members[0]]["signature"].partition("@")[0]
+        seed = next(e["seed"] for e in made.content["evaluations"] if e["suite"]["name"] == suite)
+        command = ["alumbench", "attack", "CHECKPOINT", "--suite", suite, *only, "--seed", str(seed)]
+        found.append({"what": f"column {column.title}", "command": shlex.join(command)})
+    found.append({"what": "all tables, from the records", "command": f"alumbench leaderboard build {board.folder.name}"})
+    found.append(
+        {
+            "what": "every adversarial text, against its checkpoint",
+            "command": f"alumbench leaderboard verify {board.folder.name} CHECKPOINT...",
+        }
+    )
+    return found
