@@ -126,14 +126,15 @@ def _difference(
     name: str,
 ) -> dict[str, Any]:
     test, sign = (tests[baseline, name], 1) if (baseline, name) in tests else (tests[name, baseline], -1)
-    ends = [None if end is None else sign * end for end in (test.low, test.high)]
+    value, *ends = (None if x is None else sign * x + 0.0 for x in (test.value, test.low, test.high))  # no -0.0
     by_seed = {seed: paired_difference(base[seed], runs[seed]) for seed in sorted(base.keys() & runs.keys())}
     return {
-        "value": None if test.value is None else sign * test.value,
+        "value": value,
         "low": ends[0 if sign > 0 else 1],
         "high": ends[1 if sign > 0 else 0],
         "p": test.p,
         "p_holm": None,
         "distinct": False,
+        "reason": test.reason,
         "by_seed": [{"seed": seed, "value": one.difference, "p": one.p} for seed, one in by_seed.items()],
     }

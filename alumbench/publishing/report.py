@@ -10,14 +10,22 @@ from typing import Any
 from alumbench.leaderboard.board import against_table, main_table
 from alumbench.leaderboard.checking import load
 from alumbench.leaderboard.entries import Entry
-from alumbench.leaderboard.page import report_page
+from alumbench.leaderboard.page.report import report_page
 from alumbench.leaderboard.settings import TRAINING, Board
 from alumbench.leaderboard.view import view
 from alumbench.publishing.history import training_command
 from alumbench.storage import write_text
 
 #: What a part of a signature says.
-PARTS = {"atk": "attack", "q": "query budget", "s": "seconds an example", "seed": "attack seed", "seeds": "attack seeds"}
+PARTS = {
+    "atk": "attack",
+    "q": "query budget",
+    "s": "seconds an example",
+    "seed": "attack seed",
+    "seeds": "attack seeds",
+    "worst": "worst case over",
+    "embedding-pgd@1": "embedding-pgd: norm, radius, steps",
+}
 STATISTICS = (
     "Shares carry Wilson 95% intervals at n examples (Wilson 1927); a row's value is the mean over its training seeds, ± "
     "their sample standard deviation. Under attack the denominator is all examples: an error or a timeout is never robust.",
@@ -41,12 +49,13 @@ def write_report(folder: Path, out: Path) -> None:
     """
     board, entries = load(folder)
     shown = view(board, entries)
+    against = against_table(shown)
     write_text(
         out,
         report_page(
             shown,
             protocol=_protocol(board, entries),
-            tables=[main_table(shown, board.tall), against_table(shown)],
+            tables={"": main_table(shown, board.tall)} | ({f"Against {board.baseline}": against} if against else {}),
             statistics=STATISTICS,
             commands=_commands(board, entries),
         ),
@@ -67,6 +76,7 @@ def _protocol(board: Board, entries: Sequence[Entry]) -> list[dict[str, str]]:
                 "suite": found["signature"].partition("|")[0],
                 "entry": column.entry + (f", {column.group}" if column.group else ""),
                 "data": ", ".join(_origin(source) for source in found.get("sources", [])),
+                "n": parts.get("n", ""),
                 "how": ", ".join(f"{name} {parts[key]}" for key, name in PARTS.items() if key in parts),
                 "kept": ", ".join(found.get("protected") or []),
             }
@@ -94,12 +104,14 @@ def _commands(board: Board, entries: Sequence[Entry]) -> list[dict[str, str]]:
         if made is None or column.entry == TRAINING:
             continue
         members = made.columns[column.entry].get("members") or [column.entry]
-        only = [word for member in members for word in ("--only", member)]
-        suite = made.columns[members[0]]["signature"].partition("@")[0]
+        only = [word for member in members for word in ("--only", str(member))]
+        suite = made.columns[str(members[0])]["signature"].partition("@")[0]
         seed = next(e["seed"] for e in made.content["evaluations"] if e["suite"]["name"] == suite)
         command = ["alumbench", "attack", "CHECKPOINT", "--suite", suite, *only, "--seed", str(seed)]
         found.append({"what": f"column {column.title}", "command": shlex.join(command)})
-    found.append({"what": "all tables, from the records", "command": f"alumbench leaderboard build {board.folder.name}"})
+    found.append(
+        {"what": "all tables, from the records", "command": f"alumbench leaderboard build {board.folder.name}"}
+    )
     found.append(
         {
             "what": "every adversarial text, against its checkpoint",

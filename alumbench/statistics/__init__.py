@@ -1,7 +1,41 @@
-"""Intervals, paired tests and what a sample size can show. Pure: numbers in, numbers out."""
+"""Intervals, paired tests, ranks, and what a sample size can show. Pure: numbers in, numbers out."""
 
+from alumbench.statistics.bootstrap import BootstrapInterval, paired_bootstrap
+from alumbench.statistics.budget import Attempt, SuccessWithin, success_within
+from alumbench.statistics.effective_robustness import EffectiveRobustness, Line, Residual, effective_robustness
+from alumbench.statistics.multi_bootstrap import (
+    MultiBootstrapInterval,
+    multi_bootstrap_difference,
+    multi_bootstrap_mean,
+)
+from alumbench.statistics.multiple import HolmAdjusted, holm
 from alumbench.statistics.paired import PairedDifference, paired_difference
 from alumbench.statistics.power import detectable_difference
 from alumbench.statistics.proportion import Proportion, proportion
+from alumbench.statistics.ranks import Rank, tied_ranks
+from alumbench.statistics.relative import relative_drop
 
-__all__ = ["PairedDifference", "Proportion", "detectable_difference", "paired_difference", "proportion"]
+__all__ = [
+    "Attempt",
+    "BootstrapInterval",
+    "EffectiveRobustness",
+    "HolmAdjusted",
+    "Line",
+    "MultiBootstrapInterval",
+    "PairedDifference",
+    "Proportion",
+    "Rank",
+    "Residual",
+    "SuccessWithin",
+    "detectable_difference",
+    "effective_robustness",
+    "holm",
+    "multi_bootstrap_difference",
+    "multi_bootstrap_mean",
+    "paired_bootstrap",
+    "paired_difference",
+    "proportion",
+    "relative_drop",
+    "success_within",
+    "tied_ranks",
+]

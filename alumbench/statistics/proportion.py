@@ -35,8 +35,10 @@ def proportion(count: float, n: int, confidence: float = 0.95) -> Proportion:
         confidence: nominal coverage.
 
     Raises:
-        ValueError: count is not between 0 and n.
+        ValueError: count is not between 0 and n, or confidence not strictly between 0 and 1.
     """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence!r}, which is not strictly between 0 and 1")
     if not 0 <= count <= n:
         raise ValueError(f"{count} of {n} is no proportion")
     if n == 0:

@@ -16,6 +16,13 @@ from alumbench.evaluation.evaluate import Request, evaluate
 from alumbench.evaluation.suite import load_suite
 
 
+def move(checkpoint: Path, number: int) -> None:
+    """Makes it another checkpoint, whose answers are the same."""
+    weights = load_file(checkpoint / "model.safetensors")
+    weights["classifier.bias"] += number * 1e-6
+    save_file(weights, checkpoint / "model.safetensors", {"format": "pt"})
+
+
 @pytest.fixture(scope="session")
 def evaluated(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A checkpoint under three names, its weights hardly moved; `standard` with an attack, `alum` without."""
@@ -23,9 +30,7 @@ def evaluated(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> lis
     for number, (method, seed) in enumerate([("standard", 1), ("standard", 2), ("alum", 1)]):
         folder = tmp_path_factory.mktemp("runs") / f"{method}-{seed}"
         shutil.copytree(checkpoint, folder)
-        weights = load_file(folder / "model.safetensors")
-        weights["classifier.bias"] += number * 1e-6
-        save_file(weights, folder / "model.safetensors", {"format": "pt"})
+        move(folder, number)
         record = json.loads((folder / "training.json").read_text())
         record["seed"], record["method"]["name"] = seed, method
         (folder / "training.json").write_text(json.dumps(record))

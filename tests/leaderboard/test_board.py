@@ -135,7 +135,7 @@ def test_flags_stand_under_the_table(board: Path, evaluated: list[Path], tmp_pat
     from alumbench.leaderboard.entries import Entry
     from alumbench.leaderboard.settings import Board
 
-    path = add(board, evaluated[0])
+    path = add(board, evaluated[2], "standard")
     build(board)
     assert "Flags, each" not in (board / "README.md").read_text()
     entry = json.loads(path.read_text())
@@ -144,7 +144,7 @@ def test_flags_stand_under_the_table(board: Path, evaluated: list[Path], tmp_pat
     assert [flag["flag"] for flag in Entry.read(Board.read(board), path).flags()] == ["dropout-on"]
     build(board)
     page = (board / "README.md").read_text()
-    assert "- **dropout-on**: modules in training mode: 1 (bert) (row and seed: standard 1)" in page
+    assert "- **dropout-on**: modules in training mode: 1 (bert) (row and seeds: standard 1)" in page
     del entry["model_checks"]
     path.write_text(json.dumps(entry))
     assert Entry.read(Board.read(board), path).flags() == [], "entries from before there were flags say nothing"

@@ -176,7 +176,7 @@ DAMAGE = {
     "another library": (_foreign, "made by 'lm_eval'"),
     "a newer schema": (_newer, "'9.0.0' is unknown"),
     "no entry": (_without_details, "export it anew"),
-    "a figure less": (_lost_figure, "do not follow from its records"),
+    "a figure less": (_lost_figure, "attack_success_rate: None is not of type"),
     "a path outside": (_outside, "no name of a board's"),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
 from alumbench.statistics import proportion
 
@@ -27,6 +28,15 @@ def test_wilson_equals_formula_and_scipy(count, n, confidence):
     assert (p.low, p.high) == pytest.approx((interval.low, interval.high), abs=1e-9)
     assert (p.low, p.high) == pytest.approx(wilson(count, n, confidence), abs=1e-9)
     assert 0 <= p.low <= p.value <= p.high <= 1
+
+
+def test_wilson_equals_statsmodels():
+    for n in (1, 78, 872, 10_000):
+        for count in {0, 1, n // 3, n}:
+            for confidence in (0.9, 0.95):
+                p = proportion(count, n, confidence)
+                theirs = proportion_confint(count, n, 1 - confidence, method="wilson")
+                assert (p.low, p.high) == pytest.approx(theirs, abs=1e-9)
 
 
 @pytest.mark.parametrize(("count", "n"), [(0.25, 3), (10.5, 20), (2.999999, 3), (871.2, 872), (1e-9, 5)])
@@ -56,6 +66,12 @@ def test_no_trials_is_no_number():
 def test_what_is_no_proportion_is_refused(count, n):
     with pytest.raises(ValueError, match="no proportion"):
         proportion(count, n)
+
+
+@pytest.mark.parametrize("confidence", [0, 1, 95, float("nan")])
+def test_what_is_no_confidence_is_refused(confidence):
+    with pytest.raises(ValueError, match="confidence is"):
+        proportion(1, 2, confidence)
 
 
 @pytest.mark.parametrize("n", [78, 200, 1000])

@@ -1,0 +1,107 @@
+"""An interval for the difference of two models on the same examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from alumbench.statistics.inputs import check_draws, in_order, shared_ids
+from alumbench.statistics.resampling import ClusterSums, cluster_sums, percentiles
+
+DRAWS = 10_000
+
+
+@dataclass(frozen=True)
+class BootstrapInterval:
+    """A figure with its interval, or the reason why one is missing.
+
+    Attributes:
+        value: of the examples themselves, None where it is not defined.
+        low: lower end of the interval, None without one.
+        high: upper end, None without one.
+        n: examples.
+        clusters: what was resampled; as many as examples where each is its own.
+        draws: bootstrap samples.
+        confidence: nominal coverage.
+        reason: why there is no value or no interval, '' where there are both.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    clusters: int
+    draws: int
+    confidence: float
+    reason: str = ""
+
+
+def paired_bootstrap(
+    a: Mapping[str, float],
+    b: Mapping[str, float],
+    clusters: Mapping[str, str] | None = None,
+    *,
+    draws: int = DRAWS,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> BootstrapInterval:
+    """B's mean minus A's on the examples that both have, with an expanded percentile interval.
+
+    Examples that share a premise or a source are no independent evidence, so whole clusters are resampled; the
+    difference of a sample is the sum of its examples' differences over their number.
+
+    The method was chosen by coverage at nominal 95%, simulated with n = 78 to 1000 and 5% to 30% of answers that
+    differ (`python -m tests.benchmarks coverage`). Expanded percentile: 94% to 97% where ten or more examples are
+    expected to differ, 90% to 97% where four to eight are. BCa, with as few: 89%, its correction of the bias being
+    unstable. Basic: 90%. With clusters of five examples, half or nine tenths of them copies of their cluster's:
+    93% to 96% with 40 clusters or more, 77% to 95% with 10 or 20; as if there were no clusters, 55% to 86%.
+
+    Args:
+        a: of each example id A's value, such as whether it was right.
+        b: the same for B.
+        clusters: of each example id its cluster, None where each example is its own.
+        draws: bootstrap samples.
+        confidence: nominal coverage.
+        seed: of the draws; the same arguments give the same interval.
+
+    Returns:
+        In the unit of the values. Without an example both have, no value; with one cluster, or where all clusters
+        have the same mean difference, no interval, for resampling then shows no spread.
+
+    Raises:
+        ValueError: A value is no finite number, or an example has no cluster.
+    """
+    check_draws(draws, confidence)
+    ids = shared_ids([a, b])
+    if not ids:
+        return BootstrapInterval(None, None, None, 0, 0, draws, confidence, "no example is in both")
+    difference = in_order("b", b, ids) - in_order("a", a, ids)
+    sums = cluster_sums(np.stack([difference, np.ones(len(ids))]), ids, clusters)
+    return ratio_interval(sums, len(ids), draws, confidence, seed)
+
+
+def ratio_interval(sums: ClusterSums, n: int, draws: int, confidence: float, seed: int) -> BootstrapInterval:
+    """The first quantity's total over the second's, with its expanded percentile interval.
+
+    Args:
+        sums: of two quantities; the second is not negative and its total not zero.
+        n: examples, for the record.
+        draws: bootstrap samples.
+        confidence: nominal coverage.
+        seed: of the draws.
+    """
+    above, below = sums.totals()
+    value = float(above / below)
+    if sums.clusters == 1:
+        reason = "one cluster"
+    elif np.allclose(sums.sums[0] * below, sums.sums[1] * above, rtol=1e-12, atol=0):
+        reason = f"all {sums.clusters} clusters are alike, so that resampling shows no spread"
+    else:
+        above, below = sums.resample(draws, np.random.default_rng(seed))
+        if np.all(below > 0):
+            low, high = percentiles(above / below, confidence, sums.clusters)
+            return BootstrapInterval(value, low, high, n, sums.clusters, draws, confidence)
+        reason = f"not defined in {np.count_nonzero(below <= 0)} of {draws} bootstrap samples"
+    return BootstrapInterval(value, None, None, n, sums.clusters, draws, confidence, reason)

@@ -1,0 +1,113 @@
+"""What a board shows follows from its records: differences, ranks, curves, counts, and nothing in their stead."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from alumbench.leaderboard.adding import add
+from alumbench.leaderboard.cells import over_seeds
+from alumbench.leaderboard.checking import load
+from alumbench.leaderboard.contrast import compare_rows, correct
+from alumbench.leaderboard.settings import Column
+from alumbench.leaderboard.view import view
+
+COLUMN = Column("under attack", "attack", "accuracy_under_attack")
+
+
+def entry(seed: int, right: dict[str, bool], clusters: dict[str, str] | None = None) -> Any:
+    """All that a comparison asks of an entry."""
+    records = [{"id": i, **({"cluster": clusters[i]} if clusters else {})} for i in right]
+    return SimpleNamespace(
+        seed=seed,
+        right=lambda column: right,
+        measure=lambda column: {"value": sum(right.values()) / len(right), "n": len(right)},
+        records_of=lambda column: records,
+    )
+
+
+def drawn(share: float, seed: int, n: int = 300) -> dict[str, bool]:
+    generator = random.Random(f"{share} {seed}")
+    return {str(i): generator.random() < share for i in range(n)}
+
+
+def test_rows_are_ranked_and_set_against_the_baseline() -> None:
+    shares = {"standard": 0.3, "better": 0.6, "alike": 0.31, "none": 0.0}
+    rows = {name: [entry(seed, drawn(share, seed)) for seed in (1, 2, 3)] for name, share in shares.items()}
+    found = compare_rows(rows, COLUMN, "standard")
+    assert found["standard"]["difference"] is None
+    assert [found[name]["rank"] for name in shares] == [2, 1, 2, 4]
+    assert [found[name]["tied"] for name in shares] == [True, False, True, False]
+    better, worse = found["better"]["difference"], found["none"]["difference"]
+    assert 0.2 < better["low"] < better["value"] < better["high"] < 0.4 and better["p"] < 0.01
+    assert -0.4 < worse["low"] < worse["value"] < worse["high"] < -0.2
+    assert [one["seed"] for one in better["by_seed"]] == [1, 2, 3]
+    assert sum(one["value"] for one in better["by_seed"]) / 3 == pytest.approx(better["value"])
+
+
+def test_the_order_of_rows_changes_nothing() -> None:
+    rows = {name: [entry(s, drawn(share, s)) for s in (1, 2)] for name, share in [("a", 0.4), ("b", 0.5), ("c", 0.6)]}
+    assert compare_rows(rows, COLUMN, "b") == compare_rows(dict(reversed(rows.items())), COLUMN, "b")
+
+
+def test_examples_of_one_premise_count_as_one() -> None:
+    base, row = drawn(0.3, 1), drawn(0.45, 1)
+    clusters = {i: str(int(i) // 10) for i in base}
+    for right in (base, row):  # ten examples of a premise stand and fall together
+        right |= {i: right[str(int(i) // 10 * 10)] for i in right}
+
+    def width(known: dict[str, str] | None) -> float:
+        difference = compare_rows({"a": [entry(1, base, known)], "b": [entry(1, row, known)]}, COLUMN, "a")["b"]
+        return float(difference["difference"]["high"] - difference["difference"]["low"])
+
+    assert width(clusters) > 2 * width(None)
+
+
+def test_p_is_corrected_over_all_of_the_tables_differences() -> None:
+    def row(name: str, p: float | None) -> dict[str, Any]:
+        return {"name": name, "cells": {"x": {"difference": {"p": p}}, "y": {"difference": None}}}
+
+    rows = [row("a", 0.01), row("b", 0.03), row("c", None)]
+    correct(rows)
+    found = [one["cells"]["x"]["difference"] for one in rows]
+    assert [one["p_holm"] for one in found] == [pytest.approx(0.02), pytest.approx(0.03), None]
+    assert [one["distinct"] for one in found] == [True, True, False]
+
+
+def test_a_cell_over_seeds_by_hand() -> None:
+    figure = over_seeds([{"value": 0.5, "n": 40, "count": 20}, {"value": 0.6, "n": 50, "count": 30}])
+    assert (figure["value"], figure["n"], figure["seeds"]) == (0.55, 40, 2)
+    assert figure["sd"] == pytest.approx(0.1 / 2**0.5) and figure["low"] < 0.55 < figure["high"]
+    assert over_seeds([])["reason"] == "not evaluated"
+    assert over_seeds([{"value": None, "n": 0, "reason": "why"}])["reason"] == "why"
+
+
+def test_a_view_is_json_and_says_what_the_records_say(board: Path, evaluated: list[Path]) -> None:
+    for folder in evaluated:
+        add(board, folder)
+    settings, entries = load(board)
+    shown = view(settings, entries)
+    assert json.loads(json.dumps(shown, allow_nan=False)) == shown
+    assert view(settings, entries[::-1]) == shown
+    (row,) = [row for row in shown["rows"] if row["name"] == "standard"]
+    key = "deepwordbug-all-words:accuracy_under_attack"
+    cell = row["cells"][key]
+    counts = cell["counts"]
+    assert sum(counts.values()) == 200 and counts["robust"] / 200 == pytest.approx(cell["value"])
+    assert cell["examples_total"] == 100 - counts["robust"] // 2 and len(cell["examples"]) == 20
+    for example in cell["examples"]:
+        text = example["columns"]["sentence"]
+        assert all(text[first:last].strip() for first, last in example["changed"]["sentence"])
+        assert example["to"] != example["label"] == example["prediction"]
+    curve = row["curves"]["queries"]["deepwordbug-all-words"]
+    rate = counts["broken"] / (counts["broken"] + counts["robust"])
+    assert curve[-1]["value"] == pytest.approx(rate) and [point["value"] for point in curve] == sorted(
+        point["value"] for point in curve
+    )
+    (other,) = [row for row in shown["rows"] if row["name"] == "alum"]
+    assert other["single_seed"] and other["cells"][key]["reason"] == "not evaluated" and not other["curves"]["queries"]
