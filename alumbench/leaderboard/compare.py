@@ -11,8 +11,9 @@ from alumbench.evaluation.stored import EVALUATIONS, Stored, evaluations_of, fin
 from alumbench.evaluation.summary import is_right
 from alumbench.evaluation.validity import MEASURES as VALID
 from alumbench.evaluation.validity import is_right_validly
+from alumbench.leaderboard.published import cluster_of
 from alumbench.leaderboard.table import Table, percent, signed, with_interval
-from alumbench.statistics import detectable_difference, paired_difference
+from alumbench.statistics import detectable_difference, holm, paired_bootstrap, paired_difference
 
 MEASURES = {
     "accuracy": "accuracy",
@@ -56,22 +57,27 @@ def compare(paths: Sequence[Path]) -> Table:
             f"{name} has {', '.join(entries) or 'none'}" for name, entries in zip(names, found, strict=True)
         )
         raise AlumbenchError(f"no finished entry is common to all: {listed}. Run the same suite on each")
-    rows, data = [], []
+    data, lines = [], []
     for entry in shared:
         parts = [entries[entry] for entries in found]
         made = sorted({made_how(part[1]) for part in parts})
         if len(made) > 1:
             raise AlumbenchError(f"entry {entry}: the checkpoints were evaluated differently ({'; '.join(made)})")
         for group, measure in _measures([part[1]["summary"] for part in parts]):
-            row, figures = _row(entry, group, measure, parts, names)
-            rows.append(row)
-            data += figures
+            lines.append(_figures(entry, group, measure, parts, names))
+            data += lines[-1]
+    corrected = holm({at: figure.get("p") for at, figure in enumerate(data)}).p
+    for at, figure in enumerate(data):
+        figure |= {"p_holm": corrected[at]} if "p" in figure else {}
+    rows = [_row(figures) for figures in lines]
     header = ["entry", "measure", "n", names[0]]
     for name in names[1:]:
         header += [name, "difference (p)"]
     notes = [
-        "Shares in percent with Wilson 95% intervals; difference in points to the first, on the same examples, with",
-        f"the exact McNemar p (not corrected for the {len(rows)} rows). " + power_line({d["n"] for d in data}),
+        "Shares in percent with Wilson 95% intervals; difference in points to the first, on the same examples, with its",
+        "95% bootstrap interval (pairs with the same first text are drawn together) and the exact McNemar p, corrected",
+        f"over the {sum(p is not None for p in corrected.values())} tests of the table (Holm). "
+        + power_line({d["n"] for d in data}),
     ]
     if len(names) == 1:
         notes = ["Shares in percent with Wilson 95% intervals."]
@@ -123,34 +129,46 @@ def _measure(part: tuple[Stored, dict[str, Any]], group: str, name: str) -> dict
     return summary["groups"][group] if group else measures_of(summary)[name]  # type: ignore[no-any-return]
 
 
-def _right(part: tuple[Stored, dict[str, Any]], entry: str, group: str, measure: str) -> dict[str, bool]:
-    records = part[0].records_of(entry)
-    return {r["id"]: PAIRED[measure](r) for r in records if not group or r.get("group") == group}
+def _records(part: tuple[Stored, dict[str, Any]], entry: str, group: str) -> list[Mapping[str, Any]]:
+    return [r for r in part[0].records_of(entry) if not group or r.get("group") == group]
 
 
-def _row(
+def _figures(
     entry: str, group: str, name: str, parts: Sequence[tuple[Stored, dict[str, Any]]], names: Sequence[str]
-) -> tuple[list[str], list[dict[str, Any]]]:
+) -> list[dict[str, Any]]:
+    """One figure a checkpoint, those after the first with their difference to it."""
     first = _measure(parts[0], group, name)
     title = f"{entry}: {group}" if group else entry
-    row = [title, MEASURES.get(name, name), str(first["n"]), with_interval(first)]
     figures: list[dict[str, Any]] = [_figure(title, name, names[0], first)]
     for part, checkpoint in zip(parts[1:], names[1:], strict=True):
-        measure = _measure(part, group, name)
-        figure = _figure(title, name, checkpoint, measure)
-        cell = ""
+        figures.append(_figure(title, name, checkpoint, measure := _measure(part, group, name)))
         if name in PAIRED and None not in (first["value"], measure["value"]):
-            paired = paired_difference(_right(parts[0], entry, group, name), _right(part, entry, group, name))
-            cell = f"{signed(paired.difference)} ({paired.p:.3f})"
-            figure |= {
-                "difference": paired.difference,
-                "only_first": paired.only_a,
-                "only_this": paired.only_b,
-                "p": paired.p,
+            records, others = _records(parts[0], entry, group), _records(part, entry, group)
+            right, other = ({r["id"]: PAIRED[name](r) for r in every} for every in (records, others))
+            test = paired_difference(right, other)
+            interval = paired_bootstrap(right, other, {r["id"]: cluster_of(r) for r in records + others})
+            figures[-1] |= {
+                "difference": test.difference,
+                "difference_low": interval.low,
+                "difference_high": interval.high,
+                "only_first": test.only_a,
+                "only_this": test.only_b,
+                "p": test.p,
             }
-        row += [with_interval(measure), cell]
-        figures.append(figure)
-    return row, figures
+    return figures
+
+
+def _row(figures: Sequence[Mapping[str, Any]]) -> list[str]:
+    first = figures[0]
+    row = [first["entry"], MEASURES.get(first["measure"], first["measure"]), str(first["n"]), with_interval(first)]
+    for figure in figures[1:]:
+        cell = ""
+        if "p" in figure:
+            low, high = figure["difference_low"], figure["difference_high"]
+            interval = "" if low is None else f" [{signed(low)}, {signed(high)}]"
+            cell = f"{signed(figure['difference'])}{interval} ({figure['p_holm']:.3f})"
+        row += [with_interval(figure), cell]
+    return row
 
 
 def _figure(entry: str, name: str, checkpoint: str, measure: dict[str, Any]) -> dict[str, Any]:

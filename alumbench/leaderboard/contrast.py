@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Any
 
 from alumbench.leaderboard.entries import Entry
+from alumbench.leaderboard.published import cluster_of
 from alumbench.leaderboard.settings import Column
 from alumbench.statistics import effective_robustness, holm, multi_bootstrap_difference, paired_difference, tied_ranks
 
@@ -105,7 +106,7 @@ def _runs(members: Sequence[Entry], column: Column) -> dict[int, dict[str, bool]
 def _clusters(rows: Mapping[str, Sequence[Entry]], column: Column) -> dict[str, str]:
     """What each example is drawn with: those that share a first text, where the records know it."""
     return {
-        record["id"]: record.get("cluster", record["id"])
+        record["id"]: cluster_of(record)
         for members in rows.values()
         for member in members
         if member.measure(column) is not None

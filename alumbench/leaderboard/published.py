@@ -27,12 +27,19 @@ def published(record: Mapping[str, Any]) -> dict[str, Any]:
             kept[name] = [float(f"{value:.9g}") for value in kept[name]]
     texts = record["texts"]
     if len(texts) > 1:
-        first = next(iter(texts.values()))
-        kept["cluster"] = hashlib.sha256(first.encode(errors="surrogatepass")).hexdigest()[:12]
+        kept["cluster"] = cluster_of(record)
     if record.get("adversarial"):
         changed = {column: changed_words(texts[column], text) for column, text in record["adversarial"].items()}
         kept["changed"] = {column: ranges for column, ranges in changed.items() if ranges}
     return kept
+
+
+def cluster_of(record: Mapping[str, Any]) -> str:
+    """What an example is drawn with in a bootstrap: for pairs the hash of the first text, else its own id."""
+    if "cluster" in record or len(record.get("texts", ())) < 2:
+        return str(record.get("cluster", record["id"]))
+    first = next(iter(record["texts"].values()))
+    return hashlib.sha256(first.encode(errors="surrogatepass")).hexdigest()[:12]
 
 
 def changed_words(before: str, after: str) -> list[list[int]]:
