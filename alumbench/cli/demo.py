@@ -24,6 +24,7 @@ def demo(out: Path, seeds: int) -> None:
     start = time.monotonic()
     table = run_demo(out, seeds, lambda line: click.echo(f"[{time.monotonic() - start:5.1f} s] {line}"))
     click.echo(f"\n{table.render('markdown')}")
-    click.echo(f"everything is in {out}: {out}/board/README.md is the table with its evidence,")
+    click.echo(f"its page, to open in a browser: {(out / 'board/index.html').resolve().as_uri()}")
+    click.echo(f"everything is in {out}: {out}/board is the table with its evidence,")
     click.echo(f"{out}/alum-1 a checkpoint, {out}/alum-1/evaluations/smoke-seed1/records.jsonl its attacked examples.")
     click.echo(f"next: alumbench compare {out}/standard-1 {out}/alum-1")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from alumbench.leaderboard.checking import load
+from alumbench.leaderboard.inert import code, prose
 from alumbench.leaderboard.page import page
 from alumbench.leaderboard.table import Table, percent, signed
 from alumbench.leaderboard.view import view
@@ -117,9 +118,9 @@ def _readme(shown: Mapping[str, Any], table: Table) -> str:
     if shown["reading"]:
         text += ["## What it means", "", shown["reading"], ""]
     text += ["## How it was made", ""]
-    text += [f"- `{row['name']}`: {row['settings']}." for row in shown["rows"]]
-    text += [f"- Versions: {versions}." for versions in shown["versions"]]
-    text += [f"- `{signature}`" for signature in shown["signatures"]]
+    text += [f"- {code(row['name'])}: {prose(row['settings'])}." for row in shown["rows"]]
+    text += [f"- Versions: {prose(versions)}." for versions in shown["versions"]]
+    text += [f"- {code(signature)}" for signature in shown["signatures"]]
     text += ["- `alumbench leaderboard build` on this folder recomputes all of it from `results/` and `records/`;"]
     text += ["  `alumbench leaderboard check` says whether it is what they make.", ""]
     return "\n".join(text)
@@ -183,10 +184,10 @@ def _flag_lines(shown: Mapping[str, Any]) -> list[str]:
     found: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for row in sorted(shown["rows"], key=lambda row: str(row["name"])):
         for flag in row["flags"]:
-            seeds = " ".join(map(str, flag["seeds"]))
-            found.setdefault((flag["flag"], flag["entry"]), []).append((f"{row['name']} {seeds}", flag["detail"]))
+            where = f"{prose(row['name'])} {' '.join(map(str, flag['seeds']))}"
+            found.setdefault((flag["flag"], flag["entry"]), []).append((where, prose(flag["detail"])))
     lines = []
     for (name, about), rows in sorted(found.items()):
         where = ", ".join(row for row, _ in rows)
-        lines.append(f"- **{name}**{f', {about}' if about else ''}: {rows[0][1]} (row and seeds: {where})")
+        lines.append(f"- **{name}**{f', {prose(about)}' if about else ''}: {rows[0][1]} (row and seeds: {where})")
     return ["Flags, each with what was found at the first row that has it:", "", *lines] if lines else []

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alumbench.errors import unknown
+from alumbench.leaderboard.inert import visible
 from alumbench.storage import finite
 
 FORMATS = ("markdown", "csv", "json", "latex")
@@ -41,8 +42,9 @@ class Table:
             rows = [[_plain_cell(cell) for cell in row] for row in self.rows]
             return "\n".join([_tabulate(rows, self.header, "github"), "", *self.notes]).rstrip() + "\n"
         if form == "latex":
-            notes = [f"% {line}" for line in self.notes]
-            return "\n".join([_tabulate(self.rows, self.header, "latex_booktabs"), *notes]).rstrip() + "\n"
+            notes = [f"% {visible(line)}" for line in self.notes]
+            rows = [list(map(visible, row)) for row in self.rows]
+            return "\n".join([_tabulate(rows, self.header, "latex_booktabs"), *notes]).rstrip() + "\n"
         if form == "json":
             return json.dumps([_rounded(item) for item in self.data], indent=2, allow_nan=False) + "\n"
         if form == "csv":
@@ -69,13 +71,16 @@ def _tabulate(rows: Sequence[Sequence[str]], header: Sequence[str], form: str) -
 
 
 def _plain_cell(cell: str) -> str:
-    """A cell that Markdown neither splits nor renders."""
-    return cell.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    """A cell that Markdown neither splits nor takes for HTML or a link."""
+    return visible(cell).replace("|", "\\|").replace("<", "&lt;").replace("](", "]\\(")
 
 
 def _safe(value: Any) -> Any:
     """A value that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
+    if not isinstance(value, str):
+        return value
+    text = visible(value)
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@"} else text
 
 
 def percent(value: float | None, digits: int = 1) -> str:

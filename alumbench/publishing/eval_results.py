@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from alumbench.publishing.figures import Figure
-from alumbench.publishing.inert import visible
+from alumbench.leaderboard.inert import visible
 from alumbench.publishing.metadata import DIGITS, Given
 from alumbench.storage import write_text
 

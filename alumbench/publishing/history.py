@@ -9,7 +9,7 @@ from typing import Any
 
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.stored import Stored
-from alumbench.publishing.inert import code, prose
+from alumbench.leaderboard.inert import code, prose
 from alumbench.publishing.metadata import is_pretraining
 from alumbench.tasks import Task, load_task, task_names
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from alumbench.errors import AlumbenchError
 from alumbench.publishing.figures import Figure
-from alumbench.publishing.inert import visible
+from alumbench.leaderboard.inert import visible
 from alumbench.tasks import mirror
 
 if TYPE_CHECKING:

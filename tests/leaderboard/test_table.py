@@ -6,11 +6,16 @@ import csv
 import io
 import json
 import math
+import re
+from pathlib import Path
 
 import pytest
 
 from alumbench.errors import AlumbenchError
+from alumbench.leaderboard.adding import add
+from alumbench.leaderboard.board import build
 from alumbench.leaderboard.table import FORMATS, Table, with_interval
+from tests.leaderboard.test_inert import PAYLOADS
 
 TABLE = Table(
     ["row", "score"],
@@ -60,3 +65,19 @@ def test_an_unknown_form_offers_the_nearest() -> None:
 )
 def test_a_cell_shows_value_and_interval(measure: dict[str, float], text: str) -> None:
     assert with_interval(measure) == text
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
+def test_no_name_of_a_row_is_obeyed(payload: str, board: Path, evaluated: list[Path]) -> None:
+    """R15, R16: a contributor's row name in every built form."""
+    add(board, evaluated[0], "standard")
+    path = add(board, evaluated[2], "alum")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"row": payload.strip() or "x"}))
+    build(board)
+    page = (board / "README.md").read_text().replace("](index.html)", "")
+    outside = re.sub(r"(`+) ?.*?[^`]\1(?!`)", "", page)  # in a code span nothing is obeyed
+    assert not re.search(r"<[a-z/!]|(?<!\\)\]\(", outside, re.IGNORECASE)
+    assert not re.search(r"\x1b|[\u202a-\u202e]", page)
+    cells = [cell for row in csv.reader(io.StringIO((board / "table.csv").read_text())) for cell in row]
+    assert not [cell for cell in cells if cell[:1] in set("=+@\t\r")]
+    assert (board / "table.tex").read_text().count("\\begin{tabular}") == 1

@@ -24,7 +24,7 @@ from alumbench.publishing.card import MARK, write_card
 from alumbench.publishing.eval_results import FILE, to_yaml
 from alumbench.publishing.metadata import Given
 from tests.publishing.conftest import EVALUATION, HUB
-from tests.publishing.test_inert import PAYLOADS
+from tests.leaderboard.test_inert import PAYLOADS
 
 Change = Callable[..., None]
 NOTHING = Given()

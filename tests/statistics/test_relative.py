@@ -18,12 +18,12 @@ def attacked(rng, n, accuracy, broken):
 
 
 def test_by_hand():
-    clean = dict(zip("abcde", (True, True, True, True, False), strict=True))
-    found = relative_drop(clean | {"f": True}, dict(zip("abcde", (True, False, False, False, False), strict=True)))
-    assert (found.value, found.n, found.clusters) == (0.75, 5, 5)
-    assert found.low < 0.75 < found.high
-    risen = relative_drop({"a": True, "b": False}, {"a": True, "b": True}, draws=1)
-    assert risen.value == -1.0
+    """Of twenty right, five still are under attack; one more is only in one of the two."""
+    clean = {f"{i:02}": i < 20 for i in range(25)}
+    found = relative_drop(clean | {"clean only": True}, {i: int(i) < 5 for i in clean})
+    assert (found.value, found.n, found.clusters, found.reason) == (0.75, 25, 25, "")
+    assert 0.4 < found.low < 0.75 < found.high < 1
+    assert relative_drop({"a": True, "b": False}, {"a": True, "b": True}).value == -1.0
 
 
 @pytest.mark.parametrize(

@@ -321,9 +321,7 @@ def _ticks(values: Sequence[float], unit: str) -> Sequence[float]:
     return round_domain(values, 0.04 if unit == "percent" else 0.2, (0.0, 1.0) if inside else None)
 
 
-def _scales(
-    x_ticks: Sequence[float], y_ticks: Sequence[float], right: float
-) -> tuple[Callable[[float], float], Callable[[float], float]]:
+def _scales(x_ticks: Sequence[float], y_ticks: Sequence[float], right: float) -> tuple[Callable[[float], float], Callable[[float], float]]:
     return Scale(x_ticks[0], x_ticks[-1], LEFT, right), Scale(y_ticks[0], y_ticks[-1], HEIGHT - BOTTOM, TOP)
 
 
