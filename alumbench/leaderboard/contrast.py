@@ -33,13 +33,15 @@ def compare_rows(rows: Mapping[str, Sequence[Entry]], column: Column, baseline: 
     runs = {name: _runs(members, column) for name, members in rows.items()}
     clusters = _clusters(rows, column)
     told = [name for name, by_seed in runs.items() if by_seed]
+    found: dict[str, dict[str, Any]] = {name: dict(NOT_COMPARED) for name in rows}
+    if len(told) < 2:
+        return found
     tests = {
         (a, b): multi_bootstrap_difference(runs[a], runs[b], clusters, paired_seeds=runs[a].keys() == runs[b].keys())
         for a, b in combinations(sorted(told), 2)
     }
     p = holm({pair: test.p for pair, test in tests.items()}).p
     ranks = {rank.row: rank for rank in tied_ranks({name: _mean(runs[name]) for name in told}, p, LEVEL)}
-    found: dict[str, dict[str, Any]] = {name: dict(NOT_COMPARED) for name in rows}
     for name in told:
         found[name] |= {"rank": ranks[name].best, "tied": bool(ranks[name].tied)}
         if baseline in told and name != baseline:

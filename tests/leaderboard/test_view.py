@@ -111,3 +111,8 @@ def test_a_view_is_json_and_says_what_the_records_say(board: Path, evaluated: li
     )
     (other,) = [row for row in shown["rows"] if row["name"] == "alum"]
     assert other["single_seed"] and other["cells"][key]["reason"] == "not evaluated" and not other["curves"]["queries"]
+
+
+def test_one_row_alone_has_no_rank() -> None:
+    found = compare_rows({"a": [entry(1, drawn(0.5, 1))], "b": []}, COLUMN, "a")
+    assert all(one == {"rank": None, "tied": False, "difference": None} for one in found.values())
