@@ -66,4 +66,4 @@ def in_order(name: str, values: Mapping[str, Any], ids: Sequence[str]) -> Floats
 def shared_ids(runs: Iterable[Mapping[str, Any]]) -> list[str]:
     """The ids that all runs have, sorted, so that nothing depends on the order or the hashes of the ids."""
     every = [set(run) for run in runs]
-    return list(set.intersection(*every)) if every else []
+    return sorted(set.intersection(*every)) if every else []
