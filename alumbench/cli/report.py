@@ -13,7 +13,7 @@ from alumbench.cli.options import quiet_libraries
 @click.argument("board", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file; default: BOARD/report.html.")
 def report(board: Path, out: Path | None) -> None:
-    """Write BOARD as one page of HTML: protocol, tables, plots, statistics, versions, and how to recompute each figure."""
+    """Write BOARD as one page: protocol, tables, plots, statistics, versions, and how to recompute each figure."""
     quiet_libraries()
     from alumbench.publishing.report import write_report
 

@@ -74,8 +74,8 @@ def compare(paths: Sequence[Path]) -> Table:
     for name in names[1:]:
         header += [name, "difference (p)"]
     notes = [
-        "Shares in percent with Wilson 95% intervals; difference in points to the first, on the same examples, with its",
-        "95% bootstrap interval (pairs with the same first text are drawn together) and the exact McNemar p, corrected",
+        "Shares in percent with Wilson 95% intervals; difference in points to the first on the same examples, with its",
+        "95% bootstrap interval and the exact McNemar p (pairs with the same first text count together), corrected",
         f"over the {sum(p is not None for p in corrected.values())} tests of the table (Holm). "
         + power_line({d["n"] for d in data}),
     ]
@@ -145,8 +145,8 @@ def _figures(
         if name in PAIRED and None not in (first["value"], measure["value"]):
             records, others = _records(parts[0], entry, group), _records(part, entry, group)
             right, other = ({r["id"]: PAIRED[name](r) for r in every} for every in (records, others))
-            test = paired_difference(right, other)
-            interval = paired_bootstrap(right, other, {r["id"]: cluster_of(r) for r in records + others})
+            clusters = {r["id"]: cluster_of(r) for r in records + others}
+            test, interval = paired_difference(right, other, clusters), paired_bootstrap(right, other, clusters)
             figures[-1] |= {
                 "difference": test.difference,
                 "difference_low": interval.low,

@@ -45,7 +45,7 @@ def compare_rows(rows: Mapping[str, Sequence[Entry]], column: Column, baseline: 
     for name in told:
         found[name] |= {"rank": ranks[name].best, "tied": bool(ranks[name].tied)}
         if baseline in told and name != baseline:
-            found[name]["difference"] = _difference(runs[baseline], runs[name], tests, baseline, name)
+            found[name]["difference"] = _difference(runs, clusters, tests, baseline, name)
     return found
 
 
@@ -122,15 +122,16 @@ def _mean(runs: Mapping[int, Mapping[str, bool]]) -> float:
 
 
 def _difference(
-    base: Mapping[int, Mapping[str, bool]],
-    runs: Mapping[int, Mapping[str, bool]],
+    runs: Mapping[str, Mapping[int, Mapping[str, bool]]],
+    clusters: Mapping[str, str],
     tests: Mapping[tuple[str, str], Any],
     baseline: str,
     name: str,
 ) -> dict[str, Any]:
     test, sign = (tests[baseline, name], 1) if (baseline, name) in tests else (tests[name, baseline], -1)
     value, *ends = (None if x is None else sign * x + 0.0 for x in (test.value, test.low, test.high))  # no -0.0
-    by_seed = {seed: paired_difference(base[seed], runs[seed]) for seed in sorted(base.keys() & runs.keys())}
+    base, row = runs[baseline], runs[name]
+    by_seed = {seed: paired_difference(base[seed], row[seed], clusters) for seed in sorted(base.keys() & row.keys())}
     return {
         "value": value,
         "low": ends[0 if sign > 0 else 1],

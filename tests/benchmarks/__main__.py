@@ -1,4 +1,4 @@
-"""Runs all benchmarks, or those named: `python -m tests.benchmarks [attack_speed] [trainer] [step_cost]`.
+"""Runs all benchmarks, or those named: `python -m tests.benchmarks [attack_speed] [trainer] [step_cost] [coverage]`.
 
 Each prints its ratios with medians, n and the device, as JSON. Nothing is asserted: a loaded machine is no failure.
 """
@@ -9,7 +9,7 @@ import importlib
 import json
 import sys
 
-NAMES = ("attack_speed", "trainer", "step_cost")
+NAMES = ("attack_speed", "trainer", "step_cost", "coverage")
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or NAMES:
