@@ -137,11 +137,11 @@ def test_records_that_were_changed_with_their_hash_are_found(
     assert [line for line in check(filled) if message in line]
 
 
-@pytest.mark.parametrize("data", [b"", b"no gzip", gzip.compress(b"[1]\n"), gzip.compress(b'{"entry": NaN}\n')])
-def test_records_that_are_none_are_named(filled: Path, data: bytes) -> None:
+@pytest.mark.parametrize("content", [None, b"", b"[1]\n", b'{"entry": NaN}\n'], ids=["no-gzip", "empty", "list", "nan"])
+def test_records_that_are_none_are_named(filled: Path, content: bytes | None) -> None:
+    data = b"no gzip" if content is None else gzip.compress(content)
     path = entry_of(filled)
-    content = json.loads(path.read_text())
-    (filled / content["records"]["file"]).write_bytes(data)
+    (filled / json.loads(path.read_text())["records"]["file"]).write_bytes(data)
     change(path, lambda entry: entry["records"].update(sha256=hashlib.sha256(data).hexdigest()))
     assert [line for line in check(filled) if "these are no records" in line or "records missing" in line]
 
