@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from alumbench.publishing.figures import Figure
 from alumbench.leaderboard.inert import visible
+from alumbench.publishing.figures import Figure
 from alumbench.publishing.metadata import DIGITS, Given
 from alumbench.storage import write_text
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alumbench.errors import AlumbenchError
-from alumbench.publishing.figures import Figure
 from alumbench.leaderboard.inert import visible
+from alumbench.publishing.figures import Figure
 from alumbench.tasks import mirror
 
 if TYPE_CHECKING:

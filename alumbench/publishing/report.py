@@ -27,11 +27,13 @@ PARTS = {
     "embedding-pgd@1": "embedding-pgd: norm, radius, steps",
 }
 STATISTICS = (
-    "Shares carry Wilson 95% intervals at n examples (Wilson 1927); a row's value is the mean over its training seeds, ± "
-    "their sample standard deviation. Under attack the denominator is all examples: an error or a timeout is never robust.",
-    "Differences to the baseline are on the same examples and seeds. Interval and p are of the Multi-Bootstrap (Sellam et "
-    "al. 2022), 10,000 draws of seeds and examples together, examples with the same first text as one; p is corrected over "
-    "all of the table's differences (Holm 1979). Each seed's own p is of the exact McNemar test (McNemar 1947).",
+    "Shares carry Wilson 95% intervals at n examples (Wilson 1927); a row's value is the mean over its training seeds, "
+    "± their sample standard deviation. Under attack the denominator is all examples: an error or a timeout is never "
+    "robust.",
+    "Differences to the baseline are on the same examples and seeds. Interval and p are of the Multi-Bootstrap (Sellam "
+    "et al. 2022), 10,000 draws of seeds and examples together, examples with the same first text as one; p is "
+    "corrected over all of the table's differences (Holm 1979). Each seed's own p is of the exact McNemar test "
+    "(McNemar 1947), of clusters where examples share a first text.",
     "A rank is one more than the rows that are better beyond chance (pairwise Multi-Bootstrap, Holm over the column). "
     "The smallest difference that n can show is that of the exact McNemar test at 80% power.",
 )

@@ -54,9 +54,10 @@ def paired_bootstrap(
 
     The method was chosen by coverage at nominal 95%, simulated with n = 78 to 1000 and 5% to 30% of answers that
     differ (`python -m tests.benchmarks coverage`). Expanded percentile: 94% to 97% where ten or more examples are
-    expected to differ, 90% to 97% where four to eight are. BCa, with as few: 89%, its correction of the bias being
-    unstable. Basic: 90%. With clusters of five examples, half or nine tenths of them copies of their cluster's:
-    93% to 96% with 40 clusters or more, 77% to 95% with 10 or 20; as if there were no clusters, 55% to 86%.
+    expected to differ, 90% to 97% where four to seven are. With as few, BCa gives 88% to 95% (its correction of the
+    bias is unstable, and wrong most where models are equal) and basic 89% to 99%. With clusters of five examples,
+    half or nine tenths of them copies of their cluster's: 93% to 96% with 40 clusters or more, 77% to 95% with 10 or
+    20; as if there were no clusters, 55% to 86%.
 
     Args:
         a: of each example id A's value, such as whether it was right.

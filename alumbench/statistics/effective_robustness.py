@@ -73,7 +73,7 @@ def effective_robustness(
     n_shifted: int,
     confidence: float = 0.95,
 ) -> EffectiveRobustness:
-    """rho(f) = acc_shifted(f) - beta(acc_clean(f)), beta linear on the logit scale (Taori et al. 2020, section 2.1).
+    """rho(f) = acc_shifted(f) - beta(acc_clean(f)), beta linear on the logit scale (Taori et al. 2020, section 2).
 
     Measuring Robustness to Natural Distribution Shifts in Image Classification, arXiv:2007.00644; least squares over
     the reference models as in the authors' `imagenet-testbed`. Accuracies of 0 and 1 have no logit: their code
@@ -92,7 +92,7 @@ def effective_robustness(
     Returns:
         For the models that have both accuracies. Withheld with fewer than 8 reference models, or where sampling
         error is a fifth or more of the variance of their clean logits, which makes the line as much too flat
-        (Fuller 1987, Measurement Error Models, section 1.1.1).
+        (Fuller 1987, Measurement Error Models, chapter 1).
 
     Raises:
         ValueError: An accuracy is not between 0 and 1 or NaN, a size is below 1, or a reference has no accuracies.

@@ -73,7 +73,7 @@ def multi_bootstrap_mean(
     |    25 |  97% |  97% |  95% |                         100% |  98% |  94% |
 
     Too wide where seeds hardly differ: chance that is of one seed and one example alone is counted three times
-    (Owen 2007, The Pigeonhole Bootstrap, Annals of Applied Statistics 1, 386-411, section 3). Too narrow where few
+    (Owen 2007, The Pigeonhole Bootstrap, Annals of Applied Statistics 1, 386-411). Too narrow where few
     seeds differ much: three draws are never farther out than the best and the worst seed.
 
     Args:

@@ -39,7 +39,7 @@ def tied_ranks(
 
     With p from Holm's correction, all true ranks lie between `best` and `worst` with probability 1 - alpha or more
     (Mogstad, Romano, Shaikh and Wilhelm 2024, Inference for Ranks, Review of Economic Studies 91, 476-518, who count
-    as here, without chains). The rank printed is Chatbot Arena's (Chiang et al. 2024, arXiv:2403.04132, section 5)
+    as here, without chains). The rank printed is Chatbot Arena's (Chiang et al. 2024, arXiv:2403.04132)
     with tests of pairs in place of intervals that do not overlap.
 
     A row shown to be better than another has the smaller rank, so rows of one rank are all tied; being tied is not

@@ -22,7 +22,7 @@ def relative_drop(
 ) -> BootstrapInterval:
     """(clean accuracy - accuracy under attack) / clean accuracy, with a bootstrap interval over examples.
 
-    The performance drop rate of Zhu et al. 2023 (PromptRobust, arXiv:2306.04528, section 3.3). Both accuracies are
+    The performance drop rate of Zhu et al. 2023 (PromptRobust, arXiv:2306.04528). Both accuracies are
     of the same examples and drawn together: a sample that is easy for one is easy for the other.
 
     Args:

@@ -78,7 +78,7 @@ def percentiles(draws: Floats, confidence: float, units: int | None = None) -> t
         confidence: nominal coverage.
         units: what was resampled, for the expanded interval: its tails are those of Student's t with units - 1
             degrees of freedom, times sqrt(units / (units - 1)), for the plain interval is too narrow by both
-            (Hesterberg 2015, What Teachers Should Know About the Bootstrap, The American Statistician 69, section 5).
+            (Hesterberg 2015, What Teachers Should Know About the Bootstrap, The American Statistician 69, 371-386).
     """
     tail = (1 - confidence) / 2
     if units is not None:

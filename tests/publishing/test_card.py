@@ -23,8 +23,8 @@ from alumbench.leaderboard.compare import measures_of
 from alumbench.publishing.card import MARK, write_card
 from alumbench.publishing.eval_results import FILE, to_yaml
 from alumbench.publishing.metadata import Given
-from tests.publishing.conftest import EVALUATION, HUB
 from tests.leaderboard.test_inert import PAYLOADS
+from tests.publishing.conftest import EVALUATION, HUB
 
 Change = Callable[..., None]
 NOTHING = Given()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 import tracemalloc
 
@@ -102,6 +105,23 @@ def test_the_seed_decides_and_nothing_else():
     a, b = populations.paired_answers(np.random.default_rng(0), 150, 0.3, 0.1)
     assert paired_bootstrap(a, b, seed=1) == paired_bootstrap(a, b, seed=1)
     assert paired_bootstrap(a, b, seed=1, draws=100) != paired_bootstrap(a, b, seed=2, draws=100)
+
+
+def test_hashes_of_ids_change_nothing():
+    """R3: sums of fractions depend on their order, and a set's order on PYTHONHASHSEED."""
+    code = (
+        "from alumbench.statistics import multi_bootstrap_mean, paired_bootstrap\n"
+        "a, b = ({f'{i}': ((i * k) % 97) / 97 for i in range(90)} for k in (31, 41))\n"
+        "of = {i: f'premise {int(i) % 9}' for i in a}\n"
+        "print(paired_bootstrap(a, b, of, draws=50), multi_bootstrap_mean({1: a, 2: b}, of, draws=50))"
+    )
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("0", "1", "2")
+    }
+    assert len(printed) == 1 and b"low=" in printed.pop()
 
 
 def test_swapping_the_models_mirrors_the_interval():

@@ -63,6 +63,19 @@ def test_the_fast_sum_gives_what_the_slow_one_gave(n, low, high):
     assert detectable_difference(n, 0.30) == pytest.approx(high, abs=1e-6)
 
 
+@pytest.mark.parametrize(("n", "alpha", "power"), [(30, 1 / 32, 0.5), (60, 0.05, 0.8)])
+def test_power_is_the_chance_of_all_tables_that_the_test_rejects(n, alpha, power):
+    """At 1/32 a table of six against none is rejected with p exactly alpha."""
+    difference = detectable_difference(n, 0.3, power, alpha)
+    reached = sum(
+        stats.multinomial.pmf([a, b, n - a - b], n, [(0.3 - difference) / 2, (0.3 + difference) / 2, 0.7])
+        for a in range(n + 1)
+        for b in range(n + 1 - a)
+        if a + b and stats.binomtest(a, a + b).pvalue <= alpha
+    )
+    assert reached == pytest.approx(power, abs=1e-3)  # the difference is found to 1e-4
+
+
 def test_large_sizes_are_fast_and_follow_the_root_of_n():
     detectable_difference.cache_clear()
     start = time.process_time()

@@ -140,7 +140,9 @@ def _facts(cell: Mapping[str, Any], column: Column, reason: str, baseline: str) 
     if reason:
         facts.append(("no figure", reason))
     else:
-        facts.append(("mean" if (number(cell.get("seeds")) or 0) > 1 else "figure", figure(cell["value"], unit) + suffix))
+        facts.append(
+            ("mean" if (number(cell.get("seeds")) or 0) > 1 else "figure", figure(cell["value"], unit) + suffix)
+        )
     if span := interval(cell.get("low"), cell.get("high"), unit):
         facts.append(("95% interval", span + suffix))
     seeds = int(number(cell.get("seeds")) or 0)
@@ -152,7 +154,12 @@ def _facts(cell: Mapping[str, Any], column: Column, reason: str, baseline: str) 
     if number(cell.get("n")):
         facts.append(("n", f"{int(cell['n'])} examples"))
     if number(cell.get("rank")) is not None and not reason:
-        facts.append(("rank", f"{int(cell['rank'])}" + (", tied: not told apart from the others there" if cell.get("tied") else "")))
+        facts.append(
+            (
+                "rank",
+                f"{int(cell['rank'])}" + (", tied: not told apart from the others there" if cell.get("tied") else ""),
+            )
+        )
     facts += _comparison(cell.get("difference"), column, baseline)
     counts = [
         f"{int(count)} {label}"
@@ -174,7 +181,11 @@ def _comparison(difference: Mapping[str, Any] | None, column: Column, baseline: 
     if span := interval(difference.get("low"), difference.get("high"), unit, sign=True):
         text += f" ({span})"
     facts = [(f"against {baseline or 'the baseline'}", text)]
-    ps = [f"{name} {p_value(difference[key])}" for key, name in (("p", "p"), ("p_holm", "after Holm")) if number(difference.get(key)) is not None]
+    ps = [
+        f"{name} {p_value(difference[key])}"
+        for key, name in (("p", "p"), ("p_holm", "after Holm"))
+        if number(difference.get(key)) is not None
+    ]
     told = "told apart" if difference.get("distinct") else "not told apart"
     return [*facts, ("test", ", ".join([*ps, told]))]
 

@@ -76,7 +76,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Chart:
-    """One figure of the page: a title, a line that says how to read it, and its drawings, one of them seen at a time."""
+    """One figure of the page: its title, how it is read, and its drawings, one of them seen at a time."""
 
     title: str
     reading: str
@@ -94,7 +94,7 @@ def make_charts(view: Mapping[str, Any], rows: Sequence[Row], columns: Sequence[
     """The charts that the board has figures for."""
     by_key = {column.key: column for column in columns}
     chosen = view.get("scatter") or {}
-    x, y = by_key.get(chosen.get("x")), by_key.get(chosen.get("y"))
+    x, y = by_key.get(str(chosen.get("x"))), by_key.get(str(chosen.get("y")))
     raw = list(view.get("rows") or [])
     found = []
     if x and y:
@@ -321,7 +321,9 @@ def _ticks(values: Sequence[float], unit: str) -> Sequence[float]:
     return round_domain(values, 0.04 if unit == "percent" else 0.2, (0.0, 1.0) if inside else None)
 
 
-def _scales(x_ticks: Sequence[float], y_ticks: Sequence[float], right: float) -> tuple[Callable[[float], float], Callable[[float], float]]:
+def _scales(
+    x_ticks: Sequence[float], y_ticks: Sequence[float], right: float
+) -> tuple[Callable[[float], float], Callable[[float], float]]:
     return Scale(x_ticks[0], x_ticks[-1], LEFT, right), Scale(y_ticks[0], y_ticks[-1], HEIGHT - BOTTOM, TOP)
 
 

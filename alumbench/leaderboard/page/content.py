@@ -84,7 +84,10 @@ class Row:
 def make_columns(view: Mapping[str, Any]) -> list[Column]:
     """The columns, those of one role side by side: which is generalization and which robustness must be plain."""
     roles = list(ROLES)
-    given = [dict(column) | {"role": column["role"] if column.get("role") in ROLES else "other"} for column in _of(view, "columns")]
+    given = [
+        dict(column) | {"role": column["role"] if column.get("role") in ROLES else "other"}
+        for column in _of(view, "columns")
+    ]
     given.sort(key=lambda column: roles.index(column["role"]))
     return [_column(index, column, view) for index, column in enumerate(given)]
 

@@ -96,7 +96,7 @@ def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
 
 
 def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """The places moved apart to at least `gap`, in their order, inside `low`..`high`; for labels at the ends of lines."""
+    """The places moved apart to at least `gap`, in order, inside `low`..`high`; for labels at the ends of lines."""
     order = sorted(range(len(places)), key=lambda i: (places[i], i))
     moved = [min(max(p, low), high) for p in places]
     for before, here in zip(order, order[1:], strict=False):

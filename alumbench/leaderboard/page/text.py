@@ -22,13 +22,13 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 _INLINE = re.compile(r"(`[^`\n]+`|\*\*[^*\n]+\*\*|https?://[^\s<>\"'`\[\]{}|\\^]+)")
 
 
-def shown(text: Any) -> str:
-    """The text with everything invisible made visible, such as `[U+202E]`, so that it can neither turn nor hide words.
+def shown(text: object) -> str:
+    r"""The text with everything invisible made visible, such as `[U+202E]`, so that it can neither turn nor hide words.
 
-    >>> shown("a\\x1b[31mb")
+    >>> shown("a\x1b[31mb")
     'a[U+001B][31mb'
     """
-    text = str(text)
+    text = f"{text}"
     if text.isascii() and text.isprintable():
         return text
     return "".join(
