@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -148,3 +151,15 @@ def test_flags_stand_under_the_table(board: Path, evaluated: list[Path], tmp_pat
     del entry["model_checks"]
     path.write_text(json.dumps(entry))
     assert Entry.read(Board.read(board), path).flags() == [], "entries from before there were flags say nothing"
+
+
+def test_the_order_of_hashes_changes_no_byte(board: Path, evaluated: list[Path]) -> None:
+    """R3: built in new processes, as sets and hashes fall there."""
+    for folder in evaluated:
+        add(board, folder)
+    found = []
+    for seed in ("0", "1", "random"):
+        command = [sys.executable, "-m", "alumbench", "leaderboard", "build", str(board)]
+        subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": seed}, check=True, capture_output=True)
+        found.append(_bytes(board))
+    assert found[0] == found[1] == found[2]
