@@ -68,7 +68,7 @@ def unlike(entries: Sequence[Entry]) -> Iterator[str]:
     rows: dict[str, Entry] = {}
     seeds: set[tuple[str, int]] = set()
     weights: dict[str, str] = {}
-    made: dict[str, str] = {}
+    made: dict[tuple[str, str], str] = {}  # of a task's entry: each task has its own `clean`
     for entry in entries:
         first = rows.setdefault(entry.row, entry)
         mine, theirs = recipe_of_training(entry.content), recipe_of_training(first.content)
@@ -83,11 +83,11 @@ def unlike(entries: Sequence[Entry]) -> Iterator[str]:
             if other != entry.path.name:
                 yield f"{entry.path.name} and {other} are the same weights: a duplicate"
         for name, part in entry.content["entries"].items():
-            if made.setdefault(name, made_how(part)) != made_how(part):
-                yield f"entry {name} was made in two ways: {made[name]}; {made_how(part)}"
+            if made.setdefault((entry.task, name), made_how(part)) != made_how(part):
+                yield f"entry {name} was made in two ways: {made[entry.task, name]}; {made_how(part)}"
             told = part["summary"].get("validity") or {}
             filtered = json.dumps([told.get("thresholds"), told.get("means")])
-            if told and made.setdefault(f"{name} validity", filtered) != filtered:
+            if told and made.setdefault((entry.task, f"{name} validity"), filtered) != filtered:
                 yield f"entry {name}: validity was judged in two ways; evaluate it anew"
 
 

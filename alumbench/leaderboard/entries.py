@@ -91,6 +91,11 @@ class Entry:
         return int(self.content["training"]["seed"])
 
     @property
+    def task(self) -> str:
+        """What its checkpoint was trained for."""
+        return str(self.content["task"]["name"])
+
+    @property
     def training(self) -> dict[str, Any]:
         """How its checkpoint came to be."""
         return dict(self.content["training"])
@@ -107,6 +112,8 @@ class Entry:
 
     def measure(self, column: Column) -> dict[str, Any] | None:
         """Its figure for a column, None where it was not evaluated on that."""
+        if column.task not in ("", self.task):
+            return None
         if column.entry == TRAINING:
             return self._of_training(column.measure)
         entry = self.columns.get(column.entry)
@@ -135,9 +142,9 @@ class Entry:
 
     def problems(self) -> Iterator[str]:
         """What keeps it off its board, a line each."""
-        board, task = self.board, self.content["task"]["name"]
-        if board.tasks and task not in board.tasks:
-            yield f"was trained for {task}; this board is for {', '.join(board.tasks)}"
+        board = self.board
+        if board.tasks and self.task not in board.tasks:
+            yield f"was trained for {self.task}; this board is for {', '.join(board.tasks)}"
         if len(self.weights) > 1:
             yield "its evaluations are of different weights"
         for evaluation in self.content["evaluations"]:

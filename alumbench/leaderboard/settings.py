@@ -27,6 +27,7 @@ class Column:
         measure: one of `MEASURES`.
         group: a part of the entry, '' for all of it.
         role: one of `ROLES`; where it is not given it follows from the entry.
+        task: whose entry it is, where a board has several tasks: each has its own `clean`, say.
     """
 
     title: str
@@ -34,6 +35,7 @@ class Column:
     measure: str
     group: str = ""
     role: str = ""
+    task: str = ""
 
     def __post_init__(self) -> None:
         """Fills the role in."""
@@ -43,7 +45,7 @@ class Column:
     @property
     def key(self) -> str:
         """What tells it from a board's other columns."""
-        return ":".join(filter(None, (self.entry, self.measure, self.group)))
+        return ":".join(filter(None, (self.task, self.entry, self.measure, self.group)))
 
 
 @dataclass(frozen=True)
@@ -107,13 +109,16 @@ class Board:
         """Looks its settings through.
 
         Raises:
-            AlumbenchError: A measure, a role or the column to rank by is unknown, or two columns are one.
+            AlumbenchError: A measure, a role, the column to rank by or, on a board of several tasks, a column's task is
+                unknown, or two columns are one.
         """
         path = self.folder / "board.toml"
         for column in self.columns:
             for what, value, known in (("measure", column.measure, MEASURES), ("role", column.role, ROLES)):
                 if value not in known:
                     raise AlumbenchError(f"{path}: {unknown(what, value, known)}")
+            if len(self.tasks) > 1 and column.task not in self.tasks:
+                raise AlumbenchError(f"{path}: column {column.title}: {unknown('task', column.task, self.tasks)}")
             if [other.key for other in self.columns].count(column.key) > 1:
                 raise AlumbenchError(f"{path}: two columns are {column.key}")
         titles = [column.title for column in self.columns]

@@ -83,7 +83,7 @@ def _row(board: Board, name: str, members: Sequence[Entry], seconds: float | Non
         "name": name,
         "method": training["method"]["name"],
         "model": training["model"]["name"],
-        "task": members[0].content["task"]["name"],
+        "task": members[0].task,
         "parameters": parameters,
         "settings": f"{training['model']['name']}, method {training['method']['name']} "
         f"({parameters or 'no parameters'}); {settings}; {training['data']['train']['examples']} training examples; "
@@ -117,7 +117,8 @@ def _flags(members: Sequence[Entry]) -> list[dict[str, Any]]:
 
 def _column(column: Column, rows: Sequence[Mapping[str, Any]], entries: Sequence[Entry]) -> dict[str, Any]:
     sizes = sorted({row["cells"][column.key]["n"] for row in rows} - {0})
-    described = [e.columns[column.entry] for e in entries if column.entry in e.columns]
+    evaluated = [e for e in entries if column.task in ("", e.task) and column.entry in e.columns]
+    described = [e.columns[column.entry] for e in evaluated]
     about = MEASURES[column.measure]
     if column.entry == TRAINING:
         about += ", of the checkpoint itself"
@@ -126,7 +127,7 @@ def _column(column: Column, rows: Sequence[Mapping[str, Any]], entries: Sequence
     return {
         "key": column.key,
         "title": column.title,
-        "task": entries[0].content["task"]["name"] if entries else "",
+        "task": column.task or (evaluated or entries)[0].task,
         "entry": column.entry,
         "measure": column.measure,
         "group": column.group,

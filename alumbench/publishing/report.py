@@ -11,7 +11,7 @@ from alumbench.leaderboard.board import against_table, main_table
 from alumbench.leaderboard.checking import load
 from alumbench.leaderboard.entries import Entry
 from alumbench.leaderboard.page.report import report_page
-from alumbench.leaderboard.settings import TRAINING, Board
+from alumbench.leaderboard.settings import TRAINING, Board, Column
 from alumbench.leaderboard.view import view
 from alumbench.publishing.history import training_command
 from alumbench.storage import write_text
@@ -68,9 +68,10 @@ def _protocol(board: Board, entries: Sequence[Entry]) -> list[dict[str, str]]:
     """A line a column: what its figure is, on what data, under which budget."""
     lines = []
     for column in board.columns:
-        found = next((entry.columns[column.entry] for entry in entries if column.entry in entry.columns), None)
-        if found is None:
+        made = _made(column, entries)
+        if made is None:
             continue
+        found = made.columns[column.entry]
         parts = dict(part.split(":", 1) for part in found["signature"].split("|") if ":" in part)
         lines.append(
             {
@@ -84,6 +85,11 @@ def _protocol(board: Board, entries: Sequence[Entry]) -> list[dict[str, str]]:
             }
         )
     return lines
+
+
+def _made(column: Column, entries: Sequence[Entry]) -> Entry | None:
+    """The first entry that has the column."""
+    return next((e for e in entries if column.entry != TRAINING and e.measure(column) is not None), None)
 
 
 def _origin(source: Mapping[str, Any]) -> str:
@@ -102,8 +108,8 @@ def _commands(board: Board, entries: Sequence[Entry]) -> list[dict[str, str]]:
             seeds = ", ".join(str(member.seed) for member in members)
             found.append({"what": f"checkpoints of {name} (--seed {seeds})", "command": line})
     for column in board.columns:
-        made = next((entry for entry in entries if column.entry in entry.columns), None)
-        if made is None or column.entry == TRAINING:
+        made = _made(column, entries)
+        if made is None:
             continue
         members = made.columns[column.entry].get("members") or [column.entry]
         only = [word for member in members for word in ("--only", str(member))]

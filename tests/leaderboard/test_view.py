@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from alumbench.errors import AlumbenchError
 from alumbench.leaderboard.adding import add
 from alumbench.leaderboard.cells import over_seeds
 from alumbench.leaderboard.checking import load
@@ -116,3 +117,28 @@ def test_a_view_is_json_and_says_what_the_records_say(board: Path, evaluated: li
 def test_one_row_alone_has_no_rank() -> None:
     found = compare_rows({"a": [entry(1, drawn(0.5, 1))], "b": []}, COLUMN, "a")
     assert all(one == {"rank": None, "tied": False, "difference": None} for one in found.values())
+
+
+def test_a_board_of_two_tasks_keeps_their_columns_apart(board: Path, evaluated: list[Path]) -> None:
+    """Each task has a clean dev set of its own; here the second is the first under another name."""
+    settings = (board / "board.toml").read_text()
+    both = settings.replace('tasks = ["mini-sentiment"]', 'tasks = ["mini-sentiment", "other"]')
+    (board / "board.toml").write_text(both)
+    with pytest.raises(AlumbenchError, match="column clean: unknown task ''"):
+        load(board)
+    column = '\n[[columns]]\ntitle = "other clean"\nentry = "clean"\nmeasure = "accuracy"\ntask = "other"\n'
+    (board / "board.toml").write_text(both.replace("[[columns]]", '[[columns]]\ntask = "mini-sentiment"') + column)
+    add(board, evaluated[0])
+    path = add(board, evaluated[2], "alum, other")
+    content = json.loads(path.read_text())
+    content["task"]["name"] = "other"
+    content["entries"]["clean"]["signature"] = "smoke@1|clean|other"
+    path.write_text(json.dumps(content))
+    shown = view(*load(board))
+    cells = {row["name"]: {key: cell["value"] for key, cell in row["cells"].items()} for row in shown["rows"]}
+    assert (
+        cells["standard"]["other:clean:accuracy"] is None
+        and cells["alum, other"]["mini-sentiment:clean:accuracy"] is None
+    )
+    assert cells["standard"]["mini-sentiment:clean:accuracy"] and cells["alum, other"]["other:clean:accuracy"]
+    assert [column["task"] for column in shown["columns"]] == ["mini-sentiment"] * 3 + ["other"]
