@@ -166,6 +166,7 @@ def _figure(row: Mapping[str, Any], column: Mapping[str, Any], figure: Mapping[s
         "group": column["group"],
         "role": column["role"],
         **{name: figure[name] for name in names},
+        "relative_drop": (figure["relative_drop"] or {}).get("value"),
         **{f"difference_{name}": difference.get(name) for name in ("value", "low", "high", "p", "p_holm")},
         "difference_by_seed": "; ".join(
             f"seed {one['seed']}: {signed(one['value'])} (p {one['p']:.3f})" for one in difference.get("by_seed", [])

@@ -9,8 +9,9 @@ from typing import Any
 
 from alumbench.attacks.outcome import ATTACK_OUTCOMES
 from alumbench.leaderboard.entries import Entry
+from alumbench.leaderboard.published import cluster_of
 from alumbench.leaderboard.settings import TRAINING, Column
-from alumbench.statistics import proportion
+from alumbench.statistics import proportion, relative_drop
 
 #: Examples of a cell that a page carries; all are in the records.
 MOST_EXAMPLES = 20
@@ -27,7 +28,8 @@ def cell(column: Column, members: Sequence[Entry], baseline_seconds: float | Non
     Returns:
         `value` (mean over seeds), `low` and `high` (a Wilson interval for it at n examples: seeds share the examples,
         so they do not add to n), `sd`, `min` and `max` over seeds, `n`, `seeds`, `reason` where there is no value,
-        `signature`, `counts` of outcomes, `examples` and where all of them are.
+        `signature`, `counts` of outcomes, `relative_drop` of an attack (share of the clean accuracy on its examples that
+        it takes, mean over seeds, with an interval where there is one seed), `examples` and where all of them are.
     """
     measures = [m for m in (_measure(member, column, baseline_seconds) for member in members) if m is not None]
     evaluated = [member for member in members if member.measure(column) is not None and column.entry != TRAINING]
@@ -35,6 +37,7 @@ def cell(column: Column, members: Sequence[Entry], baseline_seconds: float | Non
         **over_seeds(measures),
         "signature": evaluated[0].columns[column.entry]["signature"] if evaluated else "",
         "counts": _counts(column, evaluated),
+        "relative_drop": _relative_drop(column, evaluated),
         **_examples(column, evaluated),
     }
 
@@ -70,6 +73,26 @@ def _counts(column: Column, members: Sequence[Entry]) -> dict[str, int]:
     if not counts.keys() & set(ATTACK_OUTCOMES):
         return {}
     return {outcome: counts[outcome] for outcome in ATTACK_OUTCOMES}
+
+
+def _relative_drop(column: Column, members: Sequence[Entry]) -> dict[str, Any] | None:
+    """What an attack takes of the accuracy on its examples; None for sets, which have no unchanged form."""
+    if column.measure != "accuracy_under_attack":
+        return None
+    drops = []
+    for member in members:
+        records = member.records_of(column)
+        clean = {record["id"]: record["prediction"] == record["label"] for record in records}
+        drops.append(
+            relative_drop(clean, member.right(column), {record["id"]: cluster_of(record) for record in records})
+        )
+    values = [drop.value for drop in drops if drop.value is not None]
+    one = drops[0] if len(drops) == 1 else None
+    return {
+        "value": statistics.fmean(values) if values else None,
+        "low": one.low if one else None,
+        "high": one.high if one else None,
+    }
 
 
 def _examples(column: Column, members: Sequence[Entry]) -> dict[str, Any]:

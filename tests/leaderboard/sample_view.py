@@ -78,7 +78,7 @@ def _cell(key: str, number: int, last: bool) -> dict[str, Any]:
         **{"value": value, "low": value - 0.05, "high": value + 0.05, "sd": None if last else 0.01},
         **{"min": value - 0.01, "max": value + 0.01, "n": 200, "seeds": seeds, "reason": "", "rank": 4 - number},
         **{"tied": number == 1, "signature": f"suite@1|{key}|n:200", "counts": {}, "difference": None},
-        **{"examples": [], "examples_total": 0, "records": ""},
+        **{"examples": [], "examples_total": 0, "records": "", "relative_drop": None},
     }
     if key == "cost":
         return cell | {"low": None, "high": None, "n": 0, "rank": None}
@@ -90,6 +90,7 @@ def _cell(key: str, number: int, last: bool) -> dict[str, Any]:
     if key == "typos":
         cell |= {
             "counts": {"robust": 300, "broken": 200, "already_wrong": 90, "error": 7, "timeout": 3},
+            "relative_drop": {"value": 0.4, "low": None, "high": None},
             "examples": [_example(at) for at in range(3)],
             "examples_total": 100,
             "records": "records/standard-seed1.jsonl.gz",

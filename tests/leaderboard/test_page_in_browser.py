@@ -183,7 +183,10 @@ def test_sorting_filtering_and_reading(chromium: str, calls: tuple[int, list[str
         said.open = dialog.open; said.marked = dialog.querySelector("mark").textContent;
         said.told = dialog.textContent; said.modal = document.activeElement.id;
         dialog.querySelector(".close").click(); said.closed = !dialog.open; said.back = document.activeElement === cell;
-        cell.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight", bubbles: true}));
+        let blob; URL.createObjectURL = (made) => { blob = made; return "#"; };
+        said.downloads = [...document.querySelectorAll("[data-download]")]
+            .map((button) => { button.click(); return [blob.type, blob.size]; });
+        cell.focus(); cell.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight", bubbles: true}));
         said.right = document.activeElement.closest("td").dataset.column;
         return said;""",
     )
@@ -194,8 +197,17 @@ def test_sorting_filtering_and_reading(chromium: str, calls: tuple[int, list[str
     assert found["searched"] == ["method-2"] and found["reset"] == 4
     assert sorted(found["filtered"]) == ["method-2", "method-3", "standard"]
     assert found["open"] and found["closed"] and found["back"] and found["right"] == "2"
+    sizes = [len(text) for text in sample_view()["downloads"].values()]
+    assert found["downloads"] == [["text/csv;charset=utf-8", sizes[0]], ["application/json", sizes[1]]]
     assert "dul" in found["marked"] and "film" not in found["marked"]
-    for words in ("95% interval", "suite@1|typos|n:200", "records/standard-seed1.jsonl.gz", "3 of 100", "id0"):
+    for words in (
+        "95% interval",
+        "suite@1|typos|n:200",
+        "records/standard-seed1.jsonl.gz",
+        "3 of 100",
+        "id0",
+        "40.0 % of",
+    ):
         assert words in found["told"], words
 
 

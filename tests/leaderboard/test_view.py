@@ -105,6 +105,8 @@ def test_a_view_is_json_and_says_what_the_records_say(board: Path, evaluated: li
         text = example["columns"]["sentence"]
         assert all(text[first:last].strip() for first, last in example["changed"]["sentence"])
         assert example["to"] != example["label"] == example["prediction"]
+    clean = sum(r["prediction"] == r["label"] for e in entries[1:] for r in e.records["deepwordbug-all-words"]) / 200
+    assert cell["relative_drop"]["value"] == pytest.approx((clean - cell["value"]) / clean, abs=0.01)
     curve = row["curves"]["queries"]["deepwordbug-all-words"]
     rate = counts["broken"] / (counts["broken"] + counts["robust"])
     assert curve[-1]["value"] == pytest.approx(rate) and [point["value"] for point in curve] == sorted(

@@ -160,6 +160,11 @@ def _facts(cell: Mapping[str, Any], column: Column, reason: str, baseline: str) 
                 f"{int(cell['rank'])}" + (", tied: not told apart from the others there" if cell.get("tied") else ""),
             )
         )
+    drop = cell.get("relative_drop") or {}
+    if number(drop.get("value")) is not None:
+        span = interval(drop.get("low"), drop.get("high"), "percent")
+        text = f"{figure(drop['value'], 'percent')} % of the clean accuracy on these examples"
+        facts.append(("relative drop", text + (f" ({span} %)" if span else "")))
     facts += _comparison(cell.get("difference"), column, baseline)
     counts = [
         f"{int(count)} {label}"
