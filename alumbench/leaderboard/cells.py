@@ -28,8 +28,8 @@ def cell(column: Column, members: Sequence[Entry], baseline_seconds: float | Non
     Returns:
         `value` (mean over seeds), `low` and `high` (a Wilson interval for it at n examples: seeds share the examples,
         so they do not add to n), `sd`, `min` and `max` over seeds, `n`, `seeds`, `reason` where there is no value,
-        `signature`, `counts` of outcomes, `relative_drop` of an attack (share of the clean accuracy on its examples that
-        it takes, mean over seeds, with an interval where there is one seed), `examples` and where all of them are.
+        `signature`, `counts` of outcomes, `relative_drop` of an attack (share of the clean accuracy on its examples
+        that it takes, mean over seeds, with an interval where there is one seed), `examples`, and where all are.
     """
     measures = [m for m in (_measure(member, column, baseline_seconds) for member in members) if m is not None]
     evaluated = [member for member in members if member.measure(column) is not None and column.entry != TRAINING]
