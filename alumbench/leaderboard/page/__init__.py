@@ -18,7 +18,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from alumbench.leaderboard.page.charts import make_charts
-from alumbench.leaderboard.page.content import Column, Row, facets, flags_of, groups, make_columns, make_rows
+from alumbench.leaderboard.page.content import Column, Row, facets, flags_of, groups, is_tall, make_columns, make_rows
 from alumbench.leaderboard.page.text import embedded, paragraphs, prose, shown, slug
 
 __all__ = ["page"]
@@ -55,8 +55,11 @@ def page(view: Mapping[str, Any]) -> str:
             columns=columns,
             groups=groups(columns),
             rows=rows,
-            tall=len(columns) > 8 and len(rows) <= 3,
-            one_task=len({row.task for row in rows}) < 2 and len({c.task for c in columns if c.task}) < 2,
+            tall=is_tall(view),
+            one={
+                "task": len({row.task for row in rows}) < 2 and len({c.task for c in columns if c.task}) < 2,
+                "model": len({row.model for row in rows}) < 2,
+            },
             facets=facets(rows, columns),
             flags=flags_of(rows),
             charts=make_charts(view, rows, columns),

@@ -15,8 +15,8 @@ from alumbench.leaderboard.page.content import Column, Row
 from alumbench.leaderboard.page.scales import Label, Scale, place_labels, round_domain, spread
 from alumbench.leaderboard.page.text import figure, interval, number, shown
 
-WIDTH, HEIGHT = 560, 380
-LEFT, TOP, BOTTOM = 50, 12, 48
+WIDTH, HEIGHT = 500, 350
+LEFT, TOP, BOTTOM = 48, 12, 46
 #: Rows up to which names are written into a chart; above it they are in the legend and at the points.
 NAMED = 14
 #: Points up to which the scatter is drawn for every robustness column, not for the board's choice alone.
@@ -207,7 +207,7 @@ def _places(
     name: str,
     missing: Sequence[str],
 ) -> Drawing | None:
-    if not places:
+    if len(places) < 2:  # one point says nothing against itself
         return None
     right = WIDTH - 14
     x_all = [end for p in places for end in (p.x, *(p.x_ends or ()))]

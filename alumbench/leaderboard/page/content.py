@@ -6,7 +6,7 @@ Row names and column keys are untrusted, so nothing of the page is named by them
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from alumbench.leaderboard.page.cells import Cell, make_cell
@@ -89,7 +89,17 @@ def make_columns(view: Mapping[str, Any]) -> list[Column]:
         for column in _of(view, "columns")
     ]
     given.sort(key=lambda column: roles.index(column["role"]))
-    return [_column(index, column, view) for index, column in enumerate(given)]
+    columns = [_column(index, column, view) for index, column in enumerate(given)]
+    shares = [column.axis for column in columns if column.unit == "percent"]
+    if is_tall(view) and shares:  # bars that stand under each other are read against each other
+        axis = (min(low for low, _ in shares), max(high for _, high in shares))
+        columns = [replace(column, axis=axis) if column.unit == "percent" else column for column in columns]
+    return columns
+
+
+def is_tall(view: Mapping[str, Any]) -> bool:
+    """Whether columns run downwards: many columns of few rows would be a line that nobody scrolls along."""
+    return len(_of(view, "columns")) > 8 and len(_of(view, "rows")) <= 3
 
 
 def _column(index: int, column: Mapping[str, Any], view: Mapping[str, Any]) -> Column:

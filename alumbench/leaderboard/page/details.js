@@ -23,7 +23,7 @@ function tipContent(target) {
     const { row, column } = target.closest("td").dataset;
     const found = board.rows[row].cells[column];
     return [make("strong", "", `${board.rows[row].name} · ${board.columns[column].title}`), factList(found.facts, "facts"),
-      found.total ? make("p", "hint", `press for ${found.examples.length} of ${found.total} examples`) : ""];
+      found.total ? make("p", "hint", `Press for examples, ${found.examples.length} of ${found.total}.`) : ""];
   }
   if (target.dataset.tip === "column") {
     const found = board.columns[target.closest("th").dataset.column];
@@ -145,7 +145,8 @@ function openCell(button) {
   const name = (text) => make("bdi", "", text);
   open([name(board.rows[row].name), make("span", "muted", " under "), name(board.columns[column].title)], [
     make("p", "chips", ...cell.warnings.map(([kind, text]) => chip(kind, text))),
-    factList([...board.columns[column].facts.filter((fact) => fact[0] === "measure" || fact[0] === "note"), ...cell.facts], "facts wide"),
+    factList([...board.columns[column].facts.filter((fact) => fact[0] === "measure" || fact[0] === "note"),
+      ...cell.facts.filter((fact) => !fact[0].startsWith("outcomes"))], "facts wide"), // the bar below tells them
     ...(cell.counts.length ? outcomeBar(cell.counts) : []),
     ...examplesPart(cell),
   ], button);
