@@ -1,8 +1,8 @@
 """A board as one file of HTML: no server, no outside request, the same bytes for the same view.
 
 The texts in it were written by attacks and by strangers. Three walls stand between them and the reader: every template
-escapes (said outright, not left to a file's ending), a content policy lets only this package's own script and style
-run, known by their hashes, and no text ever becomes markup in the browser (`textContent` alone, held by Trusted Types).
+escapes (said outright, not left to a file's ending), a content policy lets only this package's script and style run,
+known by their hashes, and no text ever becomes markup in the browser (`textContent` alone, held by Trusted Types).
 """
 
 from __future__ import annotations

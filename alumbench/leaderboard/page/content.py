@@ -11,7 +11,7 @@ from typing import Any
 
 from alumbench.leaderboard.page.cells import Cell, make_cell
 from alumbench.leaderboard.page.scales import round_domain
-from alumbench.leaderboard.page.text import figure, number, shown
+from alumbench.leaderboard.page.text import figure, number, shown, tick
 
 #: Roles in the order of the table, each with its heading and what it says.
 ROLES = {
@@ -50,9 +50,8 @@ class Column:
     @property
     def axis_ends(self) -> tuple[str, str]:
         """The ends of the axis, short."""
-        if self.unit == "percent":
-            return tuple(f"{100 * end:g}" for end in self.axis)  # type: ignore[return-value]
-        return tuple(f"{end:g}" for end in self.axis)  # type: ignore[return-value]
+        low, high = (tick(end, self.unit) for end in self.axis)
+        return low, high
 
     @property
     def better(self) -> str:

@@ -71,14 +71,14 @@ def place_labels(
         width = CHARACTER * len(text)
         found = None
         for dx, dy, anchor in (
-            (8, 4, "start"),
-            (-8, 4, "end"),
-            (0, -9, "middle"),
-            (0, 17, "middle"),
-            (7, -6, "start"),
-            (7, 14, "start"),
-            (-7, -6, "end"),
-            (-7, 14, "end"),
+            (6, -6, "start"),  # aslant first: error bars go straight up and sideways
+            (-6, -6, "end"),
+            (6, 15, "start"),
+            (-6, 15, "end"),
+            (9, 4, "start"),
+            (-9, 4, "end"),
+            (0, -10, "middle"),
+            (0, 18, "middle"),
         ):
             left = x + dx - {"start": 0, "middle": width / 2, "end": width}[anchor]
             area = (left, y + dy - LINE + 3, left + width, y + dy + 3)
@@ -96,7 +96,7 @@ def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
 
 
 def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """The places moved apart to at least `gap`, in order, inside `low`..`high`; for labels at the ends of lines."""
+    """The places moved apart to at least `gap`, in their order, inside `low`..`high`: labels at the ends of lines."""
     order = sorted(range(len(places)), key=lambda i: (places[i], i))
     moved = [min(max(p, low), high) for p in places]
     for before, here in zip(order, order[1:], strict=False):

@@ -28,7 +28,7 @@ def shown(text: object) -> str:
     >>> shown("a\x1b[31mb")
     'a[U+001B][31mb'
     """
-    text = f"{text}"
+    text = str(text)
     if text.isascii() and text.isprintable():
         return text
     return "".join(
@@ -128,6 +128,12 @@ def figure(value: float | None, unit: str, sign: bool = False) -> str:
     negative = text.startswith("-") and any(c in "123456789" for c in text)
     text = text.lstrip("-") + ("×" if unit == "ratio" else "")
     return (MINUS if negative else "+" if sign else "") + text
+
+
+def tick(value: float, unit: str) -> str:
+    """A place on an axis, as short as it can be written."""
+    text = f"{100 * value:g}" if unit == "percent" else f"{value:g}" + ("×" if unit == "ratio" else "")
+    return text.replace("-", MINUS)
 
 
 def interval(low: float | None, high: float | None, unit: str, sign: bool = False) -> str:
