@@ -113,8 +113,6 @@ def _readme(shown: Mapping[str, Any], table: Table) -> str:
     against = against_table(shown)
     if against is not None:
         text += [f"## Against `{shown['baseline']}`", "", against.render("markdown").strip(), ""]
-    if shown["effective_robustness"]:
-        text += ["## Effective robustness", "", shown["effective_robustness"]["reason"], ""]
     if shown["reading"]:
         text += ["## What it means", "", shown["reading"], ""]
     text += ["## How it was made", ""]

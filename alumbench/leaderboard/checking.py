@@ -82,7 +82,10 @@ def unlike(entries: Sequence[Entry]) -> Iterator[str]:
             other = weights.setdefault(digest, entry.path.name)
             if other != entry.path.name:
                 yield f"{entry.path.name} and {other} are the same weights: a duplicate"
-        for name, part in entry.content["entries"].items():
+        for name, part in entry.columns.items():
+            shown = json.dumps(sorted({(r["id"], str(r["label"])) for r in entry.records.get(name, [])}))
+            if made.setdefault((entry.task, f"{name} examples"), shown) != shown:
+                yield f"entry {name}: the examples of {entry.path.name} are not those of the others"
             if made.setdefault((entry.task, name), made_how(part)) != made_how(part):
                 yield f"entry {name} was made in two ways: {made[entry.task, name]}; {made_how(part)}"
             told = part["summary"].get("validity") or {}

@@ -15,11 +15,11 @@ from typing import Any
 
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.describe import records_of
-from alumbench.evaluation.ensembles import as_entries, column_records, summarize_ensemble, worst_case
+from alumbench.evaluation.ensembles import Ensemble, as_entries, column_records, summarize_ensemble
 from alumbench.evaluation.reliability import Flag, flags
 from alumbench.evaluation.seeds import main_records, summarize_seeds
-from alumbench.evaluation.stored import SPECIAL, is_plain
-from alumbench.evaluation.summary import summarize, under_attack
+from alumbench.evaluation.stored import SPECIAL, is_plain, made_how
+from alumbench.evaluation.summary import summarize
 from alumbench.evaluation.thresholds import Thresholds
 from alumbench.evaluation.validity import summarize_validity
 from alumbench.leaderboard.compare import PAIRED, measures_of
@@ -160,12 +160,25 @@ class Entry:
         for name, described in self.content["entries"].items():
             yield from (f"entry {name}: {problem}" for problem in self._problems_of(name, described))
         for signature, found in self.content.get("ensembles", {}).items():
-            worst = worst_case({name: self.records.get(name, []) for name in found["members"]})
-            if not _close(finite(under_attack(worst)), found["measures"]):
-                yield f"ensemble {signature}: its measures do not follow from its records"
+            yield from (f"ensemble {signature}: {problem}" for problem in self._problems_of_ensemble(signature, found))
+
+    def _problems_of_ensemble(self, signature: str, found: Mapping[str, Any]) -> Iterator[str]:
+        entries, (name, _, version) = self.content["entries"], signature.rpartition("@")
+        if not version.isdigit() or not set(found["members"]) <= entries.keys():
+            yield "has members that the entry does not describe, or no version"
+            return
+        every = [record for member in found["members"] for record in self.records.get(member, [])]
+        again = summarize_ensemble(Ensemble(name, int(version), tuple(found["members"])), entries, every)
+        for key in ("measures", "outcomes", "complete"):
+            if not _close(finite(again[key]), found.get(key)):
+                yield f"its {key} do not follow from its records"
+        if made_how(again) != made_how({"signature": found["signature"]}):
+            yield "its signature is not that of its members"
 
     def _problems_of(self, name: str, described: Mapping[str, Any]) -> Iterator[str]:
-        records = self.records.get(name, [])
+        records, suite = self.records.get(name, []), str(described["signature"]).partition("|")[0]
+        if self.board.suites and suite not in self.board.suites:
+            yield f"comes from suite {suite}; this board takes {', '.join(self.board.suites)}"
         if "limit:" in described["signature"]:
             yield "was made with --limit"
         if not described["complete"]:

@@ -14,6 +14,7 @@ from alumbench.leaderboard.contrast import NOT_COMPARED, compare_rows, correct, 
 from alumbench.leaderboard.curves import query_curves, security_curve
 from alumbench.leaderboard.entries import Entry
 from alumbench.leaderboard.settings import ROLES, TRAINING, Board, Column
+from alumbench.leaderboard.table import signed
 from alumbench.statistics import detectable_difference
 
 #: Measures that are no shares, and what they are in.
@@ -53,6 +54,7 @@ def view(board: Board, entries: Sequence[Entry]) -> dict[str, Any]:
     if ranking is not None:
         shown.sort(key=lambda row: _by_rank(row["cells"][ranking.key], row["name"]))
     x, y = _scatter(board)
+    line = effective_robustness_of(rows, x, y, board.baseline)
     return {
         "title": board.title,
         "about": board.about.strip(),
@@ -62,8 +64,8 @@ def view(board: Board, entries: Sequence[Entry]) -> dict[str, Any]:
         "columns": columns,
         "rows": shown,
         "scatter": {"x": x.key, "y": y.key} if x and y else None,
-        "effective_robustness": effective_robustness_of(rows, x, y, board.baseline),
-        "notes": _notes(board, columns),
+        "effective_robustness": line,
+        "notes": [*_notes(board, columns), _effective(line)],
         "provenance": [row["name"] + ": " + row["settings"] for row in shown],
         "versions": _versions(entries),
         "signatures": sorted({part["signature"] for e in entries for part in e.columns.values()}),
@@ -171,6 +173,13 @@ def _notes(board: Board, columns: Sequence[Mapping[str, Any]]) -> list[str]:
             "over the column); rows of one rank are tied."
         )
     return [*notes, power_line(sizes)]
+
+
+def _effective(line: Mapping[str, Any]) -> str:
+    if line["reason"]:
+        return f"Effective robustness (Taori et al. 2020) is withheld: {line['reason']}."
+    told = ", ".join(f"{name} {signed(value)}" for name, value in line["values"].items())
+    return f"Effective robustness (Taori et al. 2020), points above what clean accuracy predicts: {told}."
 
 
 def _versions(entries: Sequence[Entry]) -> list[str]:

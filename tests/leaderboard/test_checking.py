@@ -183,3 +183,19 @@ def test_a_text_that_breaks_nothing_is_found(filled: Path, evaluated: list[Path]
     assert check(filled) == [], "no figure tells: only the checkpoint does"
     (found,) = replay_board(filled, [str(evaluated[0])], "cpu")
     assert found.fallen and len(found.verdicts[0].fallen) == 1
+
+
+def test_another_choice_of_examples_is_found(filled: Path) -> None:
+    """An id that is not the others' (an easier example, say), though hash, count and figures fit."""
+
+    def swapped(records: list[Entry]) -> list[Entry]:
+        next(record for record in records if record["entry"] == "clean")["id"] = "000000000000"
+        return records
+
+    rewrite_records(entry_of(filled), swapped)
+    assert [line for line in check(filled) if "entry clean: the examples of" in line]
+
+
+def test_an_entry_of_another_suite_is_named(filled: Path) -> None:
+    change(entry_of(filled), lambda e: e["entries"]["clean"].update(signature="mine@1|clean"))
+    assert [line for line in check(filled) if "entry clean: comes from suite mine@1" in line]

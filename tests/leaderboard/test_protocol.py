@@ -117,3 +117,22 @@ def test_a_run_that_skipped_enters_no_board(board: Path, pair_checkpoint: Path, 
     run(pair_checkpoint, tmp_path / "spared", load_suite(str(tmp_path / "two.toml")), skip_broken=True)
     with pytest.raises(AlumbenchError, match="or --skip-broken, so it can enter no leaderboard"):
         add(board, tmp_path / "spared")
+
+
+def test_a_worst_case_over_fewer_attacks_is_refused(board: Path) -> None:
+    """With its figures recomputed for the one that is left, as one who cheats would."""
+    from alumbench.evaluation.ensembles import worst_case
+    from alumbench.evaluation.summary import under_attack
+    from alumbench.leaderboard.checking import check
+    from alumbench.leaderboard.entries import Entry
+    from alumbench.leaderboard.settings import Board
+
+    assert check(board) == []
+    path = board / "results/standard-seed1.json"
+    records = Entry.read(Board.read(board), path).records
+    content = json.loads(path.read_text())
+    left = content["ensembles"]["both@3"]["members"][:1]
+    figures = under_attack(worst_case({left[0]: records[left[0]]}))
+    content["ensembles"]["both@3"] |= {"members": left, "measures": figures}
+    path.write_text(json.dumps(content))
+    assert [line for line in check(board) if "ensemble both@3: its signature is not that of its members" in line]

@@ -144,3 +144,10 @@ def test_a_board_of_two_tasks_keeps_their_columns_apart(board: Path, evaluated: 
     )
     assert cells["standard"]["mini-sentiment:clean:accuracy"] and cells["alum, other"]["other:clean:accuracy"]
     assert [column["task"] for column in shown["columns"]] == ["mini-sentiment"] * 3 + ["other"]
+
+
+def test_effective_robustness_is_told_or_withheld_with_the_reason() -> None:
+    from alumbench.leaderboard.view import _effective
+
+    assert "withheld: 3 reference models." in _effective({"reason": "3 reference models", "values": {}})
+    assert _effective({"reason": "", "values": {"a": 0.012, "b": -0.003}}).endswith("predicts: a +1.2, b -0.3.")
