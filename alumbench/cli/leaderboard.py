@@ -37,6 +37,27 @@ def new(board: Path, task: str, suites: tuple[str, ...], title: str, baseline: s
 
 @leaderboard.command()
 @board_argument
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for checkpoints, evaluations and logs; default: runs/ and the board's name.",
+)
+@click.option("--jobs", default=1, type=click.IntRange(min=1), show_default=True, help="Commands at a time.")
+@click.option("--row", "rows", multiple=True, metavar="ROW", help="This row alone; may be repeated.")
+def run(board: Path, runs: Path | None, jobs: int, rows: tuple[str, ...]) -> None:
+    """Make BOARD from nothing: sweep, train, evaluate and add all that its runs.toml names, then build it.
+
+    Every step is an alumbench command in a process of its own, with its log in the folder of runs. Killed, the same
+    command goes on.
+    """
+    quiet_libraries()
+    from alumbench.studies import Plan, run_study
+
+    run_study(Plan.read(board), runs or Path("runs") / board.resolve().name, jobs, rows, click.echo)
+
+
+@leaderboard.command()
+@board_argument
 @click.argument("checkpoints", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="CHECKPOINT...")
 @click.option("--row", default="", help="Name of the table row; default: the method and its changed parameters.")
 def add(board: Path, checkpoints: tuple[Path, ...], row: str) -> None:

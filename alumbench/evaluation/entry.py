@@ -29,7 +29,7 @@ class Entry:
         group: column that parts the set (HANS: `heuristic`).
         collapse: for a set with fewer labels: which label of the set each label of the task counts as.
         recipe: `name@version` of an attack.
-        examples: how many to attack, drawn once for everybody; 0 for all.
+        examples: how many to take, drawn once for everybody; 0 for all.
         queries: model answers an example may cost, 0 for no limit.
         seconds: time an example may take, 0 for no limit.
         radius: of an embedding attack, in units of a sentence's token RMS length.

@@ -163,7 +163,7 @@ def load_entry(entry: Entry, task: Task, request: Request) -> tuple[list[Example
             f"entry {entry.name}: {error}. What is recorded is kept; --only runs other entries of the suite, "
             f"--data FILE takes your own examples"
         ) from error
-    if entry.kind in {"attack", "embedding"} and entry.examples and len(examples) > entry.examples:
+    if entry.examples and len(examples) > entry.examples:
         # One draw for everybody: neither the run's seed nor the checkpoint changes which examples are attacked.
         drawn = np.random.default_rng(0).permutation(len(examples))[: entry.examples]
         examples = [examples[i] for i in sorted(drawn)]

@@ -15,7 +15,7 @@ from alumbench.errors import AlumbenchError, unknown
 from alumbench.evaluation.ensembles import Ensemble, read_ensemble
 from alumbench.evaluation.entry import Entry, read_entry
 from alumbench.evaluation.thresholds import Thresholds
-from alumbench.tasks import Task
+from alumbench.tasks import Source, Task
 from alumbench.tasks.task import build
 
 #: Keys that came after suites were out: a suite that says nothing of them has the digest that it always had.
@@ -49,6 +49,8 @@ class Suite:
             for name, before in LATER.items():
                 if name in part and part[name] == before:
                     del part[name]
+        for entry in said["entries"]:
+            entry["source"] = [Source.without_later(source) for source in entry["source"]]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     def entries_for(self, task: Task, only: Sequence[str] = (), own_data: bool = False) -> list[Entry]:

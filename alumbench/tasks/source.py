@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from alumbench.storage import sha256_of
 from alumbench.tasks.example import Example, Rows, examples_from_rows
 
 FILE_FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
+
+#: Keys that came after records of tasks and suites were written: where they say nothing, those stay as they were.
+LATER: Mapping[str, Any] = {"take": "", "where": {}}
 
 
 def mirror() -> Path | None:
@@ -49,6 +53,8 @@ class Source:
         labels: the data's label names by integer, where they differ from the task's; () for the task's own.
         columns: the data's text columns, where they are named differently; () for the task's own.
         label_column: the column with the label.
+        take: '' for all rows, or a slice of them as Python writes it: `:-2000` leaves out the last 2,000.
+        where: a column's values, as texts, whose rows are taken; the others are left out.
     """
 
     hub: str = ""
@@ -62,6 +68,13 @@ class Source:
     labels: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     label_column: str = "label"
+    take: str = ""
+    where: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @staticmethod
+    def without_later(values: dict[str, Any]) -> dict[str, Any]:
+        """A source's fields less those of `LATER` that say nothing."""
+        return {key: value for key, value in values.items() if key not in LATER or value != LATER[key]}
 
     @property
     def name(self) -> str:
@@ -86,8 +99,22 @@ class Source:
         """The rows as columns, and where they came from (for `training.json` and `evaluation.json`).
 
         Raises:
-            AlumbenchError: It cannot be had; the text says how it can.
+            AlumbenchError: It cannot be had; the text says how it can. Or `take` is no slice, or a column of `where` is
+                not there.
         """
+        rows, origin = self._whole()
+        for column, values in self.where.items():
+            if column not in rows:
+                raise AlumbenchError(f"{self.name}: no column '{column}'; it has {', '.join(sorted(rows))}")
+            kept = [str(value) in values for value in rows[column]]
+            rows = {name: list(itertools.compress(column, kept)) for name, column in rows.items()}
+            origin |= {"where": {name: list(values) for name, values in self.where.items()}}
+        if self.take:
+            part = _slice(self.take, self.name)
+            rows, origin = {name: column[part] for name, column in rows.items()}, origin | {"take": self.take}
+        return rows, origin
+
+    def _whole(self) -> tuple[Rows, dict[str, Any]]:
         if self.generated:
             from alumbench.tasks import miniature
 
@@ -119,6 +146,14 @@ class Source:
             ) from error
         origin = {"from": "hub", "id": self.hub, "config": self.config, "split": self.split, "revision": commit}
         return {name: table[name][:] for name in table.column_names}, origin
+
+
+def _slice(text: str, where: str) -> slice:
+    try:
+        start, stop = (int(number) if number else None for number in text.split(":"))
+    except ValueError:
+        raise AlumbenchError(f"{where}: take = {text!r} is no slice of rows; ':-2000' or '1000:3000' is one") from None
+    return slice(start, stop)
 
 
 def read_file(path: Path) -> Rows:

@@ -47,7 +47,10 @@ class Task:
 
     def to_dict(self) -> dict[str, Any]:
         """The task as JSON-ready values; `Task.from_dict` reads it back."""
-        return asdict(self)
+        values = asdict(self)
+        for split in ("train", "dev"):
+            values[split] = tuple(Source.without_later(source) for source in values[split])
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], where: str = "task") -> Task:

@@ -56,7 +56,8 @@ def fine_tune(
     check_trackers(report_to)
     say = say if is_main else silent
     method = make_method(request.method, request.parameters)
-    asked = asdict(request) | {"method_parameters": method.parameters(), "processes": process_count()}
+    asked = asdict(request) | {"task": request.task.to_dict()}
+    asked |= {"method_parameters": method.parameters(), "processes": process_count()}
     done = finished(out, asked, say)
     if done is not None:
         return done
