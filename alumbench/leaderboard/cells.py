@@ -61,7 +61,7 @@ def over_seeds(measures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _measure(member: Entry, column: Column, baseline_seconds: float | None) -> dict[str, Any] | None:
     if column.measure != "training_cost":
         return member.measure(column)
-    seconds = member.training.get("seconds")
+    seconds = member.training_time
     if seconds is None or not baseline_seconds:
         return None
     return {"value": seconds / baseline_seconds, "n": 0}

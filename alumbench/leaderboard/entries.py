@@ -101,6 +101,14 @@ class Entry:
         return dict(self.content["training"])
 
     @property
+    def training_time(self) -> float | None:
+        """Seconds that training took: of a core on a CPU, where other runs beside it do not count, else on the clock."""
+        training = self.content["training"]
+        seconds = training.get("cpu_seconds") if training["device"].startswith("cpu") else None
+        found = training.get("seconds") if seconds is None else seconds
+        return None if not found else float(found)
+
+    @property
     def weights(self) -> set[str]:
         """The hash of the checkpoint's weights, as each evaluation took it."""
         return {evaluation["model"] for evaluation in self.content["evaluations"]}

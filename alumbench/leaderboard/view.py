@@ -104,7 +104,7 @@ def _row(board: Board, name: str, members: Sequence[Entry], seconds: float | Non
 
 
 def _mean_seconds(members: Sequence[Entry]) -> float | None:
-    found = [member.training["seconds"] for member in members if member.training.get("seconds")]
+    found = [member.training_time for member in members if member.training_time is not None]
     return statistics.fmean(found) if found else None
 
 

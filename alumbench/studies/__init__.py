@@ -1,4 +1,4 @@
-"""A board from nothing: what its `runs.toml` says is swept, trained, attacked and added, and can be cut off anywhere."""
+"""A board from nothing: what its `runs.toml` says is swept, trained, attacked and added, however often it is cut."""
 
 from alumbench.studies.plan import Plan
 from alumbench.studies.study import run_study

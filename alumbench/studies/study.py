@@ -100,13 +100,14 @@ def _choose(plan: Plan, rows: Sequence[Row], runs: Path, say: Callable[[str], No
     path = plan.board / SWEEP
     found: dict[str, Any] = read_json(path)["rows"] if path.exists() else {}
     for row in rows:
-        scored = []
+        scored: list[dict[str, Any]] = []
         for at, candidate in enumerate(row.candidates, start=1):
             stored = Stored.read(runs / "sweep" / f"{row.slug}-{at}" / "sweep")
             figures = {name: _figure(stored, name) for group in plan.sweep.score for name in group}
             score = statistics.fmean(statistics.fmean(figures[name] for name in group) for group in plan.sweep.score)
             scored.append({"options": candidate, "figures": figures, "score": round(score, 6)})
-        best = max(range(len(scored)), key=lambda at: scored[at]["score"])
+        scores = [float(candidate["score"]) for candidate in scored]
+        best = scores.index(max(scores))
         found[row.name] = {"candidates": scored, "chosen": best}
         say(f"{row.name}: {scored[best]['options']} of {len(scored)} candidates")
     known = [row.name for row in plan.rows if row.name in found]

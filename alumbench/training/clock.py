@@ -23,17 +23,23 @@ class Clock(TrainerCallback):  # type: ignore[misc]
     def __init__(self, say: Callable[[str], None]) -> None:
         """Starts the clock; `say` takes a line."""
         self.start, self.before, self.say = time.monotonic(), 0.0, say
+        self.cpu_start, self.cpu_before = time.process_time(), 0.0
         self._first_step = 0
         self._save_waits = False
 
     def resume(self, checkpoint: Path) -> None:
         """Takes up the time of an intermediate checkpoint."""
         if (checkpoint / TIME_FILE).exists():
-            self.before = read_json(checkpoint / TIME_FILE)["seconds"]
+            spent = read_json(checkpoint / TIME_FILE)
+            self.before, self.cpu_before = spent["seconds"], spent.get("cpu_seconds", 0.0)
 
     def seconds(self) -> float:
         """Spent so far, in all parts of the run."""
         return self.before + time.monotonic() - self.start
+
+    def cpu_seconds(self) -> float:
+        """The same in time that this process had a core, which runs beside it do not lengthen."""
+        return self.cpu_before + time.process_time() - self.cpu_start
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Notes where this part begins."""
@@ -70,7 +76,7 @@ class Clock(TrainerCallback):  # type: ignore[misc]
         """Keeps the seconds so far."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         if state.is_world_process_zero:
-            write_json(folder / TIME_FILE, {"seconds": self.seconds()})
+            write_json(folder / TIME_FILE, {"seconds": self.seconds(), "cpu_seconds": self.cpu_seconds()})
 
 
 def _clock(seconds: float) -> str:

@@ -71,6 +71,7 @@ def run(
         # under a perturbation of fixed length, embeddings that grow are the trivial way out
         "embedding_norm": {"before": length_before, "after": embedding_norm(trainer.model)},
         "seconds": round(clock.seconds(), 1),
+        "cpu_seconds": round(clock.cpu_seconds(), 1),
         "device": device_name(trainer.args.device),
         "threads": torch.get_num_threads(),
         "versions": library_versions(),
