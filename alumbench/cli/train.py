@@ -41,6 +41,17 @@ SHARE = click.FloatRange(0, 1)
 )
 @click.option("--adversary-every", default=1, type=click.IntRange(min=1), metavar="N", help="Use it every N steps.")
 @click.option("--adversary-fraction", default=1.0, type=SHARE, metavar="SHARE", help="Share of a batch that it sees.")
+@click.option(
+    "--typos", default=0.0, type=SHARE, metavar="SHARE", help="Mistype this share of the words of training texts …"
+)
+@click.option(
+    "--typos-texts",
+    default=0.5,
+    type=SHARE,
+    metavar="SHARE",
+    show_default=True,
+    help="… in this share of the texts, drawn anew each epoch.",
+)
 @click.option("--seed", default=1, show_default=True)
 @click.option(
     "--train-size", default=0, type=click.IntRange(min=0), help="Examples drawn from the training set; 0: all."
@@ -83,6 +94,7 @@ def train(ctx: click.Context, /, **options: Any) -> None:
     from alumbench.training.fine_tuning import fine_tune
     from alumbench.training.request import FineTuning
     from alumbench.training.schedule import Schedule
+    from alumbench.training.typos import Typos
 
     parameters = key_values(options["settings"], "--set")
     make_method(options["method"], parameters)  # a wrong name is found before any data is read
@@ -109,6 +121,7 @@ def train(ctx: click.Context, /, **options: Any) -> None:
         parameters=parameters,
         trainer=key_values(options["trainer"], "--trainer"),
         schedule=schedule,
+        typos=Typos(options["typos"], options["typos_texts"]),
         **{name: options[name] for name in names},
     )
     out = Path(options["out"])

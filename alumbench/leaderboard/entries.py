@@ -102,7 +102,7 @@ class Entry:
 
     @property
     def training_time(self) -> float | None:
-        """Seconds that training took: of a core on a CPU, where other runs beside it do not count, else on the clock."""
+        """Seconds that training took: of a core on a CPU, where runs beside it do not count, else of the clock."""
         training = self.content["training"]
         seconds = training.get("cpu_seconds") if training["device"].startswith("cpu") else None
         found = training.get("seconds") if seconds is None else seconds

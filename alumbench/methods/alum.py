@@ -9,6 +9,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from alumbench.adversary import DIVERGENCES, STOP_GRADIENTS, Ascent, Pass, Perturbation, divergence
+from alumbench.methods.label_smoothing import check_smoothing, smoothed
 from alumbench.methods.method import Loss, Step, check_range
 from alumbench.methods.perturbing import Perturbing
 
@@ -34,6 +35,7 @@ class Alum(Perturbing):
         stop_gradient: what the regularizer holds still: `none` (the paper's objective as printed), `clean`,
             `targets` (the released code; halves the gradient), or `auto`: `clean` for `label`, which is what makes it
             cost 6, and `none` else.
+        smoothing: s of a task loss against (1 − s) · onehot + s / labels; 0 is the task's own. Not of the paper.
     """
 
     name: ClassVar[str] = "alum"
@@ -46,6 +48,7 @@ class Alum(Perturbing):
     start: float = 1e-2
     divergence: str = "symmetric-kl"
     stop_gradient: str = "auto"
+    smoothing: float = 0.0
 
     def __post_init__(self) -> None:
         """Checks the values."""
@@ -59,6 +62,9 @@ class Alum(Perturbing):
         ):
             if value not in known:
                 raise ValueError(f"unknown {what} '{value}'; known: {', '.join(known)}")
+        check_smoothing(self.smoothing)
+        if self.smoothing and self.direction == "label":
+            raise ValueError("smoothing: direction 'label' climbs the task's own loss, which is not smoothed")
         if self.stop_gradient == "targets" and self.divergence != "symmetric-kl":
             raise ValueError("stop_gradient 'targets' is about the two terms of symmetric-kl")
 
@@ -78,7 +84,7 @@ class Alum(Perturbing):
 
     def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: Step) -> Loss:
         """Task loss + α · l(f(x), f(x+δ))."""
-        if self.alpha == 0:
+        if self.alpha == 0 and self.smoothing == 0:
             return Loss(model(**batch).loss)
         return self.regularized(self.space(model, batch, step))[1]
 
@@ -110,7 +116,7 @@ class Alum(Perturbing):
         # both sides learn, unless one is held: the gradient flows through f(x) and f(x+δ)
         regularizer = divergence(clean.answers, space.at(found.delta).answers, self.divergence, held)
         parts = {"task": clean.loss, "regularizer": regularizer, "zero_gradients": found.zero_gradients}
-        total = clean.loss + self.alpha * regularizer
+        total = smoothed(clean.loss, clean.answers, self.smoothing) + self.alpha * regularizer
         return clean, Loss(total, {name: part.detach() for name, part in parts.items()}, found.finite)
 
 

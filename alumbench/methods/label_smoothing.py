@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor, nn
-from torch.nn import functional
 
-from alumbench.adversary import full, read_answers
+from alumbench.adversary import Answers, full, read_answers
 from alumbench.methods.method import Loss, Method, Step
 
 
@@ -29,21 +28,43 @@ class LabelSmoothing(Method):
     smoothing: float = 0.1
 
     def __post_init__(self) -> None:
-        """Checks the values."""
-        if not 0 <= self.smoothing < 1:
-            raise ValueError(f"smoothing = {self.smoothing}: must be from 0 to below 1")
+        """Checks the value."""
+        check_smoothing(self.smoothing)
 
     def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: Step) -> Loss:
         """Smoothed cross entropy."""
         outputs = model(**batch)
-        if self.smoothing == 0:
-            return Loss(outputs.loss)
-        answers = read_answers(outputs, batch)
-        if answers.is_regression or "labels" not in batch:
-            raise ValueError("label smoothing needs class labels; a regression or a span task has none")
-        rows, labels = answers.logits[0].flatten(0, -2), batch["labels"].flatten()
-        total = functional.cross_entropy(full(rows), labels, label_smoothing=self.smoothing)
-        return Loss(total, {"task": outputs.loss.detach()})
+        total = smoothed(outputs.loss, read_answers(outputs, batch), self.smoothing)
+        return Loss(total, {"task": outputs.loss.detach()} if self.smoothing else {})
+
+
+def check_smoothing(smoothing: float) -> None:
+    """Checks s.
+
+    Raises:
+        ValueError: It is not from 0 to below 1.
+    """
+    if not 0 <= smoothing < 1:
+        raise ValueError(f"smoothing = {smoothing}: must be from 0 to below 1")
+
+
+def smoothed(loss: Tensor, answers: Answers, smoothing: float) -> Tensor:
+    """The cross entropy against (1 − s) · onehot + s / labels, from that against the labels.
+
+    Args:
+        loss: the mean cross entropy against the labels.
+        answers: the distributions it was taken of.
+        smoothing: s; 0 gives the loss as it is.
+
+    Raises:
+        ValueError: There are no classes: a regression, or spans.
+    """
+    if smoothing == 0:
+        return loss
+    if answers.is_regression or len(answers.logits) > 1:
+        raise ValueError("label smoothing needs class labels; a regression or a span task has none")
+    uniform = answers.mean([-full(answers.logits[0]).log_softmax(-1).mean(-1)])
+    return (1 - smoothing) * loss + smoothing * uniform
 
 
 METHOD = LabelSmoothing

@@ -88,7 +88,8 @@ def fine_tune(
         "seed": request.seed,
         "settings": {name: getattr(request, name) for name in SETTINGS}
         | {"trainer": dict(request.trainer), "steps": trainer.state.global_step}
-        | {"schedule": asdict(request.schedule), "compiled": request.compiled, "processes": arguments.world_size},
+        | {"schedule": asdict(request.schedule), "compiled": request.compiled, "processes": arguments.world_size}
+        | ({"typos": asdict(request.typos)} if request.typos.words else {}),
         "data": data,
         **measured,
     }
@@ -164,6 +165,7 @@ def _trainer(
 
     from alumbench.training.method_trainer import MethodTrainer, PaddingCollator
     from alumbench.training.regeneration import regeneration
+    from alumbench.training.typos import MistypedRows, Mistyping
 
     def rows(examples: Sequence[Example]) -> datasets.Dataset:
         return tokenize(request.task, examples, tokenizer, request.max_length)
@@ -171,6 +173,11 @@ def _trainer(
     train_rows, callbacks = regeneration(
         method, request.task, model, tokenizer, train, request.max_length, rows, request.seed, say
     )
+    if request.typos.words:
+        if callbacks:
+            raise AlumbenchError(f"--typos: method {request.method} changes the training texts itself; leave one out")
+        train_rows = MistypedRows(train_rows, train, rows, request.typos, request.seed)
+        callbacks = [Mistyping(train_rows)]
     trainer = MethodTrainer(
         method,
         request.seed,

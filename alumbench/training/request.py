@@ -13,6 +13,7 @@ from alumbench.errors import AlumbenchError
 from alumbench.storage import read_json
 from alumbench.tasks import Task
 from alumbench.training.schedule import Schedule
+from alumbench.training.typos import Typos
 
 TRAINER_FOLDER = "trainer"
 REQUEST = "request.json"
@@ -40,6 +41,7 @@ class FineTuning:
         trainer: any further `TrainingArguments`.
         schedule: when the method is used, and on how much of a batch.
         compiled: whether the model goes through `torch.compile`.
+        typos: what is mistyped of the training texts.
     """
 
     task: Task
@@ -58,6 +60,7 @@ class FineTuning:
     trainer: Mapping[str, Any] = field(default_factory=dict)
     schedule: Schedule = field(default_factory=Schedule)
     compiled: bool = False
+    typos: Typos = field(default_factory=Typos)
 
 
 def finished(
@@ -83,7 +86,11 @@ def same_request(out: Path, asked: Mapping[str, Any], before: Mapping[str, Any])
         AlumbenchError: It is not; the field is named.
     """
     # what requests of earlier versions do not say
-    before = {"processes": 1, "compiled": False, "schedule": asdict(Schedule())} | dict(before)
+    later = {"processes": 1, "compiled": False, "schedule": asdict(Schedule()), "typos": asdict(Typos())}
+    before = later | dict(before)
+    if "method_parameters" in asked and "method_parameters" in before:
+        # A parameter that came later stood at its default; one that was set is among the `parameters` too.
+        before["method_parameters"] = _as_json(asked["method_parameters"]) | before["method_parameters"]
     for name, value in asked.items():
         if before.get(name) != _as_json(value):
             raise AlumbenchError(
