@@ -44,7 +44,8 @@ def new(board: Path, task: str, suites: tuple[str, ...], title: str, baseline: s
 )
 @click.option("--jobs", default=1, type=click.IntRange(min=1), show_default=True, help="Commands at a time.")
 @click.option("--row", "rows", multiple=True, metavar="ROW", help="This row alone; may be repeated.")
-def run(board: Path, runs: Path | None, jobs: int, rows: tuple[str, ...]) -> None:
+@click.option("--sweep-only", is_flag=True, help="Stop when settings are chosen.")
+def run(board: Path, runs: Path | None, jobs: int, rows: tuple[str, ...], sweep_only: bool) -> None:
     """Make BOARD from nothing: sweep, train, evaluate and add all that its runs.toml names, then build it.
 
     Every step is an alumbench command in a process of its own, with its log in the folder of runs. Killed, the same
@@ -53,7 +54,7 @@ def run(board: Path, runs: Path | None, jobs: int, rows: tuple[str, ...]) -> Non
     quiet_libraries()
     from alumbench.studies import Plan, run_study
 
-    run_study(Plan.read(board), runs or Path("runs") / board.resolve().name, jobs, rows, click.echo)
+    run_study(Plan.read(board), runs or Path("runs") / board.resolve().name, jobs, rows, sweep_only, click.echo)
 
 
 @leaderboard.command()

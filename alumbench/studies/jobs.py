@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +16,8 @@ from queue import SimpleQueue
 
 from alumbench.errors import AlumbenchError
 from alumbench.storage import read_json, write_json
+
+COMMAND = [sys.executable, "-m", "alumbench"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,10 @@ def run_jobs(jobs: Sequence[Job], folder: Path, slots: int, say: Callable[[str],
         raise AlumbenchError(f"{len(failed)} of {len(jobs)} jobs failed; the same command runs them again:\n{listed}")
 
 
+def _stop(number: int, frame: object) -> None:
+    raise KeyboardInterrupt  # so that the commands in flight are stopped too
+
+
 class _Pool:
     def __init__(self, folder: Path, slots: int, say: Callable[[str], None], jobs: Sequence[Job]) -> None:
         self.folder, self.say, self.slots = folder, say, slots
@@ -68,6 +75,7 @@ class _Pool:
     def run(self, jobs: Sequence[Job]) -> list[tuple[Job, str]]:
         self.folder.mkdir(parents=True, exist_ok=True)
         failed: list[tuple[Job, str]] = []
+        before = signal.signal(signal.SIGTERM, _stop) if threading.current_thread() is threading.main_thread() else None
         with ThreadPoolExecutor(self.slots) as executor:
             futures: dict[Future[str], Job] = {executor.submit(self._run, job): job for job in jobs}
             try:
@@ -78,6 +86,9 @@ class _Pool:
                 for process in list(self.running):
                     process.terminate()
                 raise
+            finally:
+                if before is not None:
+                    signal.signal(signal.SIGTERM, before)
         return failed
 
     def _run(self, job: Job) -> str:
@@ -96,9 +107,9 @@ class _Pool:
                 with log.open("ab") as out:
                     out.write(f"$ alumbench {' '.join(command)}\n".encode())
                     out.flush()
-                    line = [sys.executable, "-m", "alumbench", *command]
+                    line = [*COMMAND, *command]
                     process = subprocess.Popen(  # noqa: S603 - our own command line, without a shell
-                        line, stdout=out, stderr=out, stdin=subprocess.DEVNULL, env=self._env(slot)
+                        line, stdout=out, stderr=out, stdin=subprocess.DEVNULL, env=self.environment(slot)
                     )
                     self.running.add(process)
                     status = process.wait()
@@ -116,7 +127,8 @@ class _Pool:
         finally:
             self.free.put(slot)
 
-    def _env(self, slot: int) -> dict[str, str]:
+    def environment(self, slot: int) -> dict[str, str]:
+        """A process's environment in that slot."""
         env = dict(os.environ)
         env.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // self.slots)))
         devices = env.get("CUDA_VISIBLE_DEVICES", "").split(",")

@@ -29,6 +29,9 @@ class Sweep:
         train: options of `alumbench train` that differ from those of the rows.
         attack: options of `alumbench attack`.
         seed: the training seed of all candidates.
+        keep: '' or an `entry:measure` that must not fall by more than `at_most_below` under the first candidate's.
+        at_most_below: by how much it may.
+        at_most_cost: training time that a candidate may take, in those of the first; 0 for any.
     """
 
     suite: str
@@ -36,6 +39,14 @@ class Sweep:
     train: Options = field(default_factory=dict)
     attack: Options = field(default_factory=dict)
     seed: int = 1
+    keep: str = ""
+    at_most_below: float = 0.0
+    at_most_cost: float = 0.0
+
+    @property
+    def limited(self) -> bool:
+        """Whether candidates are held against the first."""
+        return bool(self.keep or self.at_most_cost)
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,17 @@ def test_a_collapse_that_names_no_label_of_the_task_is_refused(pair_checkpoint, 
         run(pair_checkpoint, tmp_path / "out", write_suite(text=text))
 
 
+def test_a_fixed_set_can_be_a_draw_too(pair_checkpoint, write_suite, tmp_path):
+    rows = [{"premise": f"a{i}", "hypothesis": "b", "label": 0, "part": "p"} for i in range(30)]
+    (tmp_path / "two.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = HANS_LIKE.replace("FILE", str(tmp_path / "two.jsonl"))
+    suite = write_suite(text=text.replace('kind = "fixed"', 'kind = "fixed"\nexamples = 8'))
+    (drawn,) = [entry for entry in suite.entries if entry.kind == "fixed"]
+    examples = load_entry(drawn, load_task("mini-nli"), Request(suite))[0]
+    numbers = [int(example.texts[0][1:]) for example in examples]
+    assert len(numbers) == 8 and numbers == sorted(numbers) != list(range(8))
+
+
 @pytest.mark.parametrize("limit", [1, 7])
 def test_an_attacks_examples_are_one_draw_for_everybody(write_suite, limit):
     suite, task = write_suite(), load_task("mini-nli")
@@ -171,6 +182,8 @@ def test_an_attacks_examples_are_one_draw_for_everybody(write_suite, limit):
         ("advglue", "advglue-rte", "rte", 81, 1, 2),
         ("nli-challenge", "hans", "mnli", 30000, 3, 2),
         ("anli", "anli-r1-dev", "mnli", 1000, 1, 3),
+        ("sentiment", "imdb-1000", "sst2", 1000, 1, 2),
+        ("sentiment", "checklist-sentiment", "sst2", 1000, 4, 2),
     ],
 )
 def test_real_sets_have_their_published_size(mirror, suite, entry, task, n, groups, labels):

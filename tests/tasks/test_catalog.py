@@ -92,8 +92,48 @@ def test_a_table_that_the_mirror_lacks_is_named(monkeypatch: pytest.MonkeyPatch,
             source.load()
 
 
+def numbered(tmp_path: Path, **changes: Any) -> Source:
+    (tmp_path / "ten.csv").write_text("text,label,kind\n" + "".join(f"t{i},{i % 3},{'ab'[i % 2]}\n" for i in range(10)))
+    return Source(file=str(tmp_path / "ten.csv"), **changes)
+
+
 @pytest.mark.parametrize(
-    ("name", "split", "count"), [("sst2", "dev", 872), ("nli", "train", 38_000), ("stsb", "dev", 1500)]
+    ("changes", "left"),
+    [
+        ({"take": ":-7"}, "t0 t1 t2"),
+        ({"take": "-2:"}, "t8 t9"),
+        ({"where": {"kind": ["a"]}}, "t0 t2 t4 t6 t8"),
+        ({"where": {"kind": ["a"], "label": ["0", "2"]}, "take": "1:"}, "t2 t6 t8"),
+    ],
+)
+def test_a_part_of_a_table_is_taken_and_told(tmp_path: Path, changes: dict[str, Any], left: str) -> None:
+    rows, origin = numbered(tmp_path, **changes).load()
+    assert " ".join(rows["text"]) == left and len(rows["label"]) == len(left.split())
+    assert {name: origin[name] for name in changes} == changes
+
+
+def test_a_part_that_cannot_be_taken_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(AlumbenchError, match="take = '5' is no slice of rows"):
+        numbered(tmp_path, take="5").load()
+    with pytest.raises(AlumbenchError, match="no column 'sort'; it has kind, label, text"):
+        numbered(tmp_path, where={"sort": ["a"]}).load()
+
+
+def test_a_source_that_says_none_of_it_is_recorded_as_before() -> None:
+    source = load_task("sst2").to_dict()["train"][0]
+    assert "take" not in source and "where" not in source
+    assert load_task("sst2-tuning").to_dict()["dev"][0]["take"] == "-2000:"
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "count"),
+    [
+        ("sst2", "dev", 872),
+        ("nli", "train", 38_000),
+        ("stsb", "dev", 1500),
+        ("sst2-tuning", "train", 65_349),
+        ("sst2-tuning", "dev", 2000),
+    ],
 )
 def test_sizes_in_the_mirror(mirror: Path, name: str, split: str, count: int) -> None:
     task = load_task(name)

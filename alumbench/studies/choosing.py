@@ -1,0 +1,88 @@
+"""Which candidate of a row is taken, by a rule that its plan fixed before any was run."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from alumbench.checkpoints import PROVENANCE
+from alumbench.errors import AlumbenchError
+from alumbench.evaluation.stored import Stored
+from alumbench.leaderboard.compare import measures_of
+from alumbench.storage import read_json, write_json
+from alumbench.studies.plan import Options, Plan, Row, Sweep
+
+SWEEP = "sweep.json"
+
+
+def choose(plan: Plan, rows: Sequence[Row], runs: Path, say: Callable[[str], None]) -> None:
+    """Writes the board's `sweep.json`: every candidate's figures and score, and which was taken.
+
+    Args:
+        plan: has a sweep.
+        rows: of which, those with candidates; what is written of others is kept.
+        runs: where the candidates are.
+        say: takes a line for each row.
+
+    Raises:
+        AlumbenchError: A candidate lacks a figure that the rule asks for.
+    """
+    sweep, path = plan.sweep, plan.board / SWEEP
+    assert sweep is not None
+    found: dict[str, Any] = read_json(path)["rows"] if path.exists() else {}
+    for row in filter(lambda row: row.candidates, rows):
+        folders = [runs / "sweep" / f"{row.slug}-{at}" for at in range(1, len(row.candidates) + 1)]
+        scored = [_scored(sweep, options, folder) for options, folder in zip(row.candidates, folders, strict=True)]
+        best = _best(sweep, scored)
+        found[row.name] = {"candidates": scored, "chosen": best}
+        say(f"{row.name}: {scored[best]['options']} of {len(scored)} candidates")
+    rule = {"suite": sweep.suite, "score": sweep.score, "train": sweep.train, "seed": sweep.seed}
+    if sweep.limited:
+        rule |= {name: getattr(sweep, name) for name in ("keep", "at_most_below", "at_most_cost")}
+    write_json(path, {"rule": rule, "rows": {row.name: found[row.name] for row in plan.rows if row.name in found}})
+
+
+def chosen_of(plan: Plan) -> dict[str, Options]:
+    """The options taken for each row, as far as its board's `sweep.json` says."""
+    path = plan.board / SWEEP
+    if not path.exists():
+        return {}
+    rows = read_json(path)["rows"]
+    return {name: row["candidates"][row["chosen"]]["options"] for name, row in rows.items()}
+
+
+def _scored(sweep: Sweep, options: Options, folder: Path) -> dict[str, Any]:
+    stored = Stored.read(folder / "sweep")
+    named = [name for group in sweep.score for name in group] + ([sweep.keep] if sweep.keep else [])
+    figures = {name: _figure(stored, name) for name in named}
+    score = statistics.fmean(statistics.fmean(figures[name] for name in group) for group in sweep.score)
+    scored = {"options": options, "figures": figures, "score": round(score, 6)}
+    return scored | ({"seconds": _seconds(folder)} if sweep.at_most_cost else {})
+
+
+def _best(sweep: Sweep, scored: Sequence[dict[str, Any]]) -> int:
+    """The largest score among the candidates that the first one's figures admit; between equals the first."""
+    first = scored[0]
+    admitted = [
+        at
+        for at, candidate in enumerate(scored)
+        if (not sweep.keep or candidate["figures"][sweep.keep] >= first["figures"][sweep.keep] - sweep.at_most_below)
+        and (not sweep.at_most_cost or candidate["seconds"] <= sweep.at_most_cost * first["seconds"])
+    ]
+    return max(admitted, key=lambda at: (scored[at]["score"], -at))
+
+
+def _seconds(folder: Path) -> float:
+    record = read_json(folder / PROVENANCE)
+    return float(record["cpu_seconds"] if record["device"].startswith("cpu") else record["seconds"])
+
+
+def _figure(stored: Stored, name: str) -> float:
+    entry, _, measure = name.partition(":")
+    entries = stored.complete_entries()
+    value = measures_of(entries[entry]["summary"]).get(measure, {}).get("value") if entry in entries else None
+    if value is None:
+        raise AlumbenchError(f"{stored.folder}: has no {measure} of {entry}, which the sweep's score asks for")
+    return float(value)

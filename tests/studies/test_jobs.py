@@ -1,0 +1,72 @@
+"""Commands in processes of their own: what ended well is not run again, what failed is told, a stop stops them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from alumbench.errors import AlumbenchError
+from alumbench.storage import read_json
+from alumbench.studies.jobs import Job, run_jobs
+
+
+def test_what_ended_well_is_not_run_again(tmp_path: Path) -> None:
+    said: list[str] = []
+    jobs = [Job("a", [["--version"], ["--help"]]), Job("b", [["--version"]])]
+    run_jobs(jobs, tmp_path, 2, said.append)
+    assert len(said) == 3 and said[-1].startswith("[3/3] ")
+    assert read_json(tmp_path / "a.done.json") == [["--version"], ["--help"]]
+    log = (tmp_path / "a.log").read_text()
+    assert log.startswith("$ alumbench --version\n") and "Usage" in log
+
+    run_jobs([Job("a", [["--version"], ["--help"], ["methods"]]), jobs[1]], tmp_path, 2, said.append)
+    assert len(said) == 4 and "a: methods in" in said[-1]
+
+
+def test_a_failure_is_told_with_its_log_and_the_others_go_on(tmp_path: Path) -> None:
+    jobs = [Job("bad", [["no-such-command"], ["--version"]]), Job("good", [["--version"]])]
+    with pytest.raises(AlumbenchError, match=r"1 of 2 jobs failed; the same command.*\n.*bad\.log: .*no-such-command"):
+        run_jobs(jobs, tmp_path, 1, lambda line: None)
+    assert not (tmp_path / "bad.done.json").exists() and (tmp_path / "good.done.json").exists()
+
+
+def test_cores_are_shared_out_and_gpus_taken_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from alumbench.studies.jobs import _Pool
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 9)
+    pool = _Pool(tmp_path, 3, lambda line: None, [])
+    assert [pool.environment(slot)["CUDA_VISIBLE_DEVICES"] for slot in range(3)] == ["0", "3", "0"]
+    assert pool.environment(0)["OMP_NUM_THREADS"] == "3"
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert pool.environment(0)["OMP_NUM_THREADS"] == "1"
+
+
+STOPPED = """
+import sys
+from pathlib import Path
+import alumbench.studies.jobs as jobs
+jobs.COMMAND = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(600)"]
+jobs.run_jobs([jobs.Job("long", [["x"]]), jobs.Job("next", [["y"]])], Path(sys.argv[1]), 1, print)
+"""
+
+
+def test_a_stopped_run_stops_its_commands_and_begins_no_other(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", STOPPED, str(tmp_path)], stderr=subprocess.DEVNULL)
+    log, deadline = tmp_path / "long.log", time.monotonic() + 60
+    while not (log.exists() and log.read_text().strip().splitlines()[-1].isdigit()):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) != 0
+    child = int(log.read_text().strip().splitlines()[-1])
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+    assert not (tmp_path / "long.done.json").exists() and not (tmp_path / "next.log").exists()

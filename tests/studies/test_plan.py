@@ -1,0 +1,99 @@
+"""What a `runs.toml` may say, and the command lines that follow from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click.testing
+import pytest
+
+from alumbench.cli.attack import attack
+from alumbench.cli.pretrain import pretrain
+from alumbench.cli.train import train
+from alumbench.errors import AlumbenchError
+from alumbench.studies.plan import Plan, arguments, merged
+from alumbench.studies.study import jobs_of
+
+PLAN = """
+seeds = [1, 2]
+suites = ["smoke"]
+attack = { only = ["clean"] }
+[train]
+task = "mini-sentiment"
+model = "here"
+set = { alpha = 1 }
+[sweep]
+suite = "tuning"
+score = [["clean:accuracy"]]
+[[rows]]
+row = "alum: a/b"
+method = "alum"
+candidates = [{ set = { epsilon = 0.1 } }, { set = { epsilon = 0.2 } }]
+"""
+BOARDS = sorted(path.parent for path in (Path(__file__).parents[2] / "leaderboards").glob("*/runs.toml"))
+
+
+def plan_of(folder: Path, text: str) -> Plan:
+    (folder / "runs.toml").write_text(text)
+    return Plan.read(folder)
+
+
+def test_options_become_a_command_line() -> None:
+    options = {"lr": 2e-4, "set": {"alpha": 1, "norm": "linf"}, "only": ["a", "b"], "compile": True, "resume": False}
+    assert " ".join(arguments(options)) == "--lr 0.0002 --set alpha=1 --set norm=linf --only a --only b --compile"
+
+
+def test_tables_are_merged_and_the_last_word_counts() -> None:
+    assert merged({"lr": 1, "set": {"a": 1, "b": 1}}, {"set": {"b": 2}}, {"lr": 3}) == {
+        "lr": 3,
+        "set": {"a": 1, "b": 2},
+    }
+
+
+def test_a_row_has_what_all_share_and_its_own(tmp_path: Path) -> None:
+    row = plan_of(tmp_path, PLAN).rows[0]
+    assert row.slug == "alum-a-b"
+    assert row.train == {"task": "mini-sentiment", "model": "here", "set": {"alpha": 1}, "method": "alum"}
+    assert [candidate["set"]["epsilon"] for candidate in row.candidates] == [0.1, 0.2]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("seeds = [1, 2]", ""), "seeds is missing"),
+        (('suites = ["smoke"]', 'suites = ["smoke"]\nsuits = 1'), "suits.*Did you mean 'suites'"),
+        (('row = "alum: a/b"', ""), r"a \[\[rows\]\] has no row"),
+        (("[sweep]", "[other]"), "other"),
+        (('suite = "tuning"\n', ""), "sweep: .*suite"),
+        (('model = "here"', 'model = "pretrained:small"'), r"no \[\[pretrain\]\] has the name small"),
+        (("[[rows]]", '[[rows]]\nrow = "b"\ncandidates = [{ lr = 1 }]\n[[rows]]'), r"rows have \[1, 2\] candidates"),
+        (("[[rows]]", '[[rows]]\nrow = "alum a b"\n[[rows]]'), "two rows have the same name"),
+        (("seeds = [", "seeds = ]"), "runs.toml: "),
+    ],
+)
+def test_what_cannot_be_is_refused(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    assert change[0] in PLAN
+    with pytest.raises(AlumbenchError, match=message):
+        plan_of(tmp_path, PLAN.replace(*change))
+
+
+def test_a_folder_without_a_plan_is_told_what_one_is(tmp_path: Path) -> None:
+    with pytest.raises(AlumbenchError, match=r"runs\.toml: no such file\. It says what is trained"):
+        Plan.read(tmp_path)
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
+def test_the_plans_of_our_boards_are_command_lines_that_the_commands_take(board: Path, tmp_path: Path) -> None:
+    commands = {"train": train, "attack": attack, "pretrain": pretrain}
+    seen = set()
+    for job in jobs_of(Plan.read(board), tmp_path):
+        for name, *line in job.commands:
+            if name in commands:
+                seen.add(name)
+                commands[name].make_context(name, list(line), resilient_parsing=False)
+    assert {"train", "attack"} <= seen
+
+
+def test_a_wrong_option_is_seen_by_that(tmp_path: Path) -> None:
+    with pytest.raises(click.exceptions.NoSuchOption):
+        train.make_context("train", list(arguments({"learning-rate": 1})))

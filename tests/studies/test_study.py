@@ -1,0 +1,105 @@
+"""A board from nothing on the miniature task; the same command again does nothing; the sweep takes the best."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from alumbench.cli import group
+from alumbench.demo import BOARD
+from alumbench.errors import AlumbenchError
+from alumbench.storage import read_json, write_json
+from alumbench.studies import Plan, run_study
+from alumbench.studies.choosing import choose
+
+PLAN = """
+seeds = [1]
+suites = ["smoke"]
+attack = {{ only = ["clean", "adversarial"] }}
+[train]
+task = "mini-sentiment"
+model = "{model}"
+train-size = 32
+held-out = 64
+epochs = 1
+batch-size = 8
+max-length = 64
+lr = 1e-3
+[sweep]
+suite = "smoke"
+score = [["clean:accuracy"], ["adversarial:accuracy"]]
+train = {{ train-size = 16 }}
+attack = {{ only = ["clean", "adversarial"] }}
+[[rows]]
+row = "standard"
+candidates = [{{ lr = 2e-3 }}]
+"""
+
+
+def test_a_board_from_nothing_and_the_same_command_again(tiny_model: Path, tmp_path: Path) -> None:
+    board, runs = tmp_path / "board", tmp_path / "runs"
+    board.mkdir()
+    (board / "board.toml").write_text(BOARD)
+    (board / "runs.toml").write_text(PLAN.format(model=tiny_model))
+    command = ["leaderboard", "run", str(board), "--runs", str(runs)]
+    result = CliRunner().invoke(group, command)
+    assert result.exit_code == 0, result.output
+    assert "[2/2] standard-1: attack" in result.output and "[3/3] standard-1: leaderboard" in result.output
+    entry = read_json(board / "results" / "standard-seed1.json")
+    assert entry["training"]["settings"]["lr"] == 2e-3 and entry["training"]["data"]["train"]["examples"] == 32
+    assert read_json(runs / "sweep" / "standard-1" / "training.json")["data"]["train"]["examples"] == 16
+    assert read_json(board / "sweep.json")["rows"]["standard"]["chosen"] == 0
+    assert CliRunner().invoke(group, ["leaderboard", "check", str(board)]).exit_code == 0
+
+    files = {path: path.read_bytes() for path in board.rglob("*") if path.is_file()}
+    again = CliRunner().invoke(group, command)
+    assert again.exit_code == 0 and "[" not in again.output.replace(f"{board}", "")
+    assert {path: path.read_bytes() for path in board.rglob("*") if path.is_file()} == files
+
+
+def candidate(folder: Path, accuracy: float, robust: float | None) -> None:
+    def entry(value: float | None) -> dict[str, object]:
+        return {"complete": True, "kind": "fixed", "summary": {"measures": {"accuracy": {"value": value, "n": 4}}}}
+
+    entries = {"clean": entry(accuracy), "adversarial": entry(robust)}
+    write_json(folder / "sweep" / "evaluation.json", {"schema": 1, "entries": entries, "ensembles": {}})
+
+
+def test_the_sweep_takes_the_best_mean_and_the_first_of_equals(tmp_path: Path) -> None:
+    text = PLAN.format(model="here").replace("{ lr = 2e-3 }", "{ lr = 1 }, { lr = 2 }, { lr = 3 }")
+    (tmp_path / "runs.toml").write_text(text)
+    plan = Plan.read(tmp_path)
+    for at, figures in enumerate([(0.9, 0.2), (0.8, 0.5), (0.7, 0.6)], start=1):
+        candidate(tmp_path / "runs" / "sweep" / f"standard-{at}", *figures)
+    choose(plan, plan.rows, tmp_path / "runs", lambda line: None)
+    row = read_json(tmp_path / "sweep.json")["rows"]["standard"]
+    assert [found["score"] for found in row["candidates"]] == [0.55, 0.65, 0.65]
+    assert row["chosen"] == 1 and row["candidates"][1]["options"] == {"lr": 2}
+
+    candidate(tmp_path / "runs" / "sweep" / "standard-2", 0.9, None)
+    with pytest.raises(AlumbenchError, match="has no accuracy of adversarial, which the sweep's score asks for"):
+        choose(plan, plan.rows, tmp_path / "runs", lambda line: None)
+
+
+def test_candidates_that_lose_too_much_or_cost_too_much_are_left_out(tmp_path: Path) -> None:
+    text = PLAN.format(model="here").replace("{ lr = 2e-3 }", "{ lr = 1 }, { lr = 2 }, { lr = 3 }, { lr = 4 }")
+    rule = 'score = [["adversarial:accuracy"]]\nkeep = "clean:accuracy"\nat_most_below = 0.01\nat_most_cost = 3'
+    (tmp_path / "runs.toml").write_text(text.replace('score = [["clean:accuracy"], ["adversarial:accuracy"]]', rule))
+    plan = Plan.read(tmp_path)
+    figures = [(0.9, 0.2, 10.0), (0.88, 0.9, 10.0), (0.895, 0.3, 29.0), (0.95, 0.8, 31.0)]
+    for at, (accuracy, robust, seconds) in enumerate(figures, start=1):
+        folder = tmp_path / "runs" / "sweep" / f"standard-{at}"
+        candidate(folder, accuracy, robust)
+        write_json(folder / "training.json", {"device": "cpu (some)", "cpu_seconds": seconds, "seconds": 1.0})
+    choose(plan, plan.rows, tmp_path / "runs", lambda line: None)
+    document = read_json(tmp_path / "sweep.json")
+    assert document["rows"]["standard"]["chosen"] == 2
+    assert document["rule"]["at_most_cost"] == 3 and document["rule"]["keep"] == "clean:accuracy"
+
+
+def test_an_unknown_row_is_told(tmp_path: Path) -> None:
+    (tmp_path / "runs.toml").write_text(PLAN.format(model="here"))
+    with pytest.raises(AlumbenchError, match="no row 'alum'; it has standard"):
+        run_study(Plan.read(tmp_path), tmp_path, only=["alum"])
