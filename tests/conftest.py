@@ -23,6 +23,7 @@ os.environ["HF_DATASETS_OFFLINE"] = "1"
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(1)  # fixtures of a session or module come before the one below, and sums follow the threads
 MIRROR = os.environ.pop("ALUMBENCH_MIRROR", "")
 os.environ.pop("NLTK_DATA", None)  # the mirror's NLTK data is found without it, here as on a machine that has none
 

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alumbench.devices import device_name, keep_freed_memory
+import filelock
+
+from alumbench.devices import device_name, is_first_process, keep_freed_memory
 from alumbench.errors import AlumbenchError
 from alumbench.storage import write_json
 from alumbench.training.request import TRAINER_FOLDER
@@ -57,7 +59,7 @@ def run(
         say(f"going on from {last}")
         clock.resume(last)
         state = TrainerState.load_from_json(str(last / "trainer_state.json"))
-    with disk_errors_told(out), warnings.catch_warnings():
+    with disk_errors_told(out), _alone(out), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="mtime may not be reliable")  # true of some disks, and harmless
         if state is not None and state.global_step >= state.max_steps:
             # All steps were done. Where they end within an epoch, the Trainer would take one more.
@@ -76,6 +78,23 @@ def run(
         "threads": torch.get_num_threads(),
         "versions": library_versions(),
     }
+
+
+@contextlib.contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Keeps a second run of the same command out: both would write the same files."""
+    if not is_first_process():
+        yield
+        return
+    lock = filelock.FileLock(out / TRAINER_FOLDER / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise AlumbenchError(f"{out}: another process is training here; wait for it, or stop it first") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _figures(trainer: MethodTrainer, at: Sequence[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import filelock
 import pytest
 import torch
 
@@ -140,3 +141,11 @@ def half_done(request: FineTuning, out: Path, monkeypatch: pytest.MonkeyPatch) -
         with pytest.raises(Stopped):
             fine_tune(request, out, quiet)
     assert (out / "trainer" / "checkpoint-10" / "trainer_state.json").exists()
+
+
+def test_a_second_run_in_the_same_folder_waits_for_nobody_and_says_so(small_request: Make, tmp_path: Path) -> None:
+    (tmp_path / "out" / "trainer").mkdir(parents=True)
+    told = pytest.raises(AlumbenchError, match="another process is training here; wait for it, or stop it first")
+    with filelock.FileLock(tmp_path / "out" / "trainer" / ".lock"), told:
+        fine_tune(small_request(), tmp_path / "out", quiet)
+    assert fine_tune(small_request(), tmp_path / "out", quiet)["seconds"] > 0
