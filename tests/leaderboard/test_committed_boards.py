@@ -31,16 +31,36 @@ def test_records_leave_the_data_sets_texts_out(board: Path) -> None:
         assert records and not [record for record in records if "texts" in record]
 
 
-@pytest.mark.parametrize("row", ["standard", "alum"])
-def test_a_cell_recomputed_by_hand(row: str) -> None:
-    """Accuracy under deepwordbug, from the records alone: the mean over seeds of robust examples in all."""
-    board = Path(__file__).parents[2] / "leaderboards" / "sst2-minilm"
-    shares = []
-    for path in sorted(board.glob(f"records/{row}-seed*.gz")):
-        records = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
-        outcomes = [record["outcome"] for record in records if record["entry"] == "deepwordbug"]
-        assert len(outcomes) == 200
-        shares.append(outcomes.count("robust") / 200)
-    cells = json.loads((board / "table.json").read_text())
-    (cell,) = [cell for cell in cells if (cell["row"], cell["entry"]) == (row, "deepwordbug")]
-    assert cell["value"] == pytest.approx(sum(shares) / 3, abs=1e-9) and cell["seeds"] == len(shares) == 3
+#: Three cells of each table: row, entry and what counts as right in it.
+RIGHT = {"accuracy": ("correct",), "accuracy_under_attack": ("robust",)}
+CELLS = [
+    ("sst2-minilm", "standard", "deepwordbug", "accuracy_under_attack"),
+    ("sst2-minilm", "alum", "deepwordbug", "accuracy_under_attack"),
+    ("sst2-minilm", "alum", "clean", "accuracy"),
+    ("sst2-methods", "fgm", "advglue-sst2", "accuracy"),
+    ("sst2-methods", "rdrop", "embedding-pgd-0.1", "accuracy_under_attack"),
+    ("sst2-methods", "alum:vat", "deepwordbug", "accuracy_under_attack"),
+    ("nli-minilm", "standard", "anli-r1-test", "accuracy"),
+    ("nli-minilm", "standard", "advglue-mnli", "accuracy"),
+    ("nli-minilm", "standard", "clean", "accuracy"),
+]
+
+
+def records_of(board: Path, row: str) -> list[list[dict[str, object]]]:
+    """A row's records, seed by seed."""
+    entries = [json.loads(path.read_text()) for path in sorted((board / "results").glob("*.json"))]
+    files = [board / entry["records"]["file"] for entry in entries if entry["row"] == row]
+    return [[json.loads(line) for line in gzip.decompress(file.read_bytes()).splitlines()] for file in files]
+
+
+@pytest.mark.parametrize(("board", "row", "entry", "measure"), CELLS)
+def test_a_cell_recomputed_by_hand(board: str, row: str, entry: str, measure: str) -> None:
+    """From the records alone: the mean over seeds of right answers in all."""
+    folder, shares = Path(__file__).parents[2] / "leaderboards" / board, []
+    for records in records_of(folder, row):
+        outcomes = [record["outcome"] for record in records if record["entry"] == entry]
+        shares.append(sum(outcome in RIGHT[measure] for outcome in outcomes) / len(outcomes))
+    cells = json.loads((folder / "table.json").read_text())
+    (cell,) = [cell for cell in cells if (cell["row"], cell["entry"], cell["group"]) == (row, entry, "")]
+    assert cell["value"] == pytest.approx(sum(shares) / len(shares), abs=1e-9)
+    assert cell["seeds"] == len(shares) and cell["n"] == len(outcomes)
