@@ -73,6 +73,21 @@ def add(board: Path, checkpoints: tuple[Path, ...], row: str) -> None:
 
 @leaderboard.command()
 @board_argument
+def reference(board: Path) -> None:
+    """Score the published predictions that BOARD's references.toml names: rows of models that nobody here ran."""
+    quiet_libraries()
+    from alumbench.leaderboard.references import add_references
+
+    for entry in add_references(board):
+        click.echo(f"added: {entry.path}")
+        for name, part in entry.content["entries"].items():
+            accuracy, n = part["summary"]["measures"]["accuracy"]["value"], part["n"]
+            click.echo(f"  {name}: {100 * accuracy:.1f}, {n:,} of {n:,} examples joined, all gold labels agree")
+    click.echo(f"next: alumbench leaderboard build {board}")
+
+
+@leaderboard.command()
+@board_argument
 def check(board: Path) -> None:
     """Recompute every figure of BOARD from its records, and say all that is wrong. For a CI on contributions.
 
@@ -118,6 +133,9 @@ def verify(board: Path, checkpoints: tuple[str, ...], device: str) -> None:
 
     fell = False
     for found in replay_board(board, checkpoints, device):
+        if found.checkpoint is None:
+            click.echo(f"{found.entry.path.name}: a reference: published predictions, no adversarial text to re-score")
+            continue
         tell(f"{found.entry.path.name} ({found.checkpoint})", found.verdicts)
         fell = fell or found.fallen
     sys.exit(1 if fell else 0)

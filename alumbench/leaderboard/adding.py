@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,19 +54,9 @@ def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
     if training is None:
         raise AlumbenchError(f"{checkpoint}: it has no training.json, so how it came to be cannot be published")
     row = row or _row_name(training["method"])
-    name = _file_name(f"{row}-seed{training['seed']}")
     finished = finished_entries(evaluations)
     entries = {name: found for name, found in finished.items() if found[1]["kind"] != "ensemble"}
-    lines = sorted(
-        json.dumps(finite(published(record)), sort_keys=True)
-        for entry, (stored, _) in entries.items()
-        for record in stored.records
-        if record["entry"] == entry
-    )
-    records = folder / "records" / f"{name}.jsonl.gz"
-    packed = gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0)
-    path = folder / "results" / f"{name}.json"
-    entry = {
+    content = {
         "schema": SCHEMA,
         "row": row,
         "training": training,
@@ -81,17 +71,42 @@ def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
         "model_checks": [
             stored.document["model_checks"] for stored in evaluations if "model_checks" in stored.document
         ],
-        "records": {"file": f"records/{records.name}", "sha256": hashlib.sha256(packed).hexdigest(), "n": len(lines)},
     }
+    title = f"{row}-seed{training['seed']}"
+    path = folder / "results" / f"{_file_name(title)}.json"
     if path.exists():
         there = read_json(path)
-        if recipe_of_training(there) != recipe_of_training(entry):
+        if recipe_of_training(there) != recipe_of_training(content):
             raise AlumbenchError(f"{path}: holds a checkpoint that was trained otherwise; name this one with --row")
-        gone = sorted(there["entries"].keys() - entry["entries"].keys())
+        gone = sorted(there["entries"].keys() - content["entries"].keys())
         if gone:
             raise AlumbenchError(f"{path}: has {', '.join(gone)} too; add the checkpoint, not one of its evaluations")
-    write_bytes(records, packed)
-    write_json(path, entry)
+    records = [r for entry, (stored, _) in entries.items() for r in stored.records if r["entry"] == entry]
+    return save(folder, title, content, records)
+
+
+def save(folder: Path, title: str, content: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> Path:
+    """Writes an entry and its records.
+
+    Args:
+        folder: the board.
+        title: of which the files' name is made.
+        content: the entry's JSON, but for what it says of its records.
+        records: as an evaluation has them.
+
+    Returns:
+        The entry's file.
+
+    Raises:
+        AlumbenchError: The files cannot be written.
+    """
+    name = _file_name(title)
+    path, file = folder / "results" / f"{name}.json", f"records/{name}.jsonl.gz"
+    lines = sorted(json.dumps(finite(published(record)), sort_keys=True) for record in records)
+    packed = gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0)
+    write_bytes(folder / file, packed)
+    told = {"file": file, "sha256": hashlib.sha256(packed).hexdigest(), "n": len(lines)}
+    write_json(path, {**content, "records": told})
     return path
 
 

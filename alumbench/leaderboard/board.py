@@ -21,7 +21,7 @@ from alumbench.leaderboard.checking import load
 from alumbench.leaderboard.inert import code, prose
 from alumbench.leaderboard.page import page
 from alumbench.leaderboard.table import Table, percent, signed
-from alumbench.leaderboard.view import view
+from alumbench.leaderboard.view import REFERENCE, provenance, view
 from alumbench.storage import write_text
 
 BUILT = ("README.md", "table.csv", "table.json", "table.tex", "index.html")
@@ -59,28 +59,34 @@ def outdated(folder: Path) -> list[str]:
 def _built(folder: Path) -> tuple[Table, dict[str, str]]:
     board, entries = load(folder)
     shown = view(board, entries)
-    table = main_table(shown, board.tall)
-    forms = {"table.csv": table.render("csv"), "table.json": table.render("json"), "table.tex": table.render("latex")}
+    table, references = main_table(shown, board.tall), reference_table(shown)
+    latex = [one.render("latex") for one in (table, references) if one is not None]
+    forms = {"table.csv": table.render("csv"), "table.json": table.render("json"), "table.tex": "\n".join(latex)}
     html = page({**shown, "downloads": {"csv": forms["table.csv"], "json": forms["table.json"]}})
     return table, {"README.md": _readme(shown, table), **forms, "index.html": html}
 
 
 def main_table(shown: Mapping[str, Any], tall: bool = False) -> Table:
-    """The board's table: rows by columns, or columns downwards where the board is `tall`.
+    """The board's table: rows by columns, or columns downwards where the board is `tall`; references in its data alone.
 
     Args:
         shown: the board's view.
         tall: whether to list columns downwards.
     """
     columns, rows, data = shown["columns"], [], []
+    marked = any(row["reference"] for row in shown["rows"])
     for row in shown["rows"]:
+        mark = {"reference": row["reference"]} if marked else {}
+        if row["reference"]:
+            data += [_figure(row, column, figure) | mark for column, figure in _evaluated(shown, row)]
+            continue
         rank = row["cells"][_key(shown, shown["rank"])]["rank"] if shown["rank"] else None
         cells = ["" if rank is None else str(rank)] if shown["rank"] else []
         cells += [row["name"], str(len(row["seeds"])) + (" (single seed)" if row["single_seed"] else "")]
         for column in columns:
             figure = row["cells"][column["key"]]
             cells.append(_cell(figure, column["unit"], len(row["seeds"])))
-            data.append(_figure(row, column, figure))
+            data.append(_figure(row, column, figure) | mark)
         rows.append(cells)
     header = [*(["rank"] if shown["rank"] else []), "row", "seeds", *(column["title"] for column in columns)]
     if tall:
@@ -89,13 +95,37 @@ def main_table(shown: Mapping[str, Any], tall: bool = False) -> Table:
     return Table(header, rows, [*notes, *_flag_lines(shown)], data)
 
 
+def reference_table(shown: Mapping[str, Any]) -> Table | None:
+    """The rows of published predictions, in the columns that they have; None where there are none."""
+    references = [row for row in shown["rows"] if row["reference"]]
+    if not references:
+        return None
+    keys = {column["key"] for row in references for column, _ in _evaluated(shown, row)}
+    columns = [column for column in shown["columns"] if column["key"] in keys]
+    rows = [
+        [row["name"], row["model"], *(_cell(row["cells"][column["key"]], column["unit"], 1) for column in columns)]
+        for row in references
+    ]
+    notes = [
+        f"{REFERENCE[0].upper()}{REFERENCE[1:]}: one model a row, on the examples of the same column above. They have "
+        "no part in ranks, differences and the correction of p."
+    ]
+    return Table(["reference", "model", *(column["title"] for column in columns)], rows, notes)
+
+
+def _evaluated(shown: Mapping[str, Any], row: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """A row's figures with their columns, where it has one."""
+    cells = [(column, row["cells"][column["key"]]) for column in shown["columns"]]
+    return [(column, figure) for column, figure in cells if figure["value"] is not None]
+
+
 def against_table(shown: Mapping[str, Any]) -> Table | None:
     """Each row against the baseline, None where there is nothing to compare."""
     columns = [c for c in shown["columns"] if any(row["cells"][c["key"]]["difference"] for row in shown["rows"])]
     rows = [
         [row["name"], *(_difference(row["cells"][column["key"]]["difference"]) for column in columns)]
         for row in shown["rows"]
-        if row["name"] != shown["baseline"]
+        if row["name"] != shown["baseline"] and not row["reference"]
     ]
     if not columns or not rows:
         return None
@@ -110,13 +140,17 @@ def _readme(shown: Mapping[str, Any], table: Table) -> str:
     text = [f"# {shown['title']}", "", shown["about"], ""]
     text += ["[index.html](index.html) is the same as a page with plots and the examples behind each cell.", ""]
     text += [table.render("markdown").strip(), ""]
+    references = reference_table(shown)
+    if references is not None:
+        text += ["## References", "", references.render("markdown").strip(), ""]
     against = against_table(shown)
     if against is not None:
         text += [f"## Against `{shown['baseline']}`", "", against.render("markdown").strip(), ""]
     if shown["reading"]:
         text += ["## What it means", "", shown["reading"], ""]
     text += ["## How it was made", ""]
-    text += [f"- {code(row['name'])}: {prose(row['settings'])}." for row in shown["rows"]]
+    for names, settings in provenance(shown["rows"]):
+        text += [f"- {', '.join(map(code, names))}: {prose(settings)}."]
     text += [f"- Versions: {prose(versions)}." for versions in shown["versions"]]
     text += [f"- {code(signature)}" for signature in shown["signatures"]]
     text += ["- `alumbench leaderboard build` on this folder recomputes all of it from `results/` and `records/`;"]

@@ -104,13 +104,13 @@ def _examples(column: Column, members: Sequence[Entry]) -> dict[str, Any]:
     wrong = [r for r in first.records_of(column) if r["outcome"] not in ("correct", "robust", "scored")]
     wrong.sort(key=lambda record: (record.get("adversarial") is None, record["id"]))  # those with a text to read first
     return {
-        "examples": [_example(record, first.seed, labels) for record in wrong[:MOST_EXAMPLES]],
+        "examples": [_example(record, None if first.reference else first.seed, labels) for record in wrong[:MOST_EXAMPLES]],
         "examples_total": len(wrong),
         "records": first.content["records"]["file"],
     }
 
 
-def _example(record: Mapping[str, Any], seed: int, labels: Sequence[str]) -> dict[str, Any]:
+def _example(record: Mapping[str, Any], seed: int | None, labels: Sequence[str]) -> dict[str, Any]:
     scores = record.get("adversarial_scores")
     return {
         "seed": seed,

@@ -73,7 +73,7 @@ def unlike(entries: Sequence[Entry]) -> Iterator[str]:
         first = rows.setdefault(entry.row, entry)
         mine, theirs = recipe_of_training(entry.content), recipe_of_training(first.content)
         for name in mine:
-            if mine[name] != theirs[name]:
+            if mine[name] != theirs.get(name):
                 yield f"row '{entry.row}' mixes checkpoints whose {name} differs; use --row"
         if (entry.row, entry.seed) in seeds:
             yield f"row '{entry.row}' has seed {entry.seed} twice"

@@ -30,13 +30,15 @@ from alumbench.tasks import Task
 SCHEMA = 1
 #: Parts of a summary that older entries lack.
 LATER = ("similarity", "attack_seeds")
+#: Kinds of entries whose examples are the same for every model, so that predictions on them can be published.
+PREDICTABLE = ("clean", "fixed")
 #: Bytes that an entry's records may come to when unpacked: a file that is sent in may be a bomb.
 MOST_BYTES = 2**30
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One checkpoint on a board.
+    """One checkpoint on a board, or one model of others by its published predictions: a reference.
 
     Attributes:
         board: whose.
@@ -87,8 +89,13 @@ class Entry:
 
     @property
     def seed(self) -> int:
-        """Its training seed."""
-        return int(self.content["training"]["seed"])
+        """Its training seed; 0 for a reference, of which it is not known."""
+        return int(self.training.get("seed", 0))
+
+    @property
+    def reference(self) -> dict[str, Any] | None:
+        """Where its predictions were published, None for a checkpoint that was trained and evaluated here."""
+        return self.content.get("reference")
 
     @property
     def task(self) -> str:
@@ -97,14 +104,14 @@ class Entry:
 
     @property
     def training(self) -> dict[str, Any]:
-        """How its checkpoint came to be."""
-        return dict(self.content["training"])
+        """How its checkpoint came to be; nothing for a reference."""
+        return dict(self.content["training"] or {})
 
     @property
     def training_time(self) -> float | None:
         """Seconds that training took: of a core on a CPU, where runs beside it do not count, else of the clock."""
-        training = self.content["training"]
-        seconds = training.get("cpu_seconds") if training["device"].startswith("cpu") else None
+        training = self.training
+        seconds = training.get("cpu_seconds") if training.get("device", "").startswith("cpu") else None
         found = training.get("seconds") if seconds is None else seconds
         return None if not found else float(found)
 
@@ -161,6 +168,8 @@ class Entry:
                 yield f"comes from suite {suite}; this board takes {', '.join(board.suites)}"
             if not is_plain(evaluation):
                 yield f"was made with {SPECIAL}"
+        if self.reference is not None and self.reference["predictions"].keys() != self.content["entries"].keys():
+            yield "names predictions of other entries than it has"
         if sum(map(len, self.records.values())) != self.content["records"]["n"]:
             yield f"has not the {self.content['records']['n']} records that it says"
         for name in sorted(self.records.keys() - self.content["entries"].keys()):
@@ -189,6 +198,8 @@ class Entry:
             yield f"comes from suite {suite}; this board takes {', '.join(self.board.suites)}"
         if "limit:" in described["signature"]:
             yield "was made with --limit"
+        if self.reference is not None and described["kind"] not in PREDICTABLE:
+            yield f"is of kind {described['kind']}, of which published predictions can say nothing"
         if not described["complete"]:
             yield "is not finished"
         if len(records) != records_of(described):
@@ -236,8 +247,10 @@ class Entry:
 
 
 def recipe_of_training(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What must be one for a row: all that decides a training run but its seed."""
+    """What must be one for a row: all that decides a training run but its seed, or where predictions came from."""
     training = content["training"]
+    if training is None:
+        return {"reference": content["reference"]}
     settings = {name: value for name, value in training["settings"].items() if name != "steps"}
     return {
         "model": training["model"]["weights_sha256"],

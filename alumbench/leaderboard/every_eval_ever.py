@@ -45,7 +45,6 @@ def to_log(content: Mapping[str, Any], collection: str, organization: str, time:
     model = f"{organization}/{file_name(content)}"
     task = Task.from_dict(content["task"])
     rest, results = _without_numbers(content), list(_results(content, task))
-    training = content["training"]
     return {
         "schema_version": SCHEMA_VERSION,
         "evaluation_id": f"{collection}/{model}/{time}",
@@ -54,29 +53,48 @@ def to_log(content: Mapping[str, Any], collection: str, organization: str, time:
             "source_name": collection,
             "source_type": "evaluation_run",
             "source_organization_name": organization,
-            "evaluator_relationship": "first_party",
+            "evaluator_relationship": "first_party" if content["training"] else "third_party",
         },
         "eval_library": {
             "name": LIBRARY,
             "version": _version(content),
             "additional_details": {"entry": json.dumps(rest, allow_nan=False)},
         },
-        "model_info": {
-            "name": f"{content['row']}, seed {training['seed']}",
-            "id": model,
-            "developer": organization,
-            "additional_details": {
-                "deployment_type": "self_deployed",
-                "model_availability": "unknown",
-                "base_model": str(training["model"]["name"]),
-                "training_method": str(training["method"]["name"]),
-                "training_parameters": json.dumps(training["method"]["parameters"], sort_keys=True),
-                "training_seed": str(training["seed"]),
-                "training_data_sha256": str(training["data"]["train"]["sha256"]),
-                "weights_sha256": str(content["evaluations"][0]["model"]),
-            },
-        },
+        "model_info": {"id": model, **(_trained(content, organization) if content["training"] else _cited(content))},
         "evaluation_results": results,
+    }
+
+
+def _trained(content: Mapping[str, Any], organization: str) -> dict[str, Any]:
+    training = content["training"]
+    return {
+        "name": f"{content['row']}, seed {training['seed']}",
+        "developer": organization,
+        "additional_details": {
+            "deployment_type": "self_deployed",
+            "model_availability": "unknown",
+            "base_model": str(training["model"]["name"]),
+            "training_method": str(training["method"]["name"]),
+            "training_parameters": json.dumps(training["method"]["parameters"], sort_keys=True),
+            "training_seed": str(training["seed"]),
+            "training_data_sha256": str(training["data"]["train"]["sha256"]),
+            "weights_sha256": str(content["evaluations"][0]["model"]),
+        },
+    }
+
+
+def _cited(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A reference's model: another's, known by its published predictions alone."""
+    reference = content["reference"]
+    return {
+        "name": content["row"],
+        "developer": "unknown",
+        "additional_details": {
+            "deployment_type": "unknown",
+            "model_availability": "unknown",
+            "published_predictions": str(reference["published"]),
+            "base_model": str(reference.get("model", "unknown")),
+        },
     }
 
 

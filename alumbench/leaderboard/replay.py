@@ -21,12 +21,12 @@ class Replayed:
 
     Attributes:
         entry: whose texts.
-        checkpoint: what they were scored with.
+        checkpoint: what they were scored with, None for a reference, which has none and no texts.
         verdicts: one an attack.
     """
 
     entry: Entry
-    checkpoint: Path
+    checkpoint: Path | None
     verdicts: list[Verdict]
 
     @property
@@ -36,7 +36,7 @@ class Replayed:
 
 
 def replay_board(folder: Path, checkpoints: Sequence[str], device: str = "auto") -> Iterator[Replayed]:
-    """Replays each checkpoint's entry, found by the hash of the weights.
+    """Replays each checkpoint's entry, found by the hash of the weights; then names the board's references.
 
     Args:
         folder: the board.
@@ -62,3 +62,4 @@ def replay_board(folder: Path, checkpoints: Sequence[str], device: str = "auto")
         victim = Victim(files, task, device, identity["labels"], identity["batch_size"])
         every = [record for records in entry.records.values() for record in records]
         yield Replayed(entry, files.path, replay(entry.content["entries"], every, victim))
+    yield from (Replayed(entry, None, []) for entry in entries if entry.reference is not None)

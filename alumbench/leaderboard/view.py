@@ -17,6 +17,8 @@ from alumbench.leaderboard.settings import ROLES, TRAINING, Board, Column
 from alumbench.leaderboard.table import signed
 from alumbench.statistics import detectable_difference
 
+#: What a reference row says of itself wherever it is shown.
+REFERENCE = "published predictions, scored here; not trained or run by us"
 #: Measures that are no shares, and what they are in.
 UNITS = {
     "training_cost": "ratio",
@@ -37,13 +39,15 @@ def view(board: Board, entries: Sequence[Entry]) -> dict[str, Any]:
         AlumbenchError: The baseline names no row.
     """
     rows: dict[str, list[Entry]] = {}
+    references: dict[str, list[Entry]] = {}  # beside the others: they have no part in ranks and differences
     for entry in sorted(entries, key=lambda e: (e.row != board.baseline, e.row, e.seed)):
-        rows.setdefault(entry.row, []).append(entry)
-    if board.baseline and board.baseline not in rows:
+        (rows if entry.reference is None else references).setdefault(entry.row, []).append(entry)
+    if board.baseline and board.baseline not in rows and (rows or not references):
         raise AlumbenchError(f"{board.folder / 'board.toml'}: baseline: {unknown('row', board.baseline, rows)}")
     seconds = _mean_seconds(rows.get(board.baseline, []))
     shown = [_row(board, name, members, seconds) for name, members in rows.items()]
-    columns = [_column(column, shown, entries) for column in board.columns]
+    cited = [_row(board, name, members, None) for name, members in references.items()]
+    columns = [_column(column, [*shown, *cited], entries) for column in board.columns]
     for column in board.columns:
         if column.measure in PAIRED:
             found = compare_rows(rows, column, board.baseline)
@@ -62,34 +66,39 @@ def view(board: Board, entries: Sequence[Entry]) -> dict[str, Any]:
         "baseline": board.baseline,
         "rank": board.rank,
         "columns": columns,
-        "rows": shown,
+        "rows": [*shown, *cited],
         "scatter": {"x": x.key, "y": y.key} if x and y else None,
         "effective_robustness": line,
         "notes": [*_notes(board, columns), _effective(line)],
-        "provenance": [row["name"] + ": " + row["settings"] for row in shown],
+        "provenance": [", ".join(names) + ": " + settings for names, settings in provenance([*shown, *cited])],
         "versions": _versions(entries),
         "signatures": sorted({part["signature"] for e in entries for part in e.columns.values()}),
     }
 
 
+def provenance(rows: Sequence[Mapping[str, Any]]) -> list[tuple[list[str], str]]:
+    """How rows came to be, with their names: references that were published together in one."""
+    found: list[tuple[list[str], str]] = []
+    for row in rows:
+        if found and row["reference"] and found[-1][1] == row["settings"]:
+            found[-1][0].append(row["name"])
+        else:
+            found.append(([row["name"]], row["settings"]))
+    return found
+
+
 def _row(board: Board, name: str, members: Sequence[Entry], seconds: float | None) -> dict[str, Any]:
-    training = members[0].training
-    seeds = sorted(member.seed for member in members)
+    reference = members[0].reference
+    made = _trained(members[0].training) if reference is None else _cited(reference)
+    seeds = sorted(member.seed for member in members if reference is None)
     mine = _mean_seconds(members)
     # Runs beside each other take longer than they cost; a board that vouches for its times has a column for them.
     told = any(column.measure == "training_cost" for column in board.columns)
-    same_device = len({member.training["device"] for member in members}) == 1
-    parameters = ", ".join(f"{k} {v}" for k, v in training["method"]["parameters"].items())
-    settings = ", ".join(f"{k} {v}" for k, v in training["settings"].items() if k != "trainer" or v)
+    devices = {member.training["device"] for member in members if reference is None}
     return {
         "name": name,
-        "method": training["method"]["name"],
-        "model": training["model"]["name"],
         "task": members[0].task,
-        "parameters": parameters,
-        "settings": f"{training['model']['name']}, method {training['method']['name']} "
-        f"({parameters or 'no parameters'}); {settings}; {training['data']['train']['examples']} training examples; "
-        f"trained on {training['device']}",
+        **made,
         "seeds": seeds,
         "single_seed": len(seeds) == 1,
         "flags": _flags(members),
@@ -98,8 +107,35 @@ def _row(board: Board, name: str, members: Sequence[Entry], seconds: float | Non
         "cost": {
             "training_ratio": mine / seconds if mine and seconds and told else None,
             "seconds": mine if told else None,
-            "device": training["device"] if same_device else "several devices",
+            "device": "several devices" if len(devices) > 1 else "".join(devices),
         },
+    }
+
+
+def _trained(training: Mapping[str, Any]) -> dict[str, str]:
+    """How a row's checkpoints came to be."""
+    parameters = ", ".join(f"{k} {v}" for k, v in training["method"]["parameters"].items())
+    settings = ", ".join(f"{k} {v}" for k, v in training["settings"].items() if k != "trainer" or v)
+    return {
+        "reference": "",
+        "method": training["method"]["name"],
+        "model": training["model"]["name"],
+        "parameters": parameters,
+        "settings": f"{training['model']['name']}, method {training['method']['name']} "
+        f"({parameters or 'no parameters'}); {settings}; {training['data']['train']['examples']} training examples; "
+        f"trained on {training['device']}",
+    }
+
+
+def _cited(reference: Mapping[str, Any]) -> dict[str, str]:
+    """Where a reference's predictions came from."""
+    parts = [REFERENCE, reference["published"], *(reference.get(name) for name in ("url", "licence", "note"))]
+    return {
+        "reference": REFERENCE,
+        "method": "",
+        "model": str(reference.get("model", "")),
+        "parameters": "",
+        "settings": "; ".join(filter(None, parts)),
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alumbench.leaderboard.board import against_table, main_table
+from alumbench.leaderboard.board import against_table, main_table, reference_table
 from alumbench.leaderboard.checking import load
 from alumbench.leaderboard.entries import Entry
 from alumbench.leaderboard.page.report import report_page
@@ -51,13 +51,15 @@ def write_report(folder: Path, out: Path) -> None:
     """
     board, entries = load(folder)
     shown = view(board, entries)
-    against = against_table(shown)
+    against, references = against_table(shown), reference_table(shown)
     write_text(
         out,
         report_page(
             shown,
             protocol=_protocol(board, entries),
-            tables={"": main_table(shown, board.tall)} | ({f"Against {board.baseline}": against} if against else {}),
+            tables={"": main_table(shown, board.tall)}
+            | ({"References": references} if references else {})
+            | ({f"Against {board.baseline}": against} if against else {}),
             statistics=STATISTICS,
             commands=_commands(board, entries),
         ),
@@ -88,8 +90,9 @@ def _protocol(board: Board, entries: Sequence[Entry]) -> list[dict[str, str]]:
 
 
 def _made(column: Column, entries: Sequence[Entry]) -> Entry | None:
-    """The first entry that has the column."""
-    return next((e for e in entries if column.entry != TRAINING and e.measure(column) is not None), None)
+    """The first entry that has the column, one that was evaluated here if there is one."""
+    here_first = sorted(entries, key=lambda entry: entry.reference is not None)
+    return next((e for e in here_first if column.entry != TRAINING and e.measure(column) is not None), None)
 
 
 def _origin(source: Mapping[str, Any]) -> str:
@@ -103,13 +106,19 @@ def _commands(board: Board, entries: Sequence[Entry]) -> list[dict[str, str]]:
     rows: dict[str, list[Entry]] = {}
     for entry in entries:
         rows.setdefault(entry.row, []).append(entry)
+    cited = [name for name, members in rows.items() if members[0].reference is not None]
+    if cited:
+        line = f"alumbench leaderboard reference {board.folder.name}"
+        found.append({"what": f"references {', '.join(cited)}, from their published predictions", "command": line})
     for name, members in rows.items():
+        if name in cited:
+            continue
         for line in training_command({**members[0].training, "task": members[0].content["task"]}):
             seeds = ", ".join(str(member.seed) for member in members)
             found.append({"what": f"checkpoints of {name} (--seed {seeds})", "command": line})
     for column in board.columns:
         made = _made(column, entries)
-        if made is None:
+        if made is None or made.reference is not None:
             continue
         members = made.columns[column.entry].get("members") or [column.entry]
         only = [word for member in members for word in ("--only", str(member))]

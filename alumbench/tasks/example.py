@@ -69,7 +69,6 @@ def examples_from_rows(
     seen = Counter() if seen is None else seen
     examples: list[Example] = []
     unlabelled = 0
-    names = {name.casefold(): name for name in labels}
     groups = rows[group_column] if group_column else [""] * len(rows[label_column])
     for line, (raw, group, *texts) in enumerate(
         zip(rows[label_column], groups, *(rows[column] for column in columns), strict=True), start=1
@@ -77,7 +76,7 @@ def examples_from_rows(
         if is_unlabelled(raw):
             unlabelled += 1
             continue
-        label = _label(raw, labels, names, f"{where}, row {line}")
+        label = read_label(raw, labels, f"{where}, row {line}")
         for column, text in zip(columns, texts, strict=True):
             if not isinstance(text, str):
                 raise AlumbenchError(f"{where}, row {line}: column '{column}' holds {text!r}, expected a text")
@@ -101,7 +100,17 @@ def _joined(parts: Sequence[str]) -> bytes:
     return text.encode(errors="surrogatepass")
 
 
-def _label(raw: Any, labels: Sequence[str], names: Mapping[str, str], where: str) -> str | float:
+def read_label(raw: Any, labels: Sequence[str], where: str) -> str | float:
+    """A label's name, from that name or its number; a number for regression.
+
+    Args:
+        raw: a table's cell.
+        labels: label names in the order of the data's integer labels; empty for regression.
+        where: for messages.
+
+    Raises:
+        AlumbenchError: It is none of the labels.
+    """
     if not labels:
         try:
             value = float(raw)
@@ -111,6 +120,7 @@ def _label(raw: Any, labels: Sequence[str], names: Mapping[str, str], where: str
             raise AlumbenchError(f"{where}: label {raw!r} is no number, and the task is a regression")
         return value
     if isinstance(raw, str):
+        names = {name.casefold(): name for name in labels}
         if raw.strip().casefold() in names:
             return names[raw.strip().casefold()]
         if raw.strip().isdigit():

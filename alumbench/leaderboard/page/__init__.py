@@ -58,7 +58,7 @@ def page(view: Mapping[str, Any]) -> str:
             tall=is_tall(view),
             one={
                 "task": len({row.task for row in rows}) < 2 and len({c.task for c in columns if c.task}) < 2,
-                "model": len({row.model for row in rows}) < 2,
+                "model": len({row.model for row in rows if not row.reference}) < 2,
             },
             facets=facets(rows, columns),
             flags=flags_of(rows),
@@ -86,6 +86,7 @@ def _data(view: Mapping[str, Any], rows: Sequence[Row], columns: Sequence[Column
             {
                 "name": row.name,
                 "facts": _present(
+                    reference=row.reference,
                     method=row.method,
                     model=row.model,
                     task=row.task,

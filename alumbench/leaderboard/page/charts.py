@@ -35,7 +35,8 @@ def make_charts(view: Mapping[str, Any], rows: Sequence[Row], columns: Sequence[
     by_key = {column.key: column for column in columns}
     chosen = view.get("scatter") or {}
     x, y = (by_key.get(str(chosen.get(axis))) for axis in "xy")
-    raw = list(view.get("rows") or [])
+    raw = [row for row in view.get("rows") or [] if not row.get("reference")]
+    rows = [row for row in rows if not row.reference]
     found = []
     if x and y:
         others = [c for c in columns if c.role in {"robustness", "worst_case"} and c not in (x, y)]

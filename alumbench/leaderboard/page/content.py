@@ -61,10 +61,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """One row as the page shows it; `style` picks its colour and shape in the charts, 0 for the baseline."""
+    """One row as the page shows it.
+
+    Attributes:
+        reference: what a row of published predictions says of itself, '' for the board's own.
+        style: picks its colour and shape in the charts, 0 for the baseline.
+    """
 
     index: int
     name: str
+    reference: str
     method: str
     model: str
     task: str
@@ -140,6 +146,7 @@ def make_rows(view: Mapping[str, Any], columns: Sequence[Column]) -> list[Row]:
             Row(
                 index=index,
                 name=shown(row["name"]),
+                reference=shown(row.get("reference") or ""),
                 method=shown(row.get("method") or ""),
                 model=shown(row.get("model") or ""),
                 task=shown(row.get("task") or ""),
