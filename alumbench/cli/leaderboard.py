@@ -76,7 +76,7 @@ def add(board: Path, checkpoints: tuple[Path, ...], row: str) -> None:
 def reference(board: Path) -> None:
     """Score the published predictions that BOARD's references.toml names: rows of models that nobody here ran."""
     quiet_libraries()
-    from alumbench.leaderboard.references import add_references
+    from alumbench.leaderboard.citing import add_references
 
     for entry in add_references(board):
         click.echo(f"added: {entry.path}")

@@ -104,7 +104,9 @@ def _examples(column: Column, members: Sequence[Entry]) -> dict[str, Any]:
     wrong = [r for r in first.records_of(column) if r["outcome"] not in ("correct", "robust", "scored")]
     wrong.sort(key=lambda record: (record.get("adversarial") is None, record["id"]))  # those with a text to read first
     return {
-        "examples": [_example(record, None if first.reference else first.seed, labels) for record in wrong[:MOST_EXAMPLES]],
+        "examples": [
+            _example(record, None if first.reference else first.seed, labels) for record in wrong[:MOST_EXAMPLES]
+        ],
         "examples_total": len(wrong),
         "records": first.content["records"]["file"],
     }

@@ -168,6 +168,8 @@ class Entry:
                 yield f"comes from suite {suite}; this board takes {', '.join(board.suites)}"
             if not is_plain(evaluation):
                 yield f"was made with {SPECIAL}"
+        if self.reference is not None and self.training:
+            yield "has a training record and a reference; a row is of one of them"
         if self.reference is not None and self.reference["predictions"].keys() != self.content["entries"].keys():
             yield "names predictions of other entries than it has"
         if sum(map(len, self.records.values())) != self.content["records"]["n"]:

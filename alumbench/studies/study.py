@@ -7,6 +7,8 @@ from pathlib import Path
 
 from alumbench.errors import AlumbenchError
 from alumbench.leaderboard.board import build
+from alumbench.leaderboard.citing import add_references
+from alumbench.leaderboard.references import REFERENCES
 from alumbench.studies.choosing import choose, chosen_of
 from alumbench.studies.jobs import Job, run_jobs
 from alumbench.studies.plan import PRETRAINED, Options, Plan, Row, Sweep, arguments, merged
@@ -20,7 +22,7 @@ def run_study(
     sweep_only: bool = False,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Does what of a plan is not done, and builds its board from what there is.
+    """Does what of a plan is not done, and builds its board from what there is; its references come first.
 
     Args:
         plan: what to do.
@@ -31,9 +33,11 @@ def run_study(
         say: takes a line of progress.
 
     Raises:
-        AlumbenchError: A row is unknown, or commands failed; the same call goes on.
+        AlumbenchError: A row is unknown, references cannot be made, or commands failed; the same call goes on.
     """
     rows = _rows(plan, only)
+    if (plan.board / REFERENCES).exists() and not sweep_only:
+        add_references(plan.board)
     run_jobs(_pretraining(plan, rows, runs), runs, slots, say)
     if plan.sweep is not None:
         run_jobs(_candidates(plan.sweep, rows, runs), runs / "sweep", slots, say)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from alumbench.errors import AlumbenchError
 from alumbench.storage import read_json, write_json
 from alumbench.studies import Plan, run_study
 from alumbench.studies.choosing import choose
+from alumbench.tasks import miniature
 
 PLAN = """
 seeds = [1]
@@ -57,6 +59,27 @@ def test_a_board_from_nothing_and_the_same_command_again(tiny_model: Path, tmp_p
     again = CliRunner().invoke(group, command)
     assert again.exit_code == 0 and "[" not in again.output.replace(f"{board}", "")
     assert {path: path.read_bytes() for path in board.rglob("*") if path.is_file()} == files
+
+
+def test_references_come_first_and_stay_if_no_row_can_be_trained(tmp_path: Path) -> None:
+    board = tmp_path / "board"
+    board.mkdir()
+    (board / "board.toml").write_text(BOARD)
+    (board / "runs.toml").write_text(PLAN.format(model="/no/such/model"))
+    rows = miniature.rows("sentiment/adversarial")
+    lines = [
+        {"sentence": text, "label": label, "theirs": "positive"} for text, label in zip(*rows.values(), strict=True)
+    ]
+    (board / "theirs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (board / "references.toml").write_text(
+        'task = "mini-sentiment"\nsuite = "smoke"\npublished = "theirs.jsonl"\n'
+        '[[predictions]]\nentry = "adversarial"\nkey = "sentence"\nsource = { file = "theirs.jsonl" }\n'
+        '[[rows]]\nrow = "theirs"\nprediction = "theirs"\n'
+    )
+    with pytest.raises(AlumbenchError, match="jobs failed"):
+        run_study(Plan.read(board), tmp_path / "runs")
+    measures = read_json(board / "results" / "reference-theirs.json")["entries"]["adversarial"]["summary"]["measures"]
+    assert measures["accuracy"]["count"] == rows["label"].count("positive")
 
 
 def candidate(folder: Path, accuracy: float, robust: float | None) -> None:
