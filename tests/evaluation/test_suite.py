@@ -11,8 +11,10 @@ from alumbench import suites
 from alumbench.attacks import load_recipe
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.entry import KINDS
+from alumbench.evaluation.evaluate import Request, load_entry
 from alumbench.evaluation.suite import load_suite, suite_names
 from alumbench.tasks import load_task, task_names
+from alumbench.tasks.source import load_examples_from
 from tests.evaluation.conftest import SMALL
 
 
@@ -129,3 +131,26 @@ def test_whatever_a_suite_says_changes_its_digest(write_suite):
     digests = {write_suite(edit).digest() for edit in edits}
     assert len(digests | {plain}) == len(edits) + 1
     assert write_suite(text="# a comment\n" + SMALL).digest() == plain
+
+
+def test_the_attacks_of_the_nli_board_may_change_the_hypothesis_only():
+    suite = load_suite("nli")
+    for task in map(load_task, ("mnli", "snli", "nli", "anli")):
+        attacks = [entry for entry in suite.entries_for(task) if entry.kind == "attack"]
+        assert [entry.name for entry in attacks] == ["deepwordbug", "pwws"] and task.protected == ("premise",)
+        assert [ensemble.signature for ensemble in suite.ensembles_for(task)] == ["hypothesis@1"]
+    with pytest.raises(AlumbenchError, match="suite 'nli' has no entry for task 'sst2'"):
+        suite.entries_for(load_task("sst2"))
+
+
+def test_the_sets_of_the_nli_board_are_drawn_as_it_says(mirror):
+    suite, task = load_suite("nli"), load_task("nli")
+    found = {entry.name: load_entry(entry, task, Request(suite))[0] for entry in suite.entries}
+    sizes = [9815, 2000, 1000, 1000, 1000, 1000, 1198, 1200, 121, 3000, 2000, 2000, 623, 200, 200]
+    assert [len(examples) for examples in found.values()] == sizes
+    assert {example.group for example in found["hans"]} == {"lexical_overlap", "subsequence", "constituent"}
+    assert {example.label for example in found["hans"]} == {"entailment", "non-entailment"}
+    assert [example.id for example in found["deepwordbug"]] == [example.id for example in found["pwws"]]
+    trained = load_examples_from(task.train, task.columns, task.labels)[0]
+    pairs = {tuple(text.strip() for text in example.texts) for example in trained}
+    assert not [e for examples in found.values() for e in examples if tuple(t.strip() for t in e.texts) in pairs]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +144,20 @@ def test_sizes_in_the_mirror(mirror: Path, name: str, split: str, count: int) ->
     assert sum(origin["examples"] for origin in origins) == count
     assert all(re.fullmatch(r"[0-9a-f]{64}", origin["sha256"]) for origin in origins)
     assert {example.label for example in examples} <= {*task.labels} or task.is_regression
+
+
+@pytest.mark.parametrize("name", [name for name in task_names() if name.endswith("-tuning")])
+def test_settings_are_chosen_on_nothing_that_is_trained_on_or_published(mirror: Path, name: str) -> None:
+    """`TASK-tuning` cuts its dev set from the training tables of `TASK`: together they are those, row for row."""
+    tuning, task = load_task(name), load_task(name.removesuffix("-tuning"))
+
+    def texts(sources: Sequence[Source]) -> list[tuple[str, ...]]:
+        return [example.texts for example in load_examples_from(sources, task.columns, task.labels)[0]]
+
+    train, dev = texts(tuning.train), texts(tuning.dev)
+    assert Counter(train + dev) == Counter(texts(task.train)) and len(dev) == 2000
+    assert len(task.columns) == 1 or not set(train) & set(dev)
+    assert not set(dev) & set(texts(task.dev)) or len(task.columns) == 1
 
 
 def test_the_order_of_labels_is_that_of_the_data(mirror: Path) -> None:
