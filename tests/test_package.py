@@ -36,6 +36,7 @@ RANKS = {
     "leaderboard": 6,
     "demo": 7,
     "publishing": 7,
+    "studies": 7,
     "cli": 8,
     "__main__": 9,
 }
