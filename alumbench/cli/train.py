@@ -58,6 +58,13 @@ SHARE = click.FloatRange(0, 1)
     "--train-size", default=0, type=click.IntRange(min=0), help="Examples drawn from the training set; 0: all."
 )
 @click.option(
+    "--label-noise",
+    default=0.0,
+    type=click.FloatRange(0, 1, max_open=True),
+    metavar="SHARE",
+    help="Share of those whose label is flipped to another, the same for every seed.",
+)
+@click.option(
     "--held-out",
     default=0,
     type=click.IntRange(min=0),
@@ -106,6 +113,7 @@ def train(ctx: click.Context, /, **options: Any) -> None:
     names = (
         "seed",
         "train_size",
+        "label_noise",
         "held_out",
         "epochs",
         "batch_size",

@@ -18,6 +18,7 @@ from alumbench.storage import read_json, write_json
 from alumbench.tasks import Example, Task, data_hash
 from alumbench.tasks.source import load_examples_from
 from alumbench.training.arguments import training_arguments
+from alumbench.training.label_noise import flip_labels
 from alumbench.training.request import REQUEST, FineTuning, finished, same_request
 from alumbench.training.run import disk_errors_told, leave, model_length, run, silent
 from alumbench.training.trackers import check_trackers
@@ -89,7 +90,8 @@ def fine_tune(
         "settings": {name: getattr(request, name) for name in SETTINGS}
         | {"trainer": dict(request.trainer), "steps": trainer.state.global_step}
         | {"schedule": asdict(request.schedule), "compiled": request.compiled, "processes": arguments.world_size}
-        | ({"typos": asdict(request.typos)} if request.typos.words else {}),
+        | ({"typos": asdict(request.typos)} if request.typos.words else {})
+        | ({"label_noise": request.label_noise} if request.label_noise else {}),
         "data": data,
         **measured,
     }
@@ -130,12 +132,17 @@ def load_data(
                 f"{error}; or take a dev set from the training examples with --held-out 1000"
             ) from error
     train = [train[i] for i in (order[: request.train_size] if request.train_size else order)]
+    noise = {}
+    if request.label_noise:
+        clean, train = train, flip_labels(train, task.labels, request.label_noise)
+        noise = {"flipped": sum(a.label != b.label for a, b in zip(clean, train, strict=True))}
+        say(f"note: {noise['flipped']} of {len(train)} training labels are flipped (--label-noise)")
     texts = {example.texts for example in dev}
     shared = sum(example.texts in texts for example in train)
     if shared:
         say(f"note: {shared} of {len(train)} training examples also occur among the {len(dev)} dev examples")
     data = {
-        "train": {"examples": len(train), "sha256": data_hash(train), "sources": origins},
+        "train": {"examples": len(train), "sha256": data_hash(train), "sources": origins} | noise,
         "dev": {"examples": len(dev), "sha256": data_hash(dev), "sources": dev_origins},
         "shared_by_train_and_dev": shared,
     }

@@ -30,6 +30,7 @@ class FineTuning:
         parameters: its parameters that differ from the defaults.
         seed: of the data order, the head, dropout and noise.
         train_size: examples drawn from the training tables, 0 for all.
+        label_noise: share of the training examples that get another label, see `label_noise.py`.
         held_out: training examples kept aside as the dev set, to choose settings without the published dev set; 0 for
             the task's dev tables.
         epochs: passes over the training examples.
@@ -50,6 +51,7 @@ class FineTuning:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 1
     train_size: int = 0
+    label_noise: float = 0.0
     held_out: int = 0
     epochs: float = 3.0
     batch_size: int = 32
@@ -61,6 +63,17 @@ class FineTuning:
     schedule: Schedule = field(default_factory=Schedule)
     compiled: bool = False
     typos: Typos = field(default_factory=Typos)
+
+    def __post_init__(self) -> None:
+        """Checks what no library would.
+
+        Raises:
+            AlumbenchError: The label noise is no share below 1, or the task has no labels to flip.
+        """
+        if not 0 <= self.label_noise < 1:
+            raise AlumbenchError(f"--label-noise {self.label_noise:g}: must be from 0 to below 1")
+        if self.label_noise and self.task.is_regression:
+            raise AlumbenchError(f"--label-noise: task {self.task.name} is a regression, which has no labels to flip")
 
 
 def finished(
@@ -87,6 +100,7 @@ def same_request(out: Path, asked: Mapping[str, Any], before: Mapping[str, Any])
     """
     # what requests of earlier versions do not say
     later = {"processes": 1, "compiled": False, "schedule": asdict(Schedule()), "typos": asdict(Typos())}
+    later |= {"label_noise": 0.0}
     before = later | dict(before)
     if "method_parameters" in asked and "method_parameters" in before:
         # A parameter that came later stood at its default; one that was set is among the `parameters` too.

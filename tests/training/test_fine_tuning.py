@@ -91,6 +91,7 @@ def test_the_same_request_again_does_nothing(finished: tuple[FineTuning, Path]) 
         ({"parameters": {"epsilon": 0.2}}, "parameters"),
         ({"seed": 8}, "seed"),
         ({"train_size": 95}, "train size"),
+        ({"label_noise": 0.1}, "label noise"),
         ({"held_out": 63}, "held out"),
         ({"epochs": 3.0}, "epochs"),
         ({"batch_size": 16}, "batch size"),
