@@ -21,6 +21,7 @@ from alumbench.adversary.divergence import DIVERGENCES, full
 from alumbench.adversary.hook import WordEmbeddings, free_tokens
 from alumbench.adversary.noise import DropoutReplay, example_noise, example_uniform
 from alumbench.adversary.perturbation import Pass, Perturbation, Place
+from alumbench.adversary.table import EmbeddingTable
 
 __all__ = [
     "DIRECTIONS",
@@ -32,6 +33,7 @@ __all__ = [
     "Ascent",
     "Ball",
     "DropoutReplay",
+    "EmbeddingTable",
     "Found",
     "Pass",
     "Perturbation",
