@@ -1,5 +1,6 @@
 """Intervals, paired tests, ranks, and what a sample size can show. Pure: numbers in, numbers out."""
 
+from alumbench.statistics.agreement import largest_unseen, p_of_unseen
 from alumbench.statistics.bootstrap import BootstrapInterval, paired_bootstrap
 from alumbench.statistics.budget import Attempt, SuccessWithin, success_within
 from alumbench.statistics.effective_robustness import EffectiveRobustness, Line, Residual, effective_robustness
@@ -30,8 +31,10 @@ __all__ = [
     "detectable_difference",
     "effective_robustness",
     "holm",
+    "largest_unseen",
     "multi_bootstrap_difference",
     "multi_bootstrap_mean",
+    "p_of_unseen",
     "paired_bootstrap",
     "paired_difference",
     "proportion",

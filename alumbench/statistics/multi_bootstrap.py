@@ -26,7 +26,7 @@ class MultiBootstrapInterval:
         value: mean over the seeds of the mean over the examples; None where it is not defined.
         low: lower end of the percentile interval, None without one.
         high: upper end, None without one.
-        p: two-sided, for no difference; None for one model's mean and where there is no interval.
+        p: two-sided, for no difference (or that of `null`); None for one model's mean and where there is no interval.
         n: examples, those that all seeds have.
         clusters: as many as examples where each is its own.
         seeds: of the model, or of the pairs, or of A and of B.
@@ -89,7 +89,7 @@ def multi_bootstrap_mean(
     check_draws(draws, confidence)
     ids = shared_ids(runs.values())
     side = _matrix("runs", runs, sorted(runs, key=str), ids)
-    return _interval([side], ids, clusters, draws, confidence, seed, is_difference=False)
+    return _interval([side], ids, clusters, draws, confidence, seed)
 
 
 def multi_bootstrap_difference(
@@ -98,6 +98,7 @@ def multi_bootstrap_difference(
     clusters: Mapping[str, str] | None = None,
     *,
     paired_seeds: bool,
+    null: float = 0.0,
     draws: int = DRAWS,
     confidence: float = 0.95,
     seed: int = 0,
@@ -106,7 +107,7 @@ def multi_bootstrap_difference(
 
     Examples are always paired. Seeds are where the same seed gave both models something in common (the pre-trained
     checkpoint, the order of the data), which narrows the interval; otherwise each model's are drawn on their own
-    (Sellam et al. 2022, section 3). p is twice the smaller share of draws on either side of zero and at least
+    (Sellam et al. 2022, section 3). p is twice the smaller share of draws on either side of `null` and at least
     2 / draws, after `report_ci` of the authors' `multibootstrap.py`, which gives the one-sided one. What
     `multi_bootstrap_mean` says about few seeds holds here too.
 
@@ -115,6 +116,7 @@ def multi_bootstrap_difference(
         b: the same for B.
         clusters: of each example id its premise or source, None where each example is its own.
         paired_seeds: whether A's and B's run of one seed belong together; seeds that only one has are then left out.
+        null: the difference that p is for: 0, or the margin of a test for no less than that.
         draws: bootstrap samples.
         confidence: nominal coverage.
         seed: of the draws.
@@ -130,7 +132,7 @@ def multi_bootstrap_difference(
     sides = [_matrix(name, runs, sorted(runs, key=str), ids) for name, runs in (("a", a), ("b", b))]
     if paired_seeds:
         sides = [sides[1] - sides[0]]
-    return _interval(sides, ids, clusters, draws, confidence, seed, is_difference=True)
+    return _interval(sides, ids, clusters, draws, confidence, seed, null)
 
 
 def _matrix(name: str, runs: Runs, seeds: Sequence[Any], ids: Sequence[str]) -> Floats:
@@ -146,9 +148,9 @@ def _interval(
     draws: int,
     confidence: float,
     seed: int,
-    is_difference: bool,
+    null: float | None = None,
 ) -> MultiBootstrapInterval:
-    """The mean of one side, shape (seeds, examples), or the second's minus the first's."""
+    """The mean of one side, shape (seeds, examples), or the second's minus the first's with its p for `null`."""
     seeds = tuple(len(side) for side in sides)
     found = MultiBootstrapInterval(None, None, None, None, len(ids), 0, seeds, draws, confidence)
     if not min(seeds) or not ids:
@@ -168,9 +170,10 @@ def _interval(
     if np.allclose(drawn, value, rtol=1e-12, atol=1e-12):
         return replace(found, reason="all runs and clusters are alike, so that resampling shows no spread")
     low, high = percentiles(drawn, confidence)
-    if not is_difference:
+    if null is None:
         return replace(found, low=low, high=high)
-    beyond = min(np.mean(drawn <= 0), np.mean(drawn >= 0))
+    slack = 1e-12 if null else 0.0  # shares lie on a lattice, which a margin may be on but for rounding
+    beyond = min(np.mean(drawn <= null + slack), np.mean(drawn >= null - slack))
     return replace(found, low=low, high=high, p=min(1.0, 2 * max(float(beyond), 1 / draws)))
 
 

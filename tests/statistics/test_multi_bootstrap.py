@@ -207,3 +207,13 @@ def test_few_seeds_that_differ_much_are_not_covered_and_more_are():
 
 def test_seeds_that_hardly_differ_make_it_too_wide():
     assert coverage(5, 0.0, "paired", 200) > 0.98
+
+
+def test_p_for_another_difference_is_that_of_values_moved_by_it() -> None:
+    rng = np.random.default_rng(3)
+    a, b = ({seed: {str(i): float(rng.random() < p) for i in range(200)} for seed in range(3)} for p in (0.6, 0.65))
+    moved = {seed: {i: value + 0.0625 for i, value in values.items()} for seed, values in b.items()}
+    shifted = multi_bootstrap_difference(a, b, paired_seeds=True, null=-0.0625)
+    plain = multi_bootstrap_difference(a, moved, paired_seeds=True)
+    assert shifted.p == plain.p != multi_bootstrap_difference(a, b, paired_seeds=True).p
+    assert shifted.value == multi_bootstrap_difference(a, b, paired_seeds=True).value
