@@ -35,6 +35,7 @@ RANKS = {
     "evaluation": 5,
     "leaderboard": 6,
     "demo": 7,
+    "claims": 7,
     "publishing": 7,
     "studies": 7,
     "cli": 8,

@@ -19,6 +19,8 @@ COMMANDS = {
     "compare": "set checkpoints side by side, paired",
     "verify": "re-score every adversarial text of an evaluation",
     "leaderboard": "publish a table with its evidence",
+    "claims": "what boards say about claims, each with its verdict",
+    "geometry": "where adversarial δ lead in a model's embedding space",
     "report": "a board as one page to append to a paper",
     "card": "write a checkpoint's model card and results for the hub",
     "push": "upload a checkpoint, its card and its results to the hub",

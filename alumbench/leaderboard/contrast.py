@@ -49,6 +49,23 @@ def compare_rows(rows: Mapping[str, Sequence[Entry]], column: Column, baseline: 
     return found
 
 
+def row_difference(row: Sequence[Entry], against: Sequence[Entry], column: Column, null: float = 0.0) -> dict[str, Any]:
+    """One row's difference to another, the same that a board with that baseline shows.
+
+    Args:
+        row: its entries.
+        against: the other's.
+        column: one whose measure counts right answers.
+        null: the difference that `p` is for, a share.
+    """
+    rows = {against[0].row: against, row[0].row: row}
+    runs = {name: _runs(members, column) for name, members in rows.items()}
+    clusters, (a, b) = _clusters(rows, column), sorted(rows)
+    paired, towards = runs[a].keys() == runs[b].keys(), null if a == against[0].row else -null
+    test = multi_bootstrap_difference(runs[a], runs[b], clusters, paired_seeds=paired, null=towards)
+    return _difference(runs, clusters, {(a, b): test}, against[0].row, row[0].row)
+
+
 def correct(rows: Sequence[Mapping[str, Any]]) -> None:
     """Corrects the p of all differences of a table together (Holm), and marks those that stay below `LEVEL`."""
     differences = {

@@ -23,7 +23,7 @@ from alumbench.leaderboard.page.text import embedded, paragraphs, prose, shown, 
 
 __all__ = ["page"]
 
-_TEMPLATES = ("page.html", "table.html", "chart.html", "report.html")
+_TEMPLATES = ("page.html", "table.html", "chart.html", "tables.html", "report.html", "claims.html")
 _STYLES = ("base.css", "table.css", "details.css", "charts.css")
 _SCRIPTS = ("table.js", "details.js", "charts.js")
 

@@ -42,15 +42,7 @@ def report_page(
             about=paragraphs(view["about"]),
             reading=paragraphs(view["reading"]),
             protocol=[{name: shown(text) for name, text in line.items()} for line in protocol],
-            tables=[
-                {
-                    "heading": shown(heading),
-                    "header": list(map(shown, table.header)),
-                    "rows": [[prose(cell) for cell in row] for row in table.rows],
-                    "notes": [prose(note) for note in table.notes if note],
-                }
-                for heading, table in tables.items()
-            ],
+            tables=as_shown(tables),
             charts=make_charts(view, make_rows(view, columns), columns),
             statistics=statistics,
             commands=[{name: shown(text) for name, text in line.items()} for line in commands],
@@ -60,3 +52,16 @@ def report_page(
         )
         + "\n"
     )
+
+
+def as_shown(tables: Mapping[str, Table]) -> list[dict[str, Any]]:
+    """Tables by heading, as `tables.html` takes them."""
+    return [
+        {
+            "heading": shown(heading),
+            "header": list(map(shown, table.header)),
+            "rows": [[prose(cell) for cell in row] for row in table.rows],
+            "notes": [prose(note) for note in table.notes if note],
+        }
+        for heading, table in tables.items()
+    ]
