@@ -80,7 +80,8 @@ class Plan:
         seeds: training seeds of each row.
         suites: what each checkpoint is evaluated with.
         attack: options of `alumbench attack`.
-        pretrain: options of `alumbench pretrain` by the name that rows call its model.
+        pretrain: options of `alumbench pretrain` by the name that rows call its model; `tokenizer` may be a table of
+            options of `alumbench tokenizer learn`, which then runs before it.
         sweep: how settings are chosen, where rows have candidates.
     """
 

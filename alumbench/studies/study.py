@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from alumbench.errors import AlumbenchError
@@ -69,10 +69,20 @@ def _rows(plan: Plan, only: Sequence[str]) -> list[Row]:
 def _pretraining(plan: Plan, rows: Sequence[Row], runs: Path) -> list[Job]:
     wanted = {str(row.train.get("model", "")) for row in rows}
     return [
-        Job(f"pretrain-{name}", [["pretrain", *arguments(options), "--out", str(runs / f"pretrain-{name}")]])
+        Job(f"pretrain-{name}", list(_pretrain(name, options, runs)))
         for name, options in plan.pretrain.items()
         if PRETRAINED + name in wanted
     ]
+
+
+def _pretrain(name: str, options: Options, runs: Path) -> Iterator[list[str]]:
+    """The command, after the one that learns its tokenizer where the plan has that as a table."""
+    tokenizer = options.get("tokenizer")
+    if isinstance(tokenizer, Mapping):
+        folder = str(runs / f"tokenizer-{name}")
+        yield ["tokenizer", "learn", *arguments(tokenizer), "--out", folder]
+        options = {**options, "tokenizer": folder}
+    yield ["pretrain", *arguments(options), "--out", str(runs / f"pretrain-{name}")]
 
 
 def _candidates(sweep: Sweep, rows: Sequence[Row], runs: Path) -> list[Job]:

@@ -94,6 +94,15 @@ def test_the_plans_of_our_boards_are_command_lines_that_the_commands_take(board:
     assert {"train", "attack"} <= seen
 
 
+def test_a_tokenizer_that_is_a_table_is_learned_before_its_pretraining(tmp_path: Path) -> None:
+    table = '[[pretrain]]\nname = "p"\nconfig = "bert-tiny"\ntokenizer = { corpus = "c.txt", vocab-size = 99 }\n'
+    plan = plan_of(tmp_path, PLAN.replace("[[rows]]", f"{table}[[rows]]").replace('"here"', '"pretrained:p"'))
+    learn, pretraining = jobs_of(plan, tmp_path)[0].commands
+    folder = str(tmp_path / "tokenizer-p")
+    assert learn == ["tokenizer", "learn", "--corpus", "c.txt", "--vocab-size", "99", "--out", folder]
+    assert pretraining[pretraining.index("--tokenizer") + 1] == folder and pretraining[0] == "pretrain"
+
+
 def test_a_wrong_option_is_seen_by_that(tmp_path: Path) -> None:
     with pytest.raises(click.exceptions.NoSuchOption):
         train.make_context("train", list(arguments({"learning-rate": 1})))
