@@ -11,7 +11,7 @@ import pytest
 
 from alumbench.leaderboard.board import BUILT, build
 
-BOARDS = sorted(path.parent for path in (Path(__file__).parents[2] / "leaderboards").glob("*/board.toml"))
+BOARDS = sorted(path.parent for path in (Path(__file__).parents[2] / "leaderboards").glob("*/results"))
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda path: path.name)
