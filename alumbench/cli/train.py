@@ -43,10 +43,11 @@ SHARE = click.FloatRange(0, 1)
 @click.option("--adversary-every", default=1, type=click.IntRange(min=1), metavar="N", help="Use it every N steps.")
 @click.option("--adversary-fraction", default=1.0, type=SHARE, metavar="SHARE", help="Share of a batch that it sees.")
 @click.option(
-    "--typos", default=0.0, type=SHARE, metavar="SHARE", help="Mistype this share of the words of training texts …"
+    "--typos", default=0.0, type=SHARE, metavar="SHARE", help="Augmentation: words of a training text mistyped …"
 )
+@click.option("--drop-words", default=0.0, type=SHARE, metavar="SHARE", help="… and words left out …")
 @click.option(
-    "--typos-texts",
+    "--augmented-texts",
     default=0.5,
     type=SHARE,
     metavar="SHARE",
@@ -99,15 +100,16 @@ def train(ctx: click.Context, /, **options: Any) -> None:
     from alumbench.devices import is_first_process
     from alumbench.errors import AlumbenchError
     from alumbench.methods import make_method
+    from alumbench.training.augmentation import Augmentation
     from alumbench.training.fine_tuning import fine_tune
     from alumbench.training.request import FineTuning
     from alumbench.training.schedule import Schedule
-    from alumbench.training.typos import Typos
 
     parameters = key_values(options["settings"], "--set")
     make_method(options["method"], parameters)  # a wrong name is found before any data is read
     try:
         schedule = Schedule(*(options[f"adversary_{name}"] for name in ("after", "every", "fraction")))
+        augmentation = Augmentation(options["typos"], options["drop_words"], options["augmented_texts"])
     except ValueError as error:
         raise AlumbenchError(str(error)) from error
     names = (
@@ -130,7 +132,7 @@ def train(ctx: click.Context, /, **options: Any) -> None:
         parameters=parameters,
         trainer=key_values(options["trainer"], "--trainer"),
         schedule=schedule,
-        typos=Typos(options["typos"], options["typos_texts"]),
+        augmentation=augmentation,
         **{name: options[name] for name in names},
     )
     out = Path(options["out"])

@@ -96,6 +96,9 @@ def training_command(record: Mapping[str, Any]) -> list[str]:
     schedule = settings.get("schedule", {})
     defaults = {"after": 0.0, "every": 1, "fraction": 1.0}
     options += [(f"adversary-{k}", v) for k, v in schedule.items() if v != defaults.get(k)]
+    augmentation = settings.get("augmentation", {})
+    named = {"typos": "typos", "dropped": "drop-words", "texts": "augmented-texts"}
+    options += [(named[name], value) for name, value in augmentation.items()]
     names = ("epochs", "batch_size", "lr", "max_length", "precision", "train_size", "held_out", "label_noise")
     options += [(name.replace("_", "-"), settings[name]) for name in names if settings.get(name)]
     words = [word for name, value in [*options, ("seed", record["seed"])] for word in (f"--{name}", str(value))]

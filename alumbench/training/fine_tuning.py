@@ -90,7 +90,7 @@ def fine_tune(
         "settings": {name: getattr(request, name) for name in SETTINGS}
         | {"trainer": dict(request.trainer), "steps": trainer.state.global_step}
         | {"schedule": asdict(request.schedule), "compiled": request.compiled, "processes": arguments.world_size}
-        | ({"typos": asdict(request.typos)} if request.typos.words else {})
+        | ({"augmentation": asdict(request.augmentation)} if request.augmentation else {})
         | ({"label_noise": request.label_noise} if request.label_noise else {}),
         "data": data,
         **measured,
@@ -170,9 +170,9 @@ def _trainer(
 ) -> MethodTrainer:
     from transformers import PrinterCallback
 
+    from alumbench.training.augmentation import AugmentedRows, Augmenting
     from alumbench.training.method_trainer import MethodTrainer, PaddingCollator
     from alumbench.training.regeneration import regeneration
-    from alumbench.training.typos import MistypedRows, Mistyping
 
     def rows(examples: Sequence[Example]) -> datasets.Dataset:
         return tokenize(request.task, examples, tokenizer, request.max_length)
@@ -180,11 +180,11 @@ def _trainer(
     train_rows, callbacks = regeneration(
         method, request.task, model, tokenizer, train, request.max_length, rows, request.seed, say
     )
-    if request.typos.words:
+    if request.augmentation:
         if callbacks:
-            raise AlumbenchError(f"--typos: method {request.method} changes the training texts itself; leave one out")
-        train_rows = MistypedRows(train_rows, train, rows, request.typos, request.seed)
-        callbacks = [Mistyping(train_rows)]
+            raise AlumbenchError(f"--typos and --drop-words: method {request.method} changes the training texts itself")
+        train_rows = AugmentedRows(train_rows, train, rows, request.augmentation, request.seed)
+        callbacks = [Augmenting(train_rows)]
     trainer = MethodTrainer(
         method,
         request.seed,

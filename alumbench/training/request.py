@@ -12,8 +12,8 @@ from alumbench.checkpoints import PROVENANCE
 from alumbench.errors import AlumbenchError
 from alumbench.storage import read_json
 from alumbench.tasks import Task
+from alumbench.training.augmentation import Augmentation
 from alumbench.training.schedule import Schedule
-from alumbench.training.typos import Typos
 
 TRAINER_FOLDER = "trainer"
 REQUEST = "request.json"
@@ -42,7 +42,7 @@ class FineTuning:
         trainer: any further `TrainingArguments`.
         schedule: when the method is used, and on how much of a batch.
         compiled: whether the model goes through `torch.compile`.
-        typos: what is mistyped of the training texts.
+        augmentation: what is done to the training texts.
     """
 
     task: Task
@@ -62,7 +62,7 @@ class FineTuning:
     trainer: Mapping[str, Any] = field(default_factory=dict)
     schedule: Schedule = field(default_factory=Schedule)
     compiled: bool = False
-    typos: Typos = field(default_factory=Typos)
+    augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
         """Checks what no library would.
@@ -99,7 +99,7 @@ def same_request(out: Path, asked: Mapping[str, Any], before: Mapping[str, Any])
         AlumbenchError: It is not; the field is named.
     """
     # what requests of earlier versions do not say
-    later = {"processes": 1, "compiled": False, "schedule": asdict(Schedule()), "typos": asdict(Typos())}
+    later = {"processes": 1, "compiled": False, "schedule": asdict(Schedule()), "augmentation": asdict(Augmentation())}
     later |= {"label_noise": 0.0}
     before = later | dict(before)
     if "method_parameters" in asked and "method_parameters" in before:
