@@ -113,6 +113,7 @@ def test_its_commands_ask_for_the_same_again(checkpoint: Path, change: Change) -
 
     def alum(record: dict[str, Any]) -> None:
         record["method"] = {"name": "alum", "parameters": {"alpha": 2.0, "relative": True, "norm": "linf"}}
+        record["settings"] |= {"label_noise": 0.2, "augmentation": {"typos": 0.3, "dropped": 0.1, "texts": 0.8}}
 
     change("training.json", alum)
     text = write_card(checkpoint, NOTHING).card.read_text()
@@ -123,6 +124,8 @@ def test_its_commands_ask_for_the_same_again(checkpoint: Path, change: Change) -
     assert key_values(options["settings"], "--set") == record["method"]["parameters"]
     for name in ("epochs", "batch_size", "lr", "max_length", "precision", "train_size", "held_out"):
         assert options[name] == record["settings"][name], name
+    told = [options[name] for name in ("label_noise", "typos", "drop_words", "augmented_texts")]
+    assert told == [0.2, 0.3, 0.1, 0.8]
     assert (options["task_name"], options["seed"]) == (record["task"]["name"], record["seed"])
     assert attack.make_context("attack", commands[1][2:]).params["suite_name"] == "small"
 
