@@ -43,7 +43,7 @@ CELLS = [
     ("nli-minilm", "standard", "anli-r1-test", "accuracy"),
     ("nli-minilm", "standard", "advglue-mnli", "accuracy"),
     ("nli-minilm", "standard", "clean", "accuracy"),
-    ("nli", "anli_roberta_large", "anli-r1-dev", "accuracy"),
+    ("nli", "RoBERTa-large", "anli-r1-dev", "accuracy"),
 ]
 
 

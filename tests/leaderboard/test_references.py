@@ -314,5 +314,5 @@ def test_the_published_predictions_on_anli_give_the_committed_rows(mirror: Path,
         for path in (f"results/{entry.path.name}", file):
             assert (board / path).read_bytes() == (BOARDS / "nli" / path).read_bytes()
     assert len(found) == 8
-    assert found["anli_roberta_large"] == [73.8, 50.6, 46.1] and found["bert_r1"][0] == 0.0
+    assert found["RoBERTa-large"] == [73.8, 50.6, 46.1] and found["BERT, round 1"][0] == 0.0
     assert found["roberta_from_r2"][1] < 20 and found["roberta_from_r3"][2] < 21, "each on what was written against it"
