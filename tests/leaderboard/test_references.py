@@ -315,4 +315,5 @@ def test_the_published_predictions_on_anli_give_the_committed_rows(mirror: Path,
             assert (board / path).read_bytes() == (BOARDS / "nli" / path).read_bytes()
     assert len(found) == 8
     assert found["RoBERTa-large"] == [73.8, 50.6, 46.1] and found["BERT, round 1"][0] == 0.0
-    assert found["RoBERTa, round 2"][1] < 20 and found["RoBERTa, round 3"][2] < 21, "each on what was written against it"
+    assert found["RoBERTa, round 2"][1] < 20, "each is weak on what was written against it"
+    assert found["RoBERTa, round 3"][2] < 21
