@@ -23,6 +23,12 @@ import filelock
 from alumbench.errors import AlumbenchError
 
 
+def file_name(text: str) -> str:
+    """The text as the name of a file or folder: letters, digits and `.+=` stay, all else becomes single hyphens."""
+    kept = "".join(c if c.isalnum() or c in ".+=" else "-" for c in text)
+    return "-".join(filter(None, kept.split("-")))
+
+
 def finite(value: Any) -> Any:
     """The value with every NaN or infinity inside it replaced by None: JSON has neither."""
     if isinstance(value, float) and not math.isfinite(value):

@@ -15,7 +15,7 @@ from alumbench.evaluation.stored import SPECIAL, Stored, evaluations_of, finishe
 from alumbench.leaderboard.entries import SCHEMA, recipe_of_training
 from alumbench.leaderboard.published import published
 from alumbench.leaderboard.settings import Board
-from alumbench.storage import finite, read_json, write_bytes, write_json
+from alumbench.storage import file_name, finite, read_json, write_bytes, write_json
 
 
 def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
@@ -73,9 +73,13 @@ def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
         ],
     }
     title = f"{row}-seed{training['seed']}"
-    path = folder / "results" / f"{_file_name(title)}.json"
+    path = folder / "results" / f"{file_name(title)}.json"
     if path.exists():
         there = read_json(path)
+        if there["row"] != row:
+            raise AlumbenchError(
+                f"{path}: holds row {there['row']!r}, whose name makes the same file's; choose another --row"
+            )
         if recipe_of_training(there) != recipe_of_training(content):
             raise AlumbenchError(f"{path}: holds a checkpoint that was trained otherwise; name this one with --row")
         gone = sorted(there["entries"].keys() - content["entries"].keys())
@@ -100,7 +104,7 @@ def save(folder: Path, title: str, content: Mapping[str, Any], records: Sequence
     Raises:
         AlumbenchError: The files cannot be written.
     """
-    name = _file_name(title)
+    name = file_name(title)
     path, file = folder / "results" / f"{name}.json", f"records/{name}.jsonl.gz"
     lines = sorted(json.dumps(finite(published(record)), sort_keys=True) for record in records)
     packed = gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0)
@@ -121,8 +125,3 @@ def _row_name(method: Mapping[str, Any]) -> str:
     defaults = make_method(method["name"], {}).parameters()
     other = [f"{k}={v}" for k, v in method["parameters"].items() if defaults.get(k) != v]
     return str(method["name"]) + (f" ({', '.join(other)})" if other else "")
-
-
-def _file_name(text: str) -> str:
-    kept = "".join(c if c.isalnum() or c in ".=-" else "-" for c in text)
-    return "-".join(filter(None, kept.split("-")))

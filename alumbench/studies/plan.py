@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alumbench.errors import AlumbenchError
+from alumbench.storage import file_name
 from alumbench.tasks.task import build
 
 RUNS = "runs.toml"
@@ -66,8 +67,7 @@ class Row:
     @property
     def slug(self) -> str:
         """The name as a folder's."""
-        kept = "".join(c if c.isalnum() or c in ".+=" else "-" for c in self.name)
-        return "-".join(filter(None, kept.split("-")))
+        return file_name(self.name)
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class Plan:
         if counts and sweep is None:
             raise AlumbenchError(f"{path}: rows have candidates, and no [sweep] says how to choose")
         if len({row.slug for row in rows}) < len(rows):
-            raise AlumbenchError(f"{path}: two rows have the same name")
+            raise AlumbenchError(f"{path}: two rows have the same name, or names that make the same folder's")
         return plan
 
 

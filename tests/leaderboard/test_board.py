@@ -70,6 +70,15 @@ def test_changed_records_are_refused(board: Path, evaluated: list[Path]) -> None
         build(board)
 
 
+def test_rows_whose_names_make_one_file_are_kept_apart(board: Path, evaluated: list[Path]) -> None:
+    standard, alum = evaluated[0], evaluated[-1]
+    assert add(board, standard, "freelb") != add(board, alum, "freelb++")
+    before = add(board, standard, "mine:a").read_bytes()
+    with pytest.raises(AlumbenchError, match=r"holds row 'mine:a', whose name makes the same file's"):
+        add(board, standard, "mine a")
+    assert (board / "results/mine-a-seed1.json").read_bytes() == before
+
+
 def test_a_figure_that_differs_from_its_records_is_refused(board: Path, evaluated: list[Path]) -> None:
     path = add(board, evaluated[0])
     entry = json.loads(path.read_text())
