@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,12 @@ def test_records_leave_the_data_sets_texts_out(board: Path) -> None:
         assert records and not [record for record in records if "texts" in record]
 
 
-#: Three cells of each table: row, entry and what counts as right in it.
-RIGHT = {"accuracy": ("correct",), "accuracy_under_attack": ("robust",)}
+#: What counts as right, by measure, and what a worst case is made of.
+RIGHT = {"accuracy": "correct", "accuracy_under_attack": "robust"}
+WORST = {
+    "worst case offline@1": {"deepwordbug", "pwws", "textfooler-jia-minilm", "textbugger-jia-minilm"},
+}
+#: Three cells of each table: row, entry and measure.
 CELLS = [
     ("sst2-minilm", "standard", "deepwordbug", "accuracy_under_attack"),
     ("sst2-minilm", "alum", "deepwordbug", "accuracy_under_attack"),
@@ -59,8 +64,11 @@ def test_a_cell_recomputed_by_hand(board: str, row: str, entry: str, measure: st
     """From the records alone: the mean over seeds of right answers in all."""
     folder, shares = Path(__file__).parents[2] / "leaderboards" / board, []
     for records in records_of(folder, row):
-        outcomes = [record["outcome"] for record in records if record["entry"] == entry]
-        shares.append(sum(outcome in RIGHT[measure] for outcome in outcomes) / len(outcomes))
+        outcomes = defaultdict(set)
+        for record in records:
+            if record["entry"] in WORST.get(entry, {entry}):
+                outcomes[record["id"]].add(record["outcome"])
+        shares.append(sum(found == {RIGHT[measure]} for found in outcomes.values()) / len(outcomes))
     cells = json.loads((folder / "table.json").read_text())
     (cell,) = [cell for cell in cells if (cell["row"], cell["entry"], cell["group"]) == (row, entry, "")]
     assert cell["value"] == pytest.approx(sum(shares) / len(shares), abs=1e-9)
