@@ -59,9 +59,9 @@ def _built(folder: Path) -> tuple[Table, dict[str, str]]:
     readme += ["## The comparisons", "", parts.render("markdown").strip(), ""]
     readme += ["## The rule, fixed before", "", *(f"- {rule}" for rule in RULES), ""]
     readme += [
-        "`alumbench claims` on this folder makes all of it from the records; with `--check` it says whether it is "
+        "`alumbench claims` on this folder makes all of it from the records; with `--check` it says whether it is what "
+        "they make."
     ]
-    readme[-1] += "what they make."
     page = claims_page(claims.title, claims.about, claims.reading, {"": table, "The comparisons": parts}, RULES)
     forms = {"README.md": "\n".join(readme) + "\n", "index.html": page}
     return table, {**forms, "table.csv": table.render("csv"), "table.json": table.render("json")}
@@ -109,7 +109,11 @@ def _parts(judged: Sequence[Judged]) -> Table:
         "cost",
         "verdict",
     ]
-    return Table(header, rows, [NOTE])
+    findings = [finding for one in judged for finding in one.findings]
+    measured = sum(finding.p is not None for finding in findings)
+    return Table(
+        header, rows, [NOTE, f"p is corrected over {measured} of {len(findings)} comparisons: all with an interval."]
+    )
 
 
 def _compared(finding: Finding) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from alumbench.claims.settings import CLAIMS, Claim, Claims, Part
-from alumbench.claims.verdict import UNMEASURED, line, of_claim, verdict
+from alumbench.claims.verdict import SEEDS, UNMEASURED, line, of_claim, verdict
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.evaluation.geometry_file import read_geometry
 from alumbench.leaderboard.cells import over_seeds
@@ -84,22 +84,22 @@ def judge(claims: Claims) -> list[Judged]:
     """
     boards: dict[str, tuple[Board, list[Entry]] | None] = {}
     found = {
-        (claim.id, at): _finding(claims.folder, part, boards)
-        for claim in claims.claims
-        for at, part in enumerate(claim.parts)
+        (claim.id, at): _finding(claims, part, boards) for claim in claims.claims for at, part in enumerate(claim.parts)
     }
     corrected = holm({key: finding.p for key, finding in found.items()}).p
     for key, finding in found.items():
         if finding.value is not None:
             part, p = finding.part, corrected[key]
-            told = verdict(part.direction, part.margin / 100, finding.low, finding.high, p)
-            found[key] = replace(finding, p_holm=p, verdict=told)
+            told = verdict(part.direction, part.margin / 100, finding.low, finding.high, p, finding.seeds)
+            few = f"{finding.seeds} of {SEEDS} seeds" if finding.seeds < SEEDS else finding.reason
+            found[key] = replace(finding, p_holm=p, verdict=told, reason=few)
     return [Judged(claim, tuple(found[claim.id, at] for at in range(len(claim.parts)))) for claim in claims.claims]
 
 
-def _finding(folder: Path, part: Part, boards: dict[str, tuple[Board, list[Entry]] | None]) -> Finding:
+def _finding(claims: Claims, part: Part, boards: dict[str, tuple[Board, list[Entry]] | None]) -> Finding:
     if part.figures:
-        return _of_figures(folder, part)
+        return _of_figures(claims, part)
+    folder = claims.folder
     place = folder / part.board
     command = _command(folder, place)
     if part.board not in boards:
@@ -144,43 +144,36 @@ def _of_rows(
     )
 
 
-def _of_figures(folder: Path, part: Part) -> Finding:
-    path = folder / part.figures
+def _of_figures(claims: Claims, part: Part) -> Finding:
+    path, command = claims.folder / part.figures, claims.commands[part.figures]
     if not path.is_file():
-        command = f"alumbench geometry CHECKPOINT... --out {_told(folder, path)}"
         return Finding(part, command, reason="not made yet")
     document, runs = read_geometry(path)
     for name in (part.name, part.against):
         if name not in runs:
-            raise AlumbenchError(f"{folder / CLAIMS}: {part.figures}: {unknown('figure', name, runs)}")
+            raise AlumbenchError(f"{claims.folder / CLAIMS}: {part.figures}: {unknown('figure', name, runs)}")
     own, others = runs[part.name], runs[part.against]
     paired = own.keys() == others.keys()
 
     def difference(null: float = 0.0) -> Mapping[str, Any]:
-        return vars(multi_bootstrap_difference(others, own, paired_seeds=paired, null=null))
+        found = vars(multi_bootstrap_difference(others, own, paired_seeds=paired, null=null))
+        return {**found, "agree": own == others, "drawn": found["clusters"]}
 
     means = {figure["name"]: figure["value"] for figure in document["figures"]}
-    checkpoints = " ".join(f"{made['row']}-{made['seed']}" for made in document["checkpoints"])
-    options = [f"--examples {document['data']['examples']}", *(f"--epsilon {e:g}" for e in document["epsilons"])]
-    command = f"alumbench geometry {checkpoints} {' '.join(options)} --out {_told(folder, path)}"
-    finding = Finding(
-        part,
-        command,
-        own=means[part.name],
-        others=means[part.against],
-        n=int(difference()["n"]),
-        seeds=min(len(own), len(others)),
+    n = len(next(iter(own.values())))
+    seeds = min(len(own), len(others))
+    return _compared(
+        Finding(part, command, own=means[part.name], others=means[part.against], n=n, seeds=seeds), difference
     )
-    return _compared(finding, difference)
 
 
 def _compared(finding: Finding, difference: Any) -> Finding:
     """With the difference, its interval, and p for the part's line."""
     part, found = finding.part, difference()
     null = line(part.direction, part.margin / 100, found["value"])
-    if found["value"] == 0 and found["low"] is None:
-        most = largest_unseen(finding.n)
-        return replace(finding, value=0.0, low=-most, high=most, p=p_of_unseen(finding.n, abs(null)))
+    if found["agree"]:
+        most = largest_unseen(found["drawn"])
+        return replace(finding, value=0.0, low=-most, high=most, p=p_of_unseen(found["drawn"], abs(null)))
     p = found["p"] if null == 0 else difference(null=null)["p"]
     ends = {name: found[name] for name in ("value", "low", "high", "reason")}
     return replace(finding, **ends, p=p)
@@ -210,9 +203,11 @@ def _cost(board: Board, row: Sequence[Entry], against: Sequence[Entry]) -> float
 def _promised(board: Path) -> set[str]:
     """The rows that a board's plan will make."""
     path = board / "runs.toml"
-    if not path.is_file():
-        return set()
-    return {str(row.get("row")) for row in tomllib.loads(path.read_text(encoding="utf-8")).get("rows", [])}
+    try:
+        plan = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except tomllib.TOMLDecodeError as error:
+        raise AlumbenchError(f"{path}: {error}") from None
+    return {str(row.get("row")) for row in plan.get("rows", [])}
 
 
 def _command(folder: Path, board: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,7 @@ class Claims:
         claims: in the order of the page.
         about: paragraphs above the table.
         reading: paragraphs under it.
+        commands: for each file of figures, the command that makes it.
     """
 
     folder: Path
@@ -86,6 +87,7 @@ class Claims:
     claims: tuple[Claim, ...]
     about: str = ""
     reading: str = ""
+    commands: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> Claims:
@@ -111,7 +113,13 @@ class Claims:
                 raise AlumbenchError(f"{path}: two claims are '{name}'")
         if not claims:
             raise AlumbenchError(f"{path}: it has no [[claim]]")
-        return cls(**build(cls, {**values, "claims": claims, "folder": folder}, str(path)))
+        read = cls(**build(cls, {**values, "claims": claims, "folder": folder}, str(path)))
+        for name in sorted({part.figures for claim in claims for part in claim.parts if part.figures}):
+            if name not in read.commands:
+                raise AlumbenchError(
+                    f'{path}: no command makes {name}; add [commands] with "{name}" = "alumbench geometry …"'
+                )
+        return read
 
 
 def _claim(values: Mapping[str, Any], path: Path) -> Claim:

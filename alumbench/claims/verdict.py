@@ -7,6 +7,8 @@ from collections.abc import Sequence
 HOLDS, FAILS, OPEN, UNMEASURED = "holds", "does not hold", "cannot be told", "not measured yet"
 #: Below this, a corrected p tells.
 LEVEL = 0.05
+#: With fewer training seeds of a row, nothing is told: a seed's luck is no property of a method.
+SEEDS = 3
 #: What a part may say of a row and the one it is held against.
 DIRECTIONS = ("more", "no less", "equal")
 
@@ -17,12 +19,14 @@ RULES = (
     "the difference being on the line (for `equal`: the nearer one), corrected over all parts of this page (Holm).",
     "`more` and `no less` hold where the whole interval is above the line and p is below .05; they do not hold where "
     "it is below the line and p is below .05. `equal` holds where the whole interval is between its lines, and does "
-    "not where it is beyond one of them, again with p below .05. In all other cases it cannot be told, and the "
+    "not where it is beyond one of them, again with p below .05. In all other cases, and with fewer than three "
+    "training seeds a row, it cannot be told, and the "
     "smallest difference is given that the exact McNemar test finds at this n with 80% power where 15% of the answers "
     "differ. That no difference was found never counts as `equal`.",
     "Where two rows agree on every example, resampling shows no spread; the interval is then the exact one for a "
     "difference that none of n examples showed (Clopper and Pearson).",
-    "A claim holds where all its parts hold, does not where one does not, and cannot be told otherwise. That is about "
+    "A claim holds where all its parts hold and does not where one does not; it is not measured yet where a part is "
+    "not, and cannot be told otherwise. That is about "
     "this page's scale: these models, these data and this n.",
 )
 
@@ -40,7 +44,9 @@ def line(direction: str, margin: float, value: float) -> float:
     return margin if direction == "equal" and value >= 0 else -margin
 
 
-def verdict(direction: str, margin: float, low: float | None, high: float | None, p: float | None) -> str:
+def verdict(
+    direction: str, margin: float, low: float | None, high: float | None, p: float | None, seeds: int = SEEDS
+) -> str:
     """What an interval says of a part.
 
     Args:
@@ -49,7 +55,10 @@ def verdict(direction: str, margin: float, low: float | None, high: float | None
         low: the interval's lower end, None without one.
         high: its upper end.
         p: corrected, for the difference being on the part's line.
+        seeds: training seeds of each row.
     """
+    if seeds < SEEDS:
+        return OPEN
     if low is None or high is None or p is None or not p < LEVEL:
         return OPEN
     if direction == "equal":

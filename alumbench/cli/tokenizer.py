@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -38,23 +39,36 @@ def learn(out: Path, **options: Any) -> None:
     """  # noqa: D301 - click wants the character
     quiet_and_parallel()
     from alumbench.errors import AlumbenchError
-    from alumbench.storage import write_json
+    from alumbench.storage import read_json, write_json
     from alumbench.training.corpus import Texts
     from alumbench.training.tokenizer import learn_tokenizer
     from alumbench.versions import library_versions
 
+    loaded = [corpus.load() for corpus in corpora_of(options)]
+    asked = json.loads(json.dumps(options | {"corpora": [origin for _, origin in loaded]}))
+    if (out / LEARNED).exists():
+        before = read_json(out / LEARNED)
+        for name, value in asked.items():
+            if before.get(name) != value:
+                raise AlumbenchError(
+                    f"{out}: holds a tokenizer whose {name.replace('_', ' ')} differs ({before.get(name)!r:.99} there, "
+                    f"{value!r:.200} asked for); give another --out, or delete it to learn anew"
+                )
+        click.echo(f"{out}: this tokenizer was learned already")
+        return
     if out.is_dir() and any(out.iterdir()):
         raise AlumbenchError(f"{out}: not empty; give another --out")
-    loaded = [corpus.load() for corpus in corpora_of(options)]
     learned = learn_tokenizer(
         options["kind"],
         Texts([table for table, _ in loaded]),
         options["vocab_size"],
         **{name: options[name] for name in ("lower_case", "max_length", "min_count", "letters")},
     )
-    learned.save_pretrained(out)
-    record = options | {"corpora": [origin for _, origin in loaded], "versions": library_versions()}
-    write_json(out / LEARNED, {"schema": 1, **record})
+    half = out.with_name(f".{out.name}.half")  # so that a kill leaves nothing in `out`
+    shutil.rmtree(half, ignore_errors=True)
+    learned.save_pretrained(half)
+    write_json(half / LEARNED, {"schema": 1, **asked, "versions": library_versions()})
+    half.replace(out)
     click.echo(f"{out}: {options['kind']}, {len(learned):,} pieces")
     click.echo(f"next: alumbench tokenizer apply {out} 'A birthday party.'")
 

@@ -73,7 +73,7 @@ def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
         ],
     }
     title = f"{row}-seed{training['seed']}"
-    path = folder / "results" / f"{file_name(title)}.json"
+    path = entry_path(folder, title)
     if path.exists():
         there = read_json(path)
         if there["row"] != row:
@@ -87,6 +87,11 @@ def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
             raise AlumbenchError(f"{path}: has {', '.join(gone)} too; add the checkpoint, not one of its evaluations")
     records = [r for entry, (stored, _) in entries.items() for r in stored.records if r["entry"] == entry]
     return save(folder, title, content, records)
+
+
+def entry_path(folder: Path, title: str) -> Path:
+    """Where a board has the entry of that title; a checkpoint's is `ROW-seedN`."""
+    return folder / "results" / f"{file_name(title)}.json"
 
 
 def save(folder: Path, title: str, content: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> Path:
@@ -104,8 +109,8 @@ def save(folder: Path, title: str, content: Mapping[str, Any], records: Sequence
     Raises:
         AlumbenchError: The files cannot be written.
     """
-    name = file_name(title)
-    path, file = folder / "results" / f"{name}.json", f"records/{name}.jsonl.gz"
+    path = entry_path(folder, title)
+    file = f"records/{path.stem}.jsonl.gz"
     lines = sorted(json.dumps(finite(published(record)), sort_keys=True) for record in records)
     packed = gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0)
     write_bytes(folder / file, packed)

@@ -57,13 +57,18 @@ def row_difference(row: Sequence[Entry], against: Sequence[Entry], column: Colum
         against: the other's.
         column: one whose measure counts right answers.
         null: the difference that `p` is for, a share.
+
+    Returns:
+        That, with `agree`, whether the two answer alike in every example of every seed, and `drawn`, the examples or
+        clusters of them that are drawn independently.
     """
     rows = {against[0].row: against, row[0].row: row}
     runs = {name: _runs(members, column) for name, members in rows.items()}
     clusters, (a, b) = _clusters(rows, column), sorted(rows)
     paired, towards = runs[a].keys() == runs[b].keys(), null if a == against[0].row else -null
     test = multi_bootstrap_difference(runs[a], runs[b], clusters, paired_seeds=paired, null=towards)
-    return _difference(runs, clusters, {(a, b): test}, against[0].row, row[0].row)
+    told = _difference(runs, clusters, {(a, b): test}, against[0].row, row[0].row)
+    return {**told, "agree": runs[a] == runs[b], "drawn": test.clusters}
 
 
 def correct(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -109,11 +109,10 @@ class Entry:
 
     @property
     def training_time(self) -> float | None:
-        """Seconds that training took: of a core on a CPU, where runs beside it do not count, else of the clock."""
+        """Seconds that training took, with the pre-training of its model where that is recorded."""
         training = self.training
-        seconds = training.get("cpu_seconds") if training.get("device", "").startswith("cpu") else None
-        found = training.get("seconds") if seconds is None else seconds
-        return None if not found else float(found)
+        times = [_time(run) for run in (training, training.get("model", {}).get("pretraining")) if run]
+        return sum(time for time in times if time) if times and all(times) else None
 
     @property
     def weights(self) -> set[str]:
@@ -260,6 +259,13 @@ def recipe_of_training(content: Mapping[str, Any]) -> dict[str, Any]:
         "settings": settings,
         "training data": training["data"]["train"]["sha256"],
     }
+
+
+def _time(run: Mapping[str, Any]) -> float | None:
+    """Seconds of a core on a CPU, where runs beside it do not count, else of the clock."""
+    seconds = run.get("cpu_seconds") if run.get("device", "").startswith("cpu") else None
+    found = run.get("seconds") if seconds is None else seconds
+    return None if not found else float(found)
 
 
 @cache

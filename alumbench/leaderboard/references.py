@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alumbench.errors import AlumbenchError
+from alumbench.storage import file_name
 from alumbench.tasks import Source
 from alumbench.tasks.task import build
 
@@ -92,6 +93,8 @@ class References:
         tables = tuple(_predictions(table, f"{path}, predictions") for table in values.pop("predictions", []))
         if not rows or not tables:
             raise AlumbenchError(f"{path}: has no [[{'predictions' if rows else 'rows'}]]")
+        if len({file_name(row.row) for row in rows}) < len(rows):
+            raise AlumbenchError(f"{path}: two rows have the same name, or names that make the same file's")
         return cls(**build(cls, {**values, "rows": rows, "predictions": tables}, str(path)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ def choose(plan: Plan, rows: Sequence[Row], runs: Path, say: Callable[[str], Non
 
     Args:
         plan: has a sweep.
-        rows: of which, those with candidates; what is written of others is kept.
+        rows: of which, those with candidates; what the same rule found of others is kept.
         runs: where the candidates are.
         say: takes a line for each row.
 
@@ -31,17 +32,19 @@ def choose(plan: Plan, rows: Sequence[Row], runs: Path, say: Callable[[str], Non
     """
     sweep, path = plan.sweep, plan.board / SWEEP
     assert sweep is not None
-    found: dict[str, Any] = read_json(path)["rows"] if path.exists() else {}
+    rule = {"suite": sweep.suite, "score": sweep.score, "train": sweep.train, "seed": sweep.seed}
+    if sweep.limited:
+        rule |= {name: getattr(sweep, name) for name in ("keep", "at_most_below", "at_most_cost")}
+    before = read_json(path) if path.exists() else {}
+    found: dict[str, Any] = before["rows"] if before.get("rule") == json.loads(json.dumps(rule)) else {}
     for row in filter(lambda row: row.candidates, rows):
         folders = [runs / "sweep" / f"{row.slug}-{at}" for at in range(1, len(row.candidates) + 1)]
         scored = [_scored(sweep, options, folder) for options, folder in zip(row.candidates, folders, strict=True)]
         best = _best(sweep, scored)
         found[row.name] = {"candidates": scored, "chosen": best}
         say(f"{row.name}: {scored[best]['options']} of {len(scored)} candidates")
-    rule = {"suite": sweep.suite, "score": sweep.score, "train": sweep.train, "seed": sweep.seed}
-    if sweep.limited:
-        rule |= {name: getattr(sweep, name) for name in ("keep", "at_most_below", "at_most_cost")}
-    write_json(path, {"rule": rule, "rows": {row.name: found[row.name] for row in plan.rows if row.name in found}})
+    kept = {row.name: found[row.name] for row in plan.rows if row.candidates and row.name in found}
+    write_json(path, {"rule": rule, "rows": kept})
 
 
 def chosen_of(plan: Plan) -> dict[str, Options]:
@@ -55,8 +58,7 @@ def chosen_of(plan: Plan) -> dict[str, Options]:
 
 def _scored(sweep: Sweep, options: Options, folder: Path) -> dict[str, Any]:
     stored = Stored.read(folder / "sweep")
-    named = [name for group in sweep.score for name in group] + ([sweep.keep] if sweep.keep else [])
-    figures = {name: _figure(stored, name) for name in named}
+    figures = {name: _figure(stored, name) for name in sweep.figures}
     score = statistics.fmean(statistics.fmean(figures[name] for name in group) for group in sweep.score)
     scored = {"options": options, "figures": figures, "score": round(score, 6)}
     return scored | ({"seconds": _seconds(folder)} if sweep.at_most_cost else {})
@@ -64,11 +66,11 @@ def _scored(sweep: Sweep, options: Options, folder: Path) -> dict[str, Any]:
 
 def _best(sweep: Sweep, scored: Sequence[dict[str, Any]]) -> int:
     """The largest score among the candidates that the first one's figures admit; between equals the first."""
-    first = scored[0]
+    first, below = scored[0], sweep.at_most_below + 1e-9  # .88 - .87 is a little more than .01
     admitted = [
         at
         for at, candidate in enumerate(scored)
-        if (not sweep.keep or candidate["figures"][sweep.keep] >= first["figures"][sweep.keep] - sweep.at_most_below)
+        if (not sweep.keep or first["figures"][sweep.keep] - candidate["figures"][sweep.keep] <= below)
         and (not sweep.at_most_cost or candidate["seconds"] <= sweep.at_most_cost * first["seconds"])
     ]
     return max(admitted, key=lambda at: (scored[at]["score"], -at))

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-from alumbench.errors import AlumbenchError
 from alumbench.storage import read_json, write_json
 
 COMMAND = [sys.executable, "-m", "alumbench"]
@@ -27,17 +26,27 @@ class Job:
     Attributes:
         name: of its log, and of the list of what it has finished.
         commands: arguments of `alumbench`, one list a command.
+        result: a file that the last command makes, if it is one that may be taken away; then the command is run again.
     """
 
     name: str
     commands: Sequence[Sequence[str]]
+    result: Path | None = None
+
+    def unfinished(self, done: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+        """The commands from the first that has not ended well: those behind it follow from what it makes."""
+        gone = self.result is not None and not self.result.exists()
+        for at, command in enumerate(self.commands):
+            if list(command) not in done or (gone and at == len(self.commands) - 1):
+                return self.commands[at:]
+        return []
 
 
-def run_jobs(jobs: Sequence[Job], folder: Path, slots: int, say: Callable[[str], None]) -> None:
+def run_jobs(jobs: Sequence[Job], folder: Path, slots: int, say: Callable[[str], None]) -> dict[str, str]:
     """Runs what is not finished, in the order given.
 
     Beside `NAME.log` each job leaves `NAME.done.json`, the commands that ended well; a command that has changed since
-    is run again, and refuses by itself where its folder holds something else.
+    is run again with all that follow it, and refuses by itself where its folder holds something else.
 
     Args:
         jobs: what to run.
@@ -46,14 +55,10 @@ def run_jobs(jobs: Sequence[Job], folder: Path, slots: int, say: Callable[[str],
             several.
         say: takes a line of progress.
 
-    Raises:
-        AlumbenchError: Jobs failed; the others were run to their end.
+    Returns:
+        The jobs that failed, by name, each with its last line; the others were run to their end.
     """
-    pool = _Pool(folder, slots, say, jobs)
-    failed = pool.run(jobs)
-    if failed:
-        listed = "\n".join(f"  {folder / job.name}.log: {line}" for job, line in failed)
-        raise AlumbenchError(f"{len(failed)} of {len(jobs)} jobs failed; the same command runs them again:\n{listed}")
+    return _Pool(folder, slots, say, jobs).run(jobs)
 
 
 def _stop(number: int, frame: object) -> None:
@@ -72,15 +77,15 @@ class _Pool:
         self.finished, self.spent, self.lock = 0, 0, threading.Lock()
         self.begun = time.monotonic()
 
-    def run(self, jobs: Sequence[Job]) -> list[tuple[Job, str]]:
+    def run(self, jobs: Sequence[Job]) -> dict[str, str]:
         self.folder.mkdir(parents=True, exist_ok=True)
-        failed: list[tuple[Job, str]] = []
+        failed: dict[str, str] = {}
         before = signal.signal(signal.SIGTERM, _stop) if threading.current_thread() is threading.main_thread() else None
         with ThreadPoolExecutor(self.slots) as executor:
             futures: dict[Future[str], Job] = {executor.submit(self._run, job): job for job in jobs}
             try:
                 wait(futures, return_when=FIRST_EXCEPTION)
-                failed = [(job, future.result()) for future, job in futures.items() if future.result()]
+                failed = {job.name: future.result() for future, job in futures.items() if future.result()}
             except BaseException:
                 self.stopped.set()
                 for process in list(self.running):
@@ -97,12 +102,14 @@ class _Pool:
         try:
             stamp, log = self.folder / f"{job.name}.done.json", self.folder / f"{job.name}.log"
             done = read_json(stamp) if stamp.exists() else []
-            for command in job.commands:
+            left = job.unfinished(done)
+            if len(left) == len(job.commands):
+                done = []  # what followed from an earlier first command followed from another checkpoint
+            with self.lock:
+                self.finished += len(job.commands) - len(left)
+            for command in left:
                 if self.stopped.is_set():
                     return ""
-                if list(command) in done:
-                    self._tell(None)
-                    continue
                 begun = time.monotonic()
                 with log.open("ab") as out:
                     out.write(f"$ alumbench {' '.join(command)}\n".encode())
@@ -112,16 +119,19 @@ class _Pool:
                         line, stdout=out, stderr=out, stdin=subprocess.DEVNULL, env=self.environment(slot)
                     )
                     self.running.add(process)
+                    if self.stopped.is_set():  # since it was looked at above
+                        process.terminate()
                     status = process.wait()
                     self.running.discard(process)
                 if self.stopped.is_set():
                     return ""
                 if status:
+                    how = f"ended by signal {-status}" if status < 0 else f"exit status {status}"
                     last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1]
-                    self.say(f"failed: {job.name}: {last[:300]}")
-                    return last[:300]
-                done.append(list(command))
-                write_json(stamp, done)
+                    self.say(f"failed: {job.name}: {command[0]}: {how}: {last[:300]}")
+                    return f"{command[0]}: {how}: {last[:300]}"
+                if list(command) not in done:
+                    write_json(stamp, done := [*done, list(command)])
                 self._tell(f"{job.name}: {command[0]} in {time.monotonic() - begun:.0f} s")
             return ""
         finally:
@@ -136,11 +146,9 @@ class _Pool:
             env["CUDA_VISIBLE_DEVICES"] = devices[slot % len(devices)]
         return env
 
-    def _tell(self, line: str | None) -> None:
+    def _tell(self, line: str) -> None:
         with self.lock:
             self.finished += 1
-            if line is None:
-                return
             self.spent += 1
             left = (time.monotonic() - self.begun) / self.spent * (self.total - self.finished)
             self.say(f"[{self.finished}/{self.total}] {line}; about {left / 60:.0f} min left")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,11 @@ class Sweep:
     at_most_cost: float = 0.0
 
     @property
+    def figures(self) -> list[str]:
+        """The `entry:measure` that a candidate must have."""
+        return [name for group in self.score for name in group] + ([self.keep] if self.keep else [])
+
+    @property
     def limited(self) -> bool:
         """Whether candidates are held against the first."""
         return bool(self.keep or self.at_most_cost)
@@ -68,6 +73,12 @@ class Row:
     def slug(self) -> str:
         """The name as a folder's."""
         return file_name(self.name)
+
+    @property
+    def pretrained(self) -> str:
+        """Name of the `[[pretrain]]` that makes its model; '' for a model that is there."""
+        model = str(self.train.get("model", ""))
+        return model.removeprefix(PRETRAINED) if model.startswith(PRETRAINED) else ""
 
 
 @dataclass(frozen=True)
@@ -114,13 +125,16 @@ class Plan:
             if not values.get(key):
                 raise AlumbenchError(f"{path}: {key} is missing")
         shared = values.pop("train", {})
-        pretrain = {str(_pop(options, "name", path)): options for options in values.pop("pretrain", [])}
+        pretrain: dict[str, Options] = {}
+        for options in values.pop("pretrain", []):
+            name = str(_pop(options, "name", path))
+            if name in pretrain:
+                raise AlumbenchError(f"{path}: two [[pretrain]] have the name {name}")
+            pretrain[name] = options
         rows = tuple(_row(row, shared, pretrain, path) for row in values.pop("rows"))
         sweep = values.pop("sweep", None)
         if sweep is not None:
-            sweep = Sweep(
-                **build(Sweep, {**sweep, "score": tuple(map(tuple, sweep.get("score", ())))}, f"{path}, sweep")
-            )
+            sweep = _sweep(sweep, rows, path)
         defaults: dict[str, Any] = {"attack": {}}
         plan = cls(
             **build(
@@ -167,13 +181,28 @@ def merged(*parts: Options) -> dict[str, Any]:
     return out
 
 
+def _sweep(values: Mapping[str, Any], rows: Iterable[Row], path: Path) -> Sweep:
+    score = values.get("score")
+    groups = score if isinstance(score, list) and all(isinstance(group, list) and group for group in score) else []
+    if not groups:
+        raise AlumbenchError(f'{path}, sweep: score = {score!r}: give groups of entries, [["ENTRY:MEASURE", ...], ...]')
+    sweep = Sweep(**build(Sweep, {**values, "score": tuple(map(tuple, groups))}, f"{path}, sweep"))
+    for name in sweep.figures:
+        if not all(str(name).partition(":")):
+            raise AlumbenchError(f"{path}, sweep: {name!r} is not ENTRY:MEASURE")
+    for row in rows:
+        for both in sorted({option for candidate in row.candidates for option in candidate} & sweep.train.keys()):
+            raise AlumbenchError(f"{path}: {both} is in [sweep] train, so row {row.name} cannot choose it")
+    return sweep
+
+
 def _row(values: dict[str, Any], shared: Options, pretrain: Mapping[str, Options], path: Path) -> Row:
     name, candidates = str(_pop(values, "row", path)), tuple(values.pop("candidates", ()))
     train = merged(shared, values)
-    model = str(train.get("model", ""))
-    if model.startswith(PRETRAINED) and model.removeprefix(PRETRAINED) not in pretrain:
-        raise AlumbenchError(f"{path}: row {name}: no [[pretrain]] has the name {model.removeprefix(PRETRAINED)}")
-    return Row(name, train, candidates)
+    row = Row(name, train, candidates)
+    if row.pretrained and row.pretrained not in pretrain:
+        raise AlumbenchError(f"{path}: row {name}: no [[pretrain]] has the name {row.pretrained}")
+    return row
 
 
 def _pop(values: dict[str, Any], key: str, path: Path) -> Any:

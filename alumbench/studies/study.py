@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from alumbench.errors import AlumbenchError
+from alumbench.errors import AlumbenchError, unknown
+from alumbench.evaluation.ensembles import WORST
+from alumbench.evaluation.suite import load_suite
+from alumbench.leaderboard.adding import entry_path
 from alumbench.leaderboard.board import build
 from alumbench.leaderboard.citing import add_references
 from alumbench.leaderboard.references import REFERENCES
+from alumbench.leaderboard.settings import Board
 from alumbench.studies.choosing import choose, chosen_of
 from alumbench.studies.jobs import Job, run_jobs
-from alumbench.studies.plan import PRETRAINED, Options, Plan, Row, Sweep, arguments, merged
+from alumbench.studies.plan import RUNS, Options, Plan, Row, Sweep, arguments, merged
 
 
 def run_study(
@@ -33,29 +38,55 @@ def run_study(
         say: takes a line of progress.
 
     Raises:
-        AlumbenchError: A row is unknown, references cannot be made, or commands failed; the same call goes on.
+        AlumbenchError: A row, suite or entry is unknown, references cannot be made, or commands failed; what does not
+            depend on those is done, and the same call goes on.
     """
     rows = _rows(plan, only)
+    check_plan(plan)
     if (plan.board / REFERENCES).exists() and not sweep_only:
         add_references(plan.board)
-    run_jobs(_pretraining(plan, rows, runs), runs, slots, say)
+    failed = run_jobs(_pretraining(plan, rows, runs), runs, slots, say)
+    rows = [row for row in rows if not row.pretrained or _pretraining_name(row.pretrained) not in failed]
     if plan.sweep is not None:
-        run_jobs(_candidates(plan.sweep, rows, runs), runs / "sweep", slots, say)
+        lost = run_jobs(_candidates(plan.sweep, rows, runs), runs / "sweep", slots, say)
+        failed |= {f"sweep/{name}": line for name, line in lost.items()}
+        rows = [row for row in rows if lost.keys().isdisjoint(_candidate_names(row))]
         choose(plan, rows, runs, say)
-    if sweep_only:
-        return
-    try:
-        run_jobs(_checkpoints(plan, rows, runs), runs, slots, say)
-    finally:
+    if not sweep_only:
+        failed |= run_jobs(_checkpoints(plan, rows, runs, say), runs, slots, say)
         if any((plan.board / "results").glob("*.json")):
             build(plan.board)
-    say(f"{plan.board}: built; next: alumbench leaderboard check {plan.board}")
+    if failed:
+        listed = "\n".join(f"  {runs / name}.log: {line}" for name, line in failed.items())
+        raise AlumbenchError(f"{len(failed)} jobs failed; the same command runs them again:\n{listed}")
+    if not sweep_only:
+        say(f"{plan.board}: built; next: alumbench leaderboard check {plan.board}")
 
 
 def jobs_of(plan: Plan, runs: Path) -> list[Job]:
     """All that a plan comes to, its rows with the settings chosen so far."""
     sweep = _candidates(plan.sweep, plan.rows, runs) if plan.sweep is not None else []
-    return [*_pretraining(plan, plan.rows, runs), *sweep, *_checkpoints(plan, plan.rows, runs)]
+    return [*_pretraining(plan, plan.rows, runs), *sweep, *_checkpoints(plan, plan.rows, runs, lambda line: None)]
+
+
+def check_plan(plan: Plan) -> None:
+    """Checks that the board and the suites are there and have what the plan asks of them, before hours are spent.
+
+    Raises:
+        AlumbenchError: One is not, or has not.
+    """
+    Board.read(plan.board)
+    for name in plan.suites:
+        load_suite(name)
+    if plan.sweep is None:
+        return
+    suite = load_suite(plan.sweep.suite)
+    known = [entry.name for entry in suite.entries]
+    known += [f"{WORST}{ensemble.name}@{ensemble.version}" for ensemble in suite.ensembles]
+    for name in plan.sweep.figures:
+        entry = name.partition(":")[0]
+        if entry not in known:
+            raise AlumbenchError(f"{plan.board / RUNS}, sweep: suite {suite.name}: {unknown('entry', entry, known)}")
 
 
 def _rows(plan: Plan, only: Sequence[str]) -> list[Row]:
@@ -67,12 +98,16 @@ def _rows(plan: Plan, only: Sequence[str]) -> list[Row]:
 
 
 def _pretraining(plan: Plan, rows: Sequence[Row], runs: Path) -> list[Job]:
-    wanted = {str(row.train.get("model", "")) for row in rows}
+    wanted = {row.pretrained for row in rows}
     return [
-        Job(f"pretrain-{name}", list(_pretrain(name, options, runs)))
+        Job(_pretraining_name(name), list(_pretrain(name, options, runs)))
         for name, options in plan.pretrain.items()
-        if PRETRAINED + name in wanted
+        if name in wanted
     ]
+
+
+def _pretraining_name(name: str) -> str:
+    return f"pretrain-{name}"
 
 
 def _pretrain(name: str, options: Options, runs: Path) -> Iterator[list[str]]:
@@ -82,40 +117,47 @@ def _pretrain(name: str, options: Options, runs: Path) -> Iterator[list[str]]:
         folder = str(runs / f"tokenizer-{name}")
         yield ["tokenizer", "learn", *arguments(tokenizer), "--out", folder]
         options = {**options, "tokenizer": folder}
-    yield ["pretrain", *arguments(options), "--out", str(runs / f"pretrain-{name}")]
+    yield ["pretrain", *arguments(options), "--out", str(runs / _pretraining_name(name))]
 
 
 def _candidates(sweep: Sweep, rows: Sequence[Row], runs: Path) -> list[Job]:
     return [_candidate(sweep, row, at, runs) for row in rows for at in range(len(row.candidates))]
 
 
-def _checkpoints(plan: Plan, rows: Sequence[Row], runs: Path) -> list[Job]:
+def _checkpoints(plan: Plan, rows: Sequence[Row], runs: Path, say: Callable[[str], None]) -> list[Job]:
     """Seed by seed, so that a table cut short has few seeds rather than few rows."""
     chosen = chosen_of(plan)
-    return [_checkpoint(plan, row, chosen.get(row.name, {}), seed, runs) for seed in plan.seeds for row in rows]
+    options = {row.name: merged(row.train, chosen.get(row.name, {}) if row.candidates else {}) for row in plan.rows}
+    first: dict[str, str] = {}
+    for name, own in options.items():
+        same = first.setdefault(json.dumps({"method": "standard", **own}, sort_keys=True), name)
+        if same != name:
+            say(f"{name}: its settings are those of {same}, so it is no row of its own")
+    rows = [row for row in rows if row.name in first.values()]
+    return [_checkpoint(plan, row, options[row.name], seed, runs) for seed in plan.seeds for row in rows]
 
 
 def _candidate(sweep: Sweep, row: Row, at: int, runs: Path) -> Job:
-    name = f"{row.slug}-{at + 1}"
+    name = _candidate_names(row)[at]
     folder = str(runs / "sweep" / name)
-    options = merged(_model(row.train, runs), row.candidates[at], sweep.train)
+    options = merged(_model(row, row.train, runs), row.candidates[at], sweep.train)
     train = ["train", *arguments(options), "--seed", str(sweep.seed), "--out", folder]
     attack = ["attack", folder, "--suite", sweep.suite, *arguments(sweep.attack), "--out", str(Path(folder) / "sweep")]
     return Job(name, [train, attack])
 
 
-def _checkpoint(plan: Plan, row: Row, chosen: Options, seed: int, runs: Path) -> Job:
+def _candidate_names(row: Row) -> list[str]:
+    return [f"{row.slug}-{at}" for at in range(1, len(row.candidates) + 1)]
+
+
+def _checkpoint(plan: Plan, row: Row, options: Options, seed: int, runs: Path) -> Job:
     name = f"{row.slug}-{seed}"
     folder = str(runs / name)
-    options = merged(_model(row.train, runs), chosen)
-    commands = [["train", *arguments(options), "--seed", str(seed), "--out", folder]]
+    commands = [["train", *arguments(_model(row, options, runs)), "--seed", str(seed), "--out", folder]]
     commands += [["attack", folder, "--suite", suite, *arguments(plan.attack)] for suite in plan.suites]
     commands += [["leaderboard", "add", str(plan.board), folder, "--row", row.name]]
-    return Job(name, commands)
+    return Job(name, commands, result=entry_path(plan.board, f"{row.name}-seed{seed}"))
 
 
-def _model(options: Options, runs: Path) -> Options:
-    model = str(options.get("model", ""))
-    if not model.startswith(PRETRAINED):
-        return options
-    return {**options, "model": str(runs / f"pretrain-{model.removeprefix(PRETRAINED)}")}
+def _model(row: Row, options: Options, runs: Path) -> Options:
+    return {**options, "model": str(runs / _pretraining_name(row.pretrained))} if row.pretrained else options

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from alumbench.claims.build import BUILT, build, outdated
 from alumbench.claims.evidence import judge
 from alumbench.claims.settings import Claims
+from alumbench.claims.verdict import HOLDS, OPEN, UNMEASURED
 from alumbench.cli import group
 from alumbench.errors import AlumbenchError
 from tests.claims.conftest import CLAIMS
@@ -94,6 +95,72 @@ def test_building_twice_gives_the_same_bytes_and_check_sees_a_changed_one(built:
     assert result.exit_code == 1 and "1 problems" in result.output
     build(built)
     assert {name: (built / name).read_bytes() for name in BUILT} == first
+
+
+def test_a_row_of_two_seeds_decides_nothing(leaderboards: Path) -> None:
+    folder = leaderboards / "few"
+    board = shutil.copytree(leaderboards / "sst2-methods", folder / "sst2-methods")
+    for path in [*board.glob("*/alum-fisher-seed3.*"), *board.glob("*/standard-seed3.*")]:
+        path.unlink()
+    (folder / "claims").mkdir()
+    (folder / "planned").mkdir()
+    (folder / "planned" / "runs.toml").write_text('rows = [{ row = "a" }, { row = "b" }]')
+    (folder / "claims" / "claims.toml").write_text(CLAIMS)
+    both = judge(Claims.read(folder / "claims"))[0]
+    assert both.verdict == OPEN and {finding.reason for finding in both.findings} == {"2 of 3 seeds"}
+
+
+FIGURES = """
+title = "Claims"
+[commands]
+"geometry.json" = "alumbench geometry runs/a-1 --out geometry.json"
+[[claim]]
+id = "near"
+says = "δ stays near"
+source = "section 1"
+[[claim.part]]
+figures = "geometry.json"
+name = "a/fisher/0.1/energy"
+against = "a/noise/0.1/energy"
+direction = "more"
+[[claim.part]]
+figures = "geometry.json"
+name = "a/fisher/0.1/nearest"
+against = "a/noise/0.1/nearest"
+direction = "equal"
+margin = 10
+"""
+
+
+def test_figures_of_a_geometry_file_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "claims.toml").write_text(FIGURES)
+    (unmade,) = judge(Claims.read(tmp_path))
+    assert unmade.verdict == UNMEASURED and unmade.findings[0].command.startswith("alumbench geometry runs/a-1")
+
+    (tmp_path / "geometry.json").touch()
+    sentences, seeds = range(100), (1, 2, 3)
+    runs = {
+        "a/fisher/0.1/energy": {seed: {str(at): 0.4 + at % 7 / 100 for at in sentences} for seed in seeds},
+        "a/noise/0.1/energy": {seed: {str(at): 0.2 + at % 5 / 100 for at in sentences} for seed in seeds},
+        "a/fisher/0.1/nearest": {seed: dict.fromkeys(map(str, sentences), 1.0) for seed in seeds},
+        "a/noise/0.1/nearest": {seed: dict.fromkeys(map(str, sentences), 1.0) for seed in seeds},
+    }
+    figures = [{"name": name, "value": sum(seen[1].values()) / 100} for name, seen in runs.items()]
+    monkeypatch.setattr("alumbench.claims.evidence.read_geometry", lambda path: ({"figures": figures}, runs))
+    (near,) = judge(Claims.read(tmp_path))
+    more, equal = near.findings
+    assert more.value == pytest.approx(figures[0]["value"] - figures[1]["value"]) and more.verdict == HOLDS
+    # All alike: the exact interval for what none of 100 sentences showed, 1 - .025 ** (1 / 100).
+    assert (equal.value, equal.low, equal.high) == (
+        0,
+        pytest.approx(-0.0362, abs=1e-4),
+        pytest.approx(0.0362, abs=1e-4),
+    )
+    assert equal.verdict == HOLDS and (equal.n, equal.seeds) == (100, 3)
+
+    (tmp_path / "claims.toml").write_text(FIGURES.replace('"geometry.json" =', '"other.json" ='))
+    with pytest.raises(AlumbenchError, match=r"no command makes geometry\.json; add \[commands\]"):
+        Claims.read(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,11 @@ def test_a_part_by_its_interval_at_a_margin_of_two_points(
     assert verdict(direction, 0.0 if direction == "more" else 0.02, low, high, p) == expected
 
 
+def test_two_seeds_tell_nothing() -> None:
+    assert verdict("more", 0.0, 0.01, 0.05, 0.01, seeds=3) == HOLDS
+    assert verdict("more", 0.0, 0.01, 0.05, 0.01, seeds=2) == OPEN
+
+
 @pytest.mark.parametrize(
     ("direction", "value", "expected"),
     [("more", -0.5, 0.0), ("no less", 0.5, -0.02), ("equal", 0.01, 0.02), ("equal", -0.5, -0.02), ("equal", 0.0, 0.02)],

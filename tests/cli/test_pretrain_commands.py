@@ -83,8 +83,15 @@ def test_a_vocabulary_is_applied_to_texts_and_files(run: Run, text_file: Path, t
     assert len(rows[0]["ids"]) == len(rows[0]["pieces"])
     plain = run("tokenizer", "apply", folder, "The film was good")
     assert plain.output.splitlines() == [" ".join(rows[0]["pieces"]), " ".join(map(str, rows[0]["ids"]))]
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
     again = run("tokenizer", "learn", "--corpus", text_file, "--vocab-size", 200, "--out", folder)
-    assert isinstance(again.exception, AlumbenchError) and "not empty" in str(again.exception)
+    assert again.exit_code == 0 and "was learned already" in again.output
+    other = run("tokenizer", "learn", "--corpus", text_file, "--vocab-size", 210, "--out", folder)
+    assert isinstance(other.exception, AlumbenchError) and "vocab size differs (200 there, 210" in str(other.exception)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == files
+    taken = run("tokenizer", "learn", "--corpus", text_file, "--vocab-size", 200, "--out", tmp_path)
+    assert isinstance(taken.exception, AlumbenchError) and "not empty" in str(taken.exception)
+    assert not list(tmp_path.glob(".*"))
 
 
 @pytest.mark.parametrize(

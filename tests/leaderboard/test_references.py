@@ -151,6 +151,7 @@ def test_the_same_command_again_gives_the_same_bytes(board: Path) -> None:
         ("references.toml", 'entry = "set"', 'entry = "typos"', "unknown entry 'typos'"),
         ("references.toml", 'key = "uid"', 'key = "id"', "no column 'id'"),
         ("references.toml", 'row = "base"', 'rwo = "base"', "Did you mean 'row'"),
+        ("references.toml", 'row = "base"', 'row = "large?"', "names that make the same file's"),
         ("references.toml", 'published = "', 'site = "', "site"),
         ("references.toml", '"mini-nli"', '"nli"', "task nli: .* is for mini-nli"),
         ("board.toml", '"pairs@1"', '"anli@1"', "suite pairs@1: .* is for anli@1"),

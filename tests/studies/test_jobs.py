@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from alumbench.errors import AlumbenchError
 from alumbench.storage import read_json
 from alumbench.studies.jobs import Job, run_jobs
 
@@ -29,11 +28,43 @@ def test_what_ended_well_is_not_run_again(tmp_path: Path) -> None:
     assert len(said) == 4 and "a: methods in" in said[-1]
 
 
-def test_a_failure_is_told_with_its_log_and_the_others_go_on(tmp_path: Path) -> None:
+def test_a_changed_command_is_run_with_all_that_follow_it(tmp_path: Path) -> None:
+    said: list[str] = []
+    first, second, third = ["--version"], ["methods"], ["--help"]
+    run_jobs([Job("a", [first, second, third])], tmp_path, 1, said.append)
+    run_jobs([Job("a", [first, ["suites"], third])], tmp_path, 1, said.append)
+    assert [line.split()[2] for line in said[3:]] == ["suites", "--help"]
+    # Another first command makes another checkpoint: what came of the earlier one is void, even if that comes back.
+    run_jobs([Job("a", [["tasks"], second, third])], tmp_path, 1, said.append)
+    assert read_json(tmp_path / "a.done.json") == [["tasks"], second, third]
+    run_jobs([Job("a", [first, second, third])], tmp_path, 1, said.append)
+    assert len(said) == 3 + 2 + 3 + 3
+
+
+def test_a_result_that_was_taken_away_is_made_again(tmp_path: Path) -> None:
+    said: list[str] = []
+    job = Job("a", [["--version"], ["methods"]], result=tmp_path / "entry.json")
+    run_jobs([job], tmp_path, 1, said.append)
+    run_jobs([job], tmp_path, 1, said.append)
+    assert [line.split()[2] for line in said] == ["--version", "methods", "methods"]
+    (tmp_path / "entry.json").touch()
+    run_jobs([job], tmp_path, 1, said.append)
+    assert len(said) == 3
+
+
+def test_a_failure_is_told_with_its_last_line_and_the_others_go_on(tmp_path: Path) -> None:
     jobs = [Job("bad", [["no-such-command"], ["--version"]]), Job("good", [["--version"]])]
-    with pytest.raises(AlumbenchError, match=r"1 of 2 jobs failed; the same command.*\n.*bad\.log: .*no-such-command"):
-        run_jobs(jobs, tmp_path, 1, lambda line: None)
+    failed = run_jobs(jobs, tmp_path, 1, lambda line: None)
+    assert list(failed) == ["bad"] and failed["bad"].startswith("no-such-command: exit status 2: ")
     assert not (tmp_path / "bad.done.json").exists() and (tmp_path / "good.done.json").exists()
+
+
+def test_a_command_that_was_killed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kill = "import os; print('step 3', flush=True); os.kill(os.getpid(), 9)"
+    monkeypatch.setattr("alumbench.studies.jobs.COMMAND", [sys.executable, "-c", kill])
+    assert run_jobs([Job("a", [["train"]])], tmp_path, 1, lambda line: None) == {
+        "a": "train: ended by signal 9: step 3"
+    }
 
 
 def test_cores_are_shared_out_and_gpus_taken_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

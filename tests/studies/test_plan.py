@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import click.testing
+import click
 import pytest
 
-from alumbench.cli.attack import attack
-from alumbench.cli.pretrain import pretrain
+from alumbench.cli import group
+from alumbench.cli.options import key_values
 from alumbench.cli.train import train
 from alumbench.errors import AlumbenchError
+from alumbench.methods import make_method
 from alumbench.studies.plan import Plan, arguments, merged
-from alumbench.studies.study import jobs_of
+from alumbench.studies.study import check_plan, jobs_of
+from alumbench.tasks import load_task
 
 PLAN = """
 seeds = [1, 2]
@@ -69,6 +73,11 @@ def test_a_row_has_what_all_share_and_its_own(tmp_path: Path) -> None:
         (("[[rows]]", '[[rows]]\nrow = "b"\ncandidates = [{ lr = 1 }]\n[[rows]]'), r"rows have \[1, 2\] candidates"),
         (("[[rows]]", '[[rows]]\nrow = "alum a b"\n[[rows]]'), "two rows have the same name"),
         (("seeds = [", "seeds = ]"), "runs.toml: "),
+        (('score = [["clean:accuracy"]]\n', ""), "sweep: score = None: give groups"),
+        (('[["clean:accuracy"]]', '["clean:accuracy"]'), "sweep: score = .*: give groups"),
+        (('[["clean:accuracy"]]', '[["clean"]]'), "'clean' is not ENTRY:MEASURE"),
+        (('suite = "tuning"', 'suite = "tuning"\ntrain = { set = { alpha = 2 } }'), "set is in .* train, so row alum"),
+        (("[[rows]]", '[[pretrain]]\nname = "p"\n[[pretrain]]\nname = "p"\n[[rows]]'), "two .* have the name p"),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, change: tuple[str, str], message: str) -> None:
@@ -83,15 +92,27 @@ def test_a_folder_without_a_plan_is_told_what_one_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
-def test_the_plans_of_our_boards_are_command_lines_that_the_commands_take(board: Path, tmp_path: Path) -> None:
-    commands = {"train": train, "attack": attack, "pretrain": pretrain}
-    seen = set()
-    for job in jobs_of(Plan.read(board), tmp_path):
-        for name, *line in job.commands:
-            if name in commands:
-                seen.add(name)
-                commands[name].make_context(name, list(line), resilient_parsing=False)
-    assert {"train", "attack"} <= seen
+def test_the_plans_of_our_boards_can_be_carried_out(board: Path, tmp_path: Path) -> None:
+    """Every command line is one that its command takes, every method, parameter, task, suite and entry is there."""
+    plan, seen = Plan.read(board), set()
+    check_plan(plan)
+    for job in jobs_of(plan, tmp_path):
+        for line in job.commands:
+            options = parsed(line)
+            seen.add(line[0])
+            if line[0] == "train":
+                load_task(options["task_name"])
+                make_method(options["method"], key_values(options["settings"], "--set"))
+    assert {"train", "attack", "leaderboard"} <= seen
+
+
+def parsed(line: Sequence[str]) -> dict[str, Any]:
+    command: click.Command | None = group
+    while isinstance(command, click.Group):
+        name, *line = line
+        command = command.get_command(click.Context(command), name)
+    assert command is not None, name
+    return command.make_context(name, list(line), resilient_parsing=False).params
 
 
 def test_a_tokenizer_that_is_a_table_is_learned_before_its_pretraining(tmp_path: Path) -> None:
