@@ -57,7 +57,17 @@ def test_from_text_to_a_tokenizer_a_masked_lm_and_a_classifier(run: Run, text_fi
     common = ["--task", "mini-sentiment", "--train-size", 16, "--held-out", 8, "--epochs", 1, "--device", "cpu"]
     tuned = run("train", *common, "--model", folders["pretrained"], "--max-length", 32, "--out", folders["classifier"])
     assert tuned.exit_code == 0, tuned.output
-    assert read_json(folders["classifier"] / "training.json")["model"]["name"] == str(folders["pretrained"])
+    model = read_json(folders["classifier"] / "training.json")["model"]
+    assert model["name"] == str(folders["pretrained"])
+    assert all(model["pretraining"][name] == record[name] for name in ("method", "schedule", "settings", "cpu_seconds"))
+
+    # Another model under the same name: what was fine-tuned from the first is not taken for its child.
+    weights = folders["pretrained"] / "model.safetensors"
+    weights.write_bytes((folders["classifier"] / "model.safetensors").read_bytes())
+    again = run("train", *common, "--model", folders["pretrained"], "--max-length", 32, "--out", folders["classifier"])
+    assert isinstance(again.exception, AlumbenchError) and "had other weights when this was trained; delete" in str(
+        again.exception
+    )
 
 
 def test_going_on_from_a_model_uses_the_method_from_the_first_step(

@@ -15,7 +15,8 @@ from alumbench.leaderboard.adding import add
 from alumbench.leaderboard.cells import over_seeds
 from alumbench.leaderboard.checking import load
 from alumbench.leaderboard.contrast import compare_rows, correct
-from alumbench.leaderboard.settings import Column
+from alumbench.leaderboard.entries import Entry
+from alumbench.leaderboard.settings import Board, Column
 from alumbench.leaderboard.view import view
 
 COLUMN = Column("under attack", "attack", "accuracy_under_attack")
@@ -144,6 +145,24 @@ def test_a_board_of_two_tasks_keeps_their_columns_apart(board: Path, evaluated: 
     )
     assert cells["standard"]["mini-sentiment:clean:accuracy"] and cells["alum, other"]["other:clean:accuracy"]
     assert [column["task"] for column in shown["columns"]] == ["mini-sentiment"] * 3 + ["other"]
+
+
+@pytest.mark.parametrize(
+    ("training", "expected"),
+    [
+        ({"device": "cpu (some)", "cpu_seconds": 10.0, "seconds": 30.0}, 10.0),
+        ({"device": "cpu (some)", "seconds": 30.0}, 30.0),
+        ({"device": "cuda:0 (H100)", "cpu_seconds": 10.0, "seconds": 30.0}, 30.0),
+        ({"device": "cpu", "cpu_seconds": 10.0, "model": {"pretraining": {"device": "cpu", "cpu_seconds": 4.0}}}, 14.0),
+        ({"device": "cpu", "cpu_seconds": 10.0, "model": {"pretraining": {"device": "cpu"}}}, None),
+        (None, None),
+    ],
+)
+def test_training_time_is_a_cores_on_a_cpu_with_the_models_own(
+    board: Path, training: dict[str, object] | None, expected: float | None
+) -> None:
+    entry = Entry(Board.read(board), board / "results" / "a.json", {"training": training}, {})
+    assert entry.training_time == expected
 
 
 def test_effective_robustness_is_told_or_withheld_with_the_reason() -> None:
