@@ -48,6 +48,9 @@ CELLS = [
     ("nli-minilm", "standard", "anli-r1-test", "accuracy"),
     ("nli-minilm", "standard", "advglue-mnli", "accuracy"),
     ("nli-minilm", "standard", "clean", "accuracy"),
+    ("sentiment", "alum:fisher", "worst case offline@1", "accuracy_under_attack"),
+    ("sentiment", "freelb++", "pwws", "accuracy_under_attack"),
+    ("sentiment", "standard", "imdb-1000", "accuracy"),
     ("nli", "RoBERTa-large", "anli-r1-dev", "accuracy"),
 ]
 
