@@ -22,7 +22,6 @@ SHARE = click.FloatRange(0, 1)
 
 @click.command(short_help="fine-tune a model on a task with a method")
 @click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="TOML with these options by name.")
-@click.option("--preset", help="A recipe that was searched and confirmed (README); options beside it come first.")
 @click.option("--task", "task_name", help="A task of 'alumbench tasks'.")
 @click.option("--train-file", type=click.Path(path_type=Path), help="Your own csv, tsv, jsonl or parquet file.")
 @click.option("--validation-file", type=click.Path(path_type=Path), help="Its dev set (or use --held-out).")
@@ -152,40 +151,24 @@ def train(ctx: click.Context, /, **options: Any) -> None:
 
 
 def _with_config(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
-    """The options with those of the preset and, above them, of the TOML file, where the command line says nothing."""
-    from alumbench.training.presets import preset
-
-    path, values, where = options.pop("config"), {}, ""
-    if path is not None:
-        values, where = _read(Path(path)), str(path)
-    name = options.pop("preset") or values.pop("preset", None)
-    if name is not None:
-        values, where = {**preset(name), **values}, where or f"preset {name}"
-    return _taken(ctx, options, values, where)
-
-
-def _read(path: Path) -> dict[str, Any]:
+    """The options with those of the TOML file where the command line says nothing."""
     import tomllib
 
-    from alumbench.errors import AlumbenchError
-
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise AlumbenchError(f"{path}: cannot be read as TOML: {error}") from error
-
-
-def _taken(ctx: click.Context, options: dict[str, Any], values: dict[str, Any], where: str) -> dict[str, Any]:
-    """The options with values by name for those that the command line leaves open."""
     from alumbench.errors import AlumbenchError, unknown
 
+    path = options.pop("config")
+    if path is None:
+        return options
+    try:
+        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise AlumbenchError(f"{path}: cannot be read as TOML: {error}") from error
     names = {"set": "settings", "task": "task_name", "compile": "compiled"}
-    known = {parameter.opts[0].removeprefix("--").replace("-", "_") for parameter in ctx.command.params}
-    known -= {"config", "preset"}
+    known = {parameter.opts[0].removeprefix("--").replace("-", "_") for parameter in ctx.command.params} - {"config"}
     for key, value in values.items():
         plain = key.replace("-", "_")
         if plain not in known:
-            raise AlumbenchError(f"{where}: {unknown('option', plain, known)}")
+            raise AlumbenchError(f"{path}: {unknown('option', plain, known)}")
         name = names.get(plain, plain)
         if ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
             continue

@@ -103,8 +103,8 @@ class _Pool:
             stamp, log = self.folder / f"{job.name}.done.json", self.folder / f"{job.name}.log"
             done = read_json(stamp) if stamp.exists() else []
             left = job.unfinished(done)
-            if len(left) == len(job.commands):
-                done = []  # what followed from an earlier first command followed from another checkpoint
+            # What followed from an earlier first command followed from another checkpoint, whatever board it was for.
+            done = [] if len(left) == len(job.commands) else [c for c in done if c not in [list(x) for x in left]]
             with self.lock:
                 self.finished += len(job.commands) - len(left)
             for command in left:
@@ -130,8 +130,7 @@ class _Pool:
                     last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1]
                     self.say(f"failed: {job.name}: {command[0]}: {how}: {last[:300]}")
                     return f"{command[0]}: {how}: {last[:300]}"
-                if list(command) not in done:
-                    write_json(stamp, done := [*done, list(command)])
+                write_json(stamp, done := [*done, list(command)])
                 self._tell(f"{job.name}: {command[0]} in {time.monotonic() - begun:.0f} s")
             return ""
         finally:

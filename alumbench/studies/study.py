@@ -54,11 +54,15 @@ def run_study(
         choose(plan, rows, runs, say)
     if not sweep_only:
         failed |= run_jobs(_checkpoints(plan, rows, runs, say), runs, slots, say)
-        if any((plan.board / "results").glob("*.json")):
+    problems = [f"{runs / name}.log: {line}" for name, line in failed.items()]
+    if not sweep_only and any((plan.board / "results").glob("*.json")):
+        try:
             build(plan.board)
-    if failed:
-        listed = "\n".join(f"  {runs / name}.log: {line}" for name, line in failed.items())
-        raise AlumbenchError(f"{len(failed)} jobs failed; the same command runs them again:\n{listed}")
+        except AlumbenchError as error:
+            problems.append(str(error))  # beside what may be its cause
+    if problems:
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        raise AlumbenchError(f"{plan.board}: {len(failed)} jobs failed; the same command goes on:\n{listed}")
     if not sweep_only:
         say(f"{plan.board}: built; next: alumbench leaderboard check {plan.board}")
 

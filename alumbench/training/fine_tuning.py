@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alumbench.checkpoints import PROVENANCE, ModelFiles, find_model, load_classifier, load_tokenizer
+from alumbench.checkpoints import PROVENANCE, find_model, load_classifier, load_tokenizer
 from alumbench.devices import is_first_process, process_count
 from alumbench.errors import AlumbenchError
 from alumbench.methods import make_method
@@ -19,7 +19,7 @@ from alumbench.tasks import Example, Task, data_hash
 from alumbench.tasks.source import load_examples_from
 from alumbench.training.arguments import training_arguments
 from alumbench.training.label_noise import flip_labels
-from alumbench.training.pretraining import RECORD
+from alumbench.training.pretraining import pretraining_of
 from alumbench.training.request import REQUEST, FineTuning, finished, same_request
 from alumbench.training.run import disk_errors_told, leave, model_length, run, silent
 from alumbench.training.trackers import check_trackers
@@ -30,19 +30,6 @@ if TYPE_CHECKING:
 
     from alumbench.training.method_trainer import MethodTrainer
 
-#: What a checkpoint keeps of its model's own `pretraining.json`.
-PRETRAINING = (
-    "model",
-    "method",
-    "schedule",
-    "seed",
-    "settings",
-    "corpus",
-    "tokens_seen",
-    "cpu_seconds",
-    "seconds",
-    "device",
-)
 SETTINGS = ("epochs", "batch_size", "lr", "max_length", "precision", "train_size", "held_out")
 
 
@@ -104,7 +91,7 @@ def fine_tune(
         "schema": 1,
         "task": request.task.to_dict(),
         "model": {"name": request.model, "revision": files.revision, "weights_sha256": files.weights_sha256()}
-        | _pretraining(files),
+        | pretraining_of(files),
         "method": {"name": request.method, "parameters": method.parameters()},
         "seed": request.seed,
         "settings": {name: getattr(request, name) for name in SETTINGS}
@@ -120,15 +107,6 @@ def fine_tune(
         leave(trainer, tokenizer, out, PROVENANCE, record)
     trainer.accelerator.wait_for_everyone()
     return read_json(out / PROVENANCE)  # type: ignore[no-any-return]
-
-
-def _pretraining(files: ModelFiles) -> dict[str, Any]:
-    """How the model itself was made, where `alumbench pretrain` made it."""
-    path = files.path / RECORD
-    if not path.exists():
-        return {}
-    record = read_json(path)
-    return {"pretraining": {name: record[name] for name in PRETRAINING if name in record}}
 
 
 def load_data(

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 RECORD = "pretraining.json"
 #: α in pre-training (Liu et al. 2020, section 4.1); in fine-tuning it is 1.
 ALPHA = 10.0
+#: What a fine-tuned checkpoint keeps of its model's record.
+KEPT = ("model", "method", "schedule", "seed", "settings", "corpus", "tokens_seen", "cpu_seconds", "seconds", "device")
 DECAYS = ("linear", "polynomial", "cosine", "constant_with_warmup")
 SETTINGS = (
     "held_out",
@@ -137,6 +139,15 @@ class Pretraining:
         if not self.mask_rate_start:
             return self.mask_rate
         return self.mask_rate_start + (self.mask_rate - self.mask_rate_start) * step / max(1, total - 1)
+
+
+def pretraining_of(files: ModelFiles) -> dict[str, Any]:
+    """How a model was pre-trained, for the record of what is made of it, as `pretraining`; {} where it is not known."""
+    path = files.path / RECORD
+    if not path.exists():
+        return {}
+    record = read_json(path)
+    return {"pretraining": {name: record[name] for name in KEPT if name in record}}
 
 
 def pretrain(

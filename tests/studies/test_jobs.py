@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from alumbench.storage import read_json
+from alumbench.storage import read_json, write_json
 from alumbench.studies.jobs import Job, run_jobs
 
 
@@ -39,6 +39,17 @@ def test_a_changed_command_is_run_with_all_that_follow_it(tmp_path: Path) -> Non
     assert read_json(tmp_path / "a.done.json") == [["tasks"], second, third]
     run_jobs([Job("a", [first, second, third])], tmp_path, 1, said.append)
     assert len(said) == 3 + 2 + 3 + 3
+
+
+def test_what_follows_a_changed_command_does_not_count_before_it_was_run_again(tmp_path: Path) -> None:
+    """A kill or failure between the two leaves the later one to be done."""
+    quiet = lambda line: None  # noqa: E731
+    run_jobs([Job("a", [["--version"], ["methods"], ["--help"]])], tmp_path, 1, quiet)
+    kept = [["other", "board"]]
+    write_json(tmp_path / "a.done.json", [*read_json(tmp_path / "a.done.json"), *kept])
+    run_jobs([Job("a", [["--version"], ["tasks"], ["no-such-command"], ["--help"]])], tmp_path, 1, quiet)
+    done = read_json(tmp_path / "a.done.json")
+    assert ["tasks"] in done and ["--help"] not in done and kept[0] in done
 
 
 def test_a_result_that_was_taken_away_is_made_again(tmp_path: Path) -> None:
