@@ -22,6 +22,7 @@ RANKS = {
     "errors": 0,
     "statistics": 0,
     "adversary": 0,
+    "bfloat16": 0,
     "storage": 1,
     "versions": 1,
     "devices": 1,

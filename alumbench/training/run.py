@@ -47,6 +47,7 @@ def run(
     import torch
     from transformers import TrainerState
 
+    from alumbench.bfloat16 import bf16_products
     from alumbench.training.clock import Clock
     from alumbench.training.method_trainer import embedding_norm
 
@@ -59,7 +60,9 @@ def run(
         say(f"going on from {last}")
         clock.resume(last)
         state = TrainerState.load_from_json(str(last / "trainer_state.json"))
-    with disk_errors_told(out), _alone(out), warnings.catch_warnings():
+    compiled = trainer.model._compiled_call_impl is not None
+    products = bf16_products(trainer.args.device) if trainer.args.bf16 and not compiled else contextlib.nullcontext()
+    with disk_errors_told(out), _alone(out), products, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="mtime may not be reliable")  # true of some disks, and harmless
         if state is not None and state.global_step >= state.max_steps:
             # All steps were done. Where they end within an epoch, the Trainer would take one more.

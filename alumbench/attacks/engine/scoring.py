@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from alumbench.attacks.engine.rows import Row, RowModel, in_batch
+from alumbench.bfloat16 import bf16_products
 from alumbench.errors import AlumbenchError
 
 SCORINGS = ("fixed", "fast")
@@ -179,8 +180,12 @@ def _no_numbers(model: RowModel) -> AlumbenchError:
 def _precision(precision: str, device: torch.device) -> Iterator[None]:
     before = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    bf16 = precision == "bf16"
     try:
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        with (
+            torch.autocast(device.type, torch.bfloat16, enabled=bf16),
+            bf16_products(device) if bf16 else contextlib.nullcontext(),
+        ):
             yield
     finally:
         torch.backends.cuda.matmul.allow_tf32 = before
