@@ -16,7 +16,7 @@ PRODUCTS = frozenset(getattr(torch.ops.aten, name).default for name in ("mm", "a
 
 @contextlib.contextmanager
 def bf16_products(device: torch.device) -> Iterator[None]:
-    """Within it, products of bf16 matrices are as quick as those of float32, also on processors without bf16 arithmetic.
+    """Within it, bf16 products of matrices are as quick as those of float32, also on processors that lack it.
 
     There, torch multiplies number by number, and a training step takes 15 to 20 times as long as in float32. Here the
     factors are widened, multiplied in float32, and the result rounded, which is what processors with the arithmetic do:

@@ -45,16 +45,18 @@ def new(board: Path, task: str, suites: tuple[str, ...], title: str, baseline: s
 @click.option("--jobs", default=1, type=click.IntRange(min=1), show_default=True, help="Commands at a time.")
 @click.option("--row", "rows", multiple=True, metavar="ROW", help="This row alone; may be repeated.")
 @click.option("--sweep-only", is_flag=True, help="Stop when settings are chosen.")
-def run(board: Path, runs: Path | None, jobs: int, rows: tuple[str, ...], sweep_only: bool) -> None:
+@click.option("--missing", is_flag=True, help="Keep the entries and choices that BOARD has, wherever they were made.")
+def run(board: Path, runs: Path | None, jobs: int, rows: tuple[str, ...], sweep_only: bool, missing: bool) -> None:
     """Make BOARD from nothing: sweep, train, evaluate and add all that its runs.toml names, then build it.
 
     Every step is an alumbench command in a process of its own, with its log in the folder of runs. Killed, the same
-    command goes on.
+    command goes on. On another machine, which has no folder of runs, it goes on with --missing.
     """
     quiet_libraries()
     from alumbench.studies import Plan, run_study
 
-    run_study(Plan.read(board), runs or Path("runs") / board.resolve().name, jobs, rows, sweep_only, click.echo)
+    runs = runs or Path("runs") / board.resolve().name
+    run_study(Plan.read(board), runs, jobs, rows, sweep_only, missing, say=click.echo)
 
 
 @leaderboard.command()

@@ -32,11 +32,7 @@ def choose(plan: Plan, rows: Sequence[Row], runs: Path, say: Callable[[str], Non
     """
     sweep, path = plan.sweep, plan.board / SWEEP
     assert sweep is not None
-    rule = {"suite": sweep.suite, "score": sweep.score, "train": sweep.train, "seed": sweep.seed}
-    if sweep.limited:
-        rule |= {name: getattr(sweep, name) for name in ("keep", "at_most_below", "at_most_cost")}
-    before = read_json(path) if path.exists() else {}
-    found: dict[str, Any] = before["rows"] if before.get("rule") == json.loads(json.dumps(rule)) else {}
+    found = _found(plan)
     for row in filter(lambda row: row.candidates, rows):
         folders = [runs / "sweep" / f"{row.slug}-{at}" for at in range(1, len(row.candidates) + 1)]
         scored = [_scored(sweep, options, folder) for options, folder in zip(row.candidates, folders, strict=True)]
@@ -44,7 +40,13 @@ def choose(plan: Plan, rows: Sequence[Row], runs: Path, say: Callable[[str], Non
         found[row.name] = {"candidates": scored, "chosen": best}
         say(f"{row.name}: {scored[best]['options']} of {len(scored)} candidates")
     kept = {row.name: found[row.name] for row in plan.rows if row.candidates and row.name in found}
-    write_json(path, {"rule": rule, "rows": kept})
+    write_json(path, {"rule": _rule(sweep), "rows": kept})
+
+
+def is_chosen(plan: Plan, row: Row) -> bool:
+    """Whether the board's `sweep.json` has the choice between just these candidates of a row, by the plan's rule."""
+    candidates = _found(plan).get(row.name, {}).get("candidates", [])
+    return [candidate["options"] for candidate in candidates] == list(row.candidates)
 
 
 def chosen_of(plan: Plan) -> dict[str, Options]:
@@ -54,6 +56,22 @@ def chosen_of(plan: Plan) -> dict[str, Options]:
         return {}
     rows = read_json(path)["rows"]
     return {name: row["candidates"][row["chosen"]]["options"] for name, row in rows.items()}
+
+
+def _found(plan: Plan) -> dict[str, Any]:
+    """What `sweep.json` has of each row, if it was found by the plan's rule."""
+    assert plan.sweep is not None
+    path = plan.board / SWEEP
+    before = read_json(path) if path.exists() else {}
+    same = before.get("rule") == json.loads(json.dumps(_rule(plan.sweep)))
+    return dict(before["rows"]) if same else {}
+
+
+def _rule(sweep: Sweep) -> dict[str, Any]:
+    rule = {"suite": sweep.suite, "score": sweep.score, "train": sweep.train, "seed": sweep.seed}
+    if sweep.limited:
+        rule |= {name: getattr(sweep, name) for name in ("keep", "at_most_below", "at_most_cost")}
+    return rule
 
 
 def _scored(sweep: Sweep, options: Options, folder: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from alumbench.leaderboard.board import build
 from alumbench.leaderboard.citing import add_references
 from alumbench.leaderboard.references import REFERENCES
 from alumbench.leaderboard.settings import Board
-from alumbench.studies.choosing import choose, chosen_of
+from alumbench.studies.choosing import choose, chosen_of, is_chosen
 from alumbench.studies.jobs import Job, run_jobs
 from alumbench.studies.plan import RUNS, Options, Plan, Row, Sweep, arguments, merged
 
@@ -25,6 +25,7 @@ def run_study(
     slots: int = 1,
     only: Sequence[str] = (),
     sweep_only: bool = False,
+    missing: bool = False,
     say: Callable[[str], None] = print,
 ) -> None:
     """Does what of a plan is not done, and builds its board from what there is; its references come first.
@@ -35,6 +36,8 @@ def run_study(
         slots: how many commands run at a time.
         only: names of rows; all where it is empty.
         sweep_only: whether to stop when settings are chosen.
+        missing: whether entries and choices that the board has are kept, from whatever folder of runs they came. What
+            was trained otherwise than the plan now says shows when the board is built, where a row has both.
         say: takes a line of progress.
 
     Raises:
@@ -48,12 +51,17 @@ def run_study(
     failed = run_jobs(_pretraining(plan, rows, runs), runs, slots, say)
     rows = [row for row in rows if not row.pretrained or _pretraining_name(row.pretrained) not in failed]
     if plan.sweep is not None:
-        lost = run_jobs(_candidates(plan.sweep, rows, runs), runs / "sweep", slots, say)
+        open_rows = [row for row in rows if not (missing and is_chosen(plan, row))]
+        lost = run_jobs(_candidates(plan.sweep, open_rows, runs), runs / "sweep", slots, say)
         failed |= {f"sweep/{name}": line for name, line in lost.items()}
-        rows = [row for row in rows if lost.keys().isdisjoint(_candidate_names(row))]
-        choose(plan, rows, runs, say)
+        rows, open_rows = (
+            [row for row in some if lost.keys().isdisjoint(_candidate_names(row))] for some in (rows, open_rows)
+        )
+        choose(plan, open_rows, runs, say)
     if not sweep_only:
-        failed |= run_jobs(_checkpoints(plan, rows, runs, say), runs, slots, say)
+        jobs = _checkpoints(plan, rows, runs, say)
+        jobs = [job for job in jobs if not (missing and job.result is not None and job.result.exists())]
+        failed |= run_jobs(jobs, runs, slots, say)
     problems = [f"{runs / name}.log: {line}" for name, line in failed.items()]
     if not sweep_only and any((plan.board / "results").glob("*.json")):
         try:

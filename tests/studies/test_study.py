@@ -61,6 +61,29 @@ def test_a_board_from_nothing_and_the_same_command_again(tiny_model: Path, tmp_p
     assert {path: path.read_bytes() for path in board.rglob("*") if path.is_file()} == files
 
 
+def test_what_another_machine_left_on_the_board_is_kept_where_that_is_asked_for(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    board = tmp_path / "board"
+    board.mkdir()
+    (board / "board.toml").write_text(BOARD)
+    (board / "runs.toml").write_text(PLAN.format(model=tiny_model))
+    run_study(Plan.read(board), tmp_path / "there")
+    files = {path: path.read_bytes() for path in board.rglob("*") if path.is_file()}
+    with (board / "runs.toml").open("a") as plan:
+        plan.write('[[rows]]\nrow = "more"\nlr = 4e-3\n')
+    run_study(Plan.read(board), tmp_path / "here", missing=True)
+    assert {path.name for path in (tmp_path / "here").iterdir() if path.is_dir()} == {"sweep", "more-1"}
+    assert not list((tmp_path / "here" / "sweep").iterdir())
+    of_before = {path for path in files if path.parent.name in {"results", "records"} or path.name == "sweep.json"}
+    assert len(of_before) == 3 and all(path.read_bytes() == files[path] for path in of_before)
+    assert (board / "results" / "more-seed1.json").exists()
+
+    (board / "runs.toml").write_text(PLAN.format(model=tiny_model).replace("2e-3", "3e-3"))
+    run_study(Plan.read(board), tmp_path / "here", sweep_only=True, missing=True)  # another candidate, another choice
+    assert read_json(board / "sweep.json")["rows"]["standard"]["candidates"][0]["options"] == {"lr": 3e-3}
+
+
 def test_a_row_that_cannot_be_chosen_does_not_keep_others_back(tiny_model: Path, tmp_path: Path) -> None:
     """Nor does what an earlier plan chose for a row count once the row has nothing to choose."""
     board, runs = tmp_path / "board", tmp_path / "runs"
