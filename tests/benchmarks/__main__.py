@@ -1,4 +1,4 @@
-"""Runs all benchmarks, or those named: `python -m tests.benchmarks [attack_speed] [trainer] [step_cost]`.
+"""Runs all benchmarks, or those named: `python -m tests.benchmarks [attack_speed] [trainer] [step_cost] [bf16]`.
 
 `coverage`, how often the intervals hold the truth, takes an hour and is run by its name alone.
 
@@ -11,7 +11,7 @@ import importlib
 import json
 import sys
 
-NAMES = ("attack_speed", "trainer", "step_cost")
+NAMES = ("attack_speed", "trainer", "step_cost", "bf16")
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or NAMES:

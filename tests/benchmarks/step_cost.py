@@ -10,6 +10,7 @@ Environment: `SIZE` minilm or bert-base, `BATCH`, `TOKENS`, `ROUNDS`, `DEVICE`, 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import statistics
 import time
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification
 
 from alumbench.adversary import WordEmbeddings
+from alumbench.bfloat16 import bf16_products
 from alumbench.devices import choose_device, device_name, keep_freed_memory
 from alumbench.methods import Method, Step, make_method
 from alumbench.training.masking import predict_at_positions
@@ -61,18 +63,20 @@ def run() -> dict[str, Any]:
     if device.type == "cpu":
         keep_freed_memory()  # as training does
     stages = os.environ.get("STAGES", "fine-tuning,masked-lm").split(",")
+    bf16, compiled = os.environ.get("PRECISION", "fp32") == "bf16", os.environ.get("COMPILE") == "1"
+    with bf16_products(device) if bf16 and not compiled else contextlib.nullcontext():  # as training does
+        measured = {stage: _stage(stage, device, bf16, compiled) for stage in stages}
     return {
         "device": device_name(device),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
-        **{stage: _stage(stage, device) for stage in stages},
+        **measured,
     }
 
 
-def _stage(stage: str, device: torch.device) -> dict[str, Any]:
+def _stage(stage: str, device: torch.device, bf16: bool, compiled: bool) -> dict[str, Any]:
     size, batch_size = os.environ.get("SIZE", "minilm"), int(os.environ.get("BATCH", "32"))
     tokens, rounds = int(os.environ.get("TOKENS", "32")), int(os.environ.get("ROUNDS", "9"))
-    bf16, compiled = os.environ.get("PRECISION", "fp32") == "bf16", os.environ.get("COMPILE") == "1"
     torch.manual_seed(0)
     config = BertConfig(vocab_size=30522, **SIZES[size])
     config._attn_implementation = os.environ.get("ATTENTION", "sdpa")
