@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,35 +18,51 @@ from alumbench.studies.plan import Options, Plan, Row, Sweep
 SWEEP = "sweep.json"
 
 
-def choose(plan: Plan, rows: Sequence[Row], runs: Path, say: Callable[[str], None]) -> None:
-    """Writes the board's `sweep.json`: every candidate's figures and score, and which was taken.
+def add_candidate(plan: Plan, row: Row, at: int, folder: Path) -> None:
+    """Adds a candidate's figures to the board's `sweep.json`, where they outlast the folder of runs.
 
     Args:
         plan: has a sweep.
-        rows: of which, those with candidates; what the same rule found of others is kept.
-        runs: where the candidates are.
-        say: takes a line for each row.
+        row: whose candidate it is.
+        at: its place among the row's candidates.
+        folder: the candidate's.
 
     Raises:
-        AlumbenchError: A candidate lacks a figure that the rule asks for.
+        AlumbenchError: It lacks a figure that the rule asks for.
     """
-    sweep, path = plan.sweep, plan.board / SWEEP
-    assert sweep is not None
+    assert plan.sweep is not None
+    measured = measured_of(plan, row) | {at: _scored(plan.sweep, row.candidates[at], folder)}
+    _write(plan, _found(plan) | {row.name: {"candidates": [measured[place] for place in sorted(measured)]}})
+
+
+def choose(plan: Plan, rows: Sequence[Row], say: Callable[[str], None]) -> None:
+    """Takes a candidate of each row, by the figures that the board's `sweep.json` has, and notes there which.
+
+    Args:
+        plan: has a sweep.
+        rows: of which, those with candidates, all of them measured; what the same rule found of others is kept.
+        say: takes a line for each row.
+    """
+    assert plan.sweep is not None
     found = _found(plan)
     for row in filter(lambda row: row.candidates, rows):
-        folders = [runs / "sweep" / f"{row.slug}-{at}" for at in range(1, len(row.candidates) + 1)]
-        scored = [_scored(sweep, options, folder) for options, folder in zip(row.candidates, folders, strict=True)]
-        best = _best(sweep, scored)
+        measured = measured_of(plan, row)
+        scored = [measured[at] for at in range(len(row.candidates))]
+        best = _best(plan.sweep, scored)
         found[row.name] = {"candidates": scored, "chosen": best}
         say(f"{row.name}: {scored[best]['options']} of {len(scored)} candidates")
-    kept = {row.name: found[row.name] for row in plan.rows if row.candidates and row.name in found}
-    write_json(path, {"rule": _rule(sweep), "rows": kept})
+    _write(plan, found)
 
 
-def is_chosen(plan: Plan, row: Row) -> bool:
-    """Whether the board's `sweep.json` has the choice between just these candidates of a row, by the plan's rule."""
-    candidates = _found(plan).get(row.name, {}).get("candidates", [])
-    return [candidate["options"] for candidate in candidates] == list(row.candidates)
+def measured_of(plan: Plan, row: Row) -> dict[int, dict[str, Any]]:
+    """The row's candidates that `sweep.json` has by the plan's rule, by their place."""
+    found = _found(plan).get(row.name, {}).get("candidates", [])
+    return {
+        at: candidate
+        for at, options in enumerate(row.candidates)
+        for candidate in found
+        if candidate["options"] == options
+    }
 
 
 def chosen_of(plan: Plan) -> dict[str, Options]:
@@ -55,7 +71,13 @@ def chosen_of(plan: Plan) -> dict[str, Options]:
     if not path.exists():
         return {}
     rows = read_json(path)["rows"]
-    return {name: row["candidates"][row["chosen"]]["options"] for name, row in rows.items()}
+    return {name: row["candidates"][row["chosen"]]["options"] for name, row in rows.items() if "chosen" in row}
+
+
+def _write(plan: Plan, found: Mapping[str, Any]) -> None:
+    assert plan.sweep is not None
+    kept = {row.name: found[row.name] for row in plan.rows if row.candidates and row.name in found}
+    write_json(plan.board / SWEEP, {"rule": _rule(plan.sweep), "rows": kept})
 
 
 def _found(plan: Plan) -> dict[str, Any]:

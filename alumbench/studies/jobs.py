@@ -42,7 +42,13 @@ class Job:
         return []
 
 
-def run_jobs(jobs: Sequence[Job], folder: Path, slots: int, say: Callable[[str], None]) -> dict[str, str]:
+def run_jobs(
+    jobs: Sequence[Job],
+    folder: Path,
+    slots: int,
+    say: Callable[[str], None],
+    ended: Callable[[Job], None] = lambda job: None,
+) -> dict[str, str]:
     """Runs what is not finished, in the order given.
 
     Beside `NAME.log` each job leaves `NAME.done.json`, the commands that ended well; a command that has changed since
@@ -54,11 +60,12 @@ def run_jobs(jobs: Sequence[Job], folder: Path, slots: int, say: Callable[[str],
         slots: how many run at a time. Each gets its share of the cores, and of `CUDA_VISIBLE_DEVICES` where that names
             several.
         say: takes a line of progress.
+        ended: takes each job that is through, one at a time.
 
     Returns:
         The jobs that failed, by name, each with its last line; the others were run to their end.
     """
-    return _Pool(folder, slots, say, jobs).run(jobs)
+    return _Pool(folder, slots, say, jobs, ended).run(jobs)
 
 
 def _stop(number: int, frame: object) -> None:
@@ -66,8 +73,15 @@ def _stop(number: int, frame: object) -> None:
 
 
 class _Pool:
-    def __init__(self, folder: Path, slots: int, say: Callable[[str], None], jobs: Sequence[Job]) -> None:
-        self.folder, self.say, self.slots = folder, say, slots
+    def __init__(
+        self,
+        folder: Path,
+        slots: int,
+        say: Callable[[str], None],
+        jobs: Sequence[Job],
+        ended: Callable[[Job], None] = lambda job: None,
+    ) -> None:
+        self.folder, self.say, self.slots, self.ended = folder, say, slots, ended
         self.free: SimpleQueue[int] = SimpleQueue()
         for slot in range(slots):
             self.free.put(slot)
@@ -132,6 +146,8 @@ class _Pool:
                     return f"{command[0]}: {how}: {last[:300]}"
                 write_json(stamp, done := [*done, list(command)])
                 self._tell(f"{job.name}: {command[0]} in {time.monotonic() - begun:.0f} s")
+            with self.lock:
+                self.ended(job)
             return ""
         finally:
             self.free.put(slot)

@@ -14,7 +14,7 @@ from alumbench.leaderboard.board import build
 from alumbench.leaderboard.citing import add_references
 from alumbench.leaderboard.references import REFERENCES
 from alumbench.leaderboard.settings import Board
-from alumbench.studies.choosing import choose, chosen_of, is_chosen
+from alumbench.studies.choosing import add_candidate, choose, chosen_of, measured_of
 from alumbench.studies.jobs import Job, run_jobs
 from alumbench.studies.plan import RUNS, Options, Plan, Row, Sweep, arguments, merged
 
@@ -51,13 +51,10 @@ def run_study(
     failed = run_jobs(_pretraining(plan, rows, runs), runs, slots, say)
     rows = [row for row in rows if not row.pretrained or _pretraining_name(row.pretrained) not in failed]
     if plan.sweep is not None:
-        open_rows = [row for row in rows if not (missing and is_chosen(plan, row))]
-        lost = run_jobs(_candidates(plan.sweep, open_rows, runs), runs / "sweep", slots, say)
+        lost = _sweep(plan, rows, runs, slots, missing, say)
         failed |= {f"sweep/{name}": line for name, line in lost.items()}
-        rows, open_rows = (
-            [row for row in some if lost.keys().isdisjoint(_candidate_names(row))] for some in (rows, open_rows)
-        )
-        choose(plan, open_rows, runs, say)
+        rows = [row for row in rows if lost.keys().isdisjoint(_candidate_names(row))]
+        choose(plan, rows, say)
     if not sweep_only:
         jobs = _checkpoints(plan, rows, runs, say)
         jobs = [job for job in jobs if not (missing and job.result is not None and job.result.exists())]
@@ -99,6 +96,22 @@ def check_plan(plan: Plan) -> None:
         entry = name.partition(":")[0]
         if entry not in known:
             raise AlumbenchError(f"{plan.board / RUNS}, sweep: suite {suite.name}: {unknown('entry', entry, known)}")
+
+
+def _sweep(
+    plan: Plan, rows: Sequence[Row], runs: Path, slots: int, missing: bool, say: Callable[[str], None]
+) -> dict[str, str]:
+    """Runs the rows' candidates and keeps their figures; those that failed, as `run_jobs` gives them."""
+    assert plan.sweep is not None
+    jobs = {job.name: (row, at, job) for row in rows for at, job in enumerate(_candidates(plan.sweep, [row], runs))}
+    if missing:
+        jobs = {name: (row, at, job) for name, (row, at, job) in jobs.items() if at not in measured_of(plan, row)}
+
+    def ended(job: Job) -> None:
+        row, at, _ = jobs[job.name]
+        add_candidate(plan, row, at, runs / "sweep" / job.name)
+
+    return run_jobs([job for _, _, job in jobs.values()], runs / "sweep", slots, say, ended)
 
 
 def _rows(plan: Plan, only: Sequence[str]) -> list[Row]:

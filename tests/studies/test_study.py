@@ -13,7 +13,7 @@ from alumbench.demo import BOARD
 from alumbench.errors import AlumbenchError
 from alumbench.storage import read_json, write_json
 from alumbench.studies import Plan, run_study, study
-from alumbench.studies.choosing import choose
+from alumbench.studies.choosing import add_candidate, choose, chosen_of
 from alumbench.tasks import miniature
 
 PLAN = """
@@ -79,9 +79,12 @@ def test_what_another_machine_left_on_the_board_is_kept_where_that_is_asked_for(
     assert len(of_before) == 3 and all(path.read_bytes() == files[path] for path in of_before)
     assert (board / "results" / "more-seed1.json").exists()
 
-    (board / "runs.toml").write_text(PLAN.format(model=tiny_model).replace("2e-3", "3e-3"))
-    run_study(Plan.read(board), tmp_path / "here", sweep_only=True, missing=True)  # another candidate, another choice
-    assert read_json(board / "sweep.json")["rows"]["standard"]["candidates"][0]["options"] == {"lr": 3e-3}
+    more = PLAN.format(model=tiny_model).replace("[{ lr = 2e-3 }]", "[{ lr = 2e-3 }, { lr = 3e-3 }]")
+    (board / "runs.toml").write_text(more)
+    run_study(Plan.read(board), tmp_path / "here", sweep_only=True, missing=True)
+    assert {path.name for path in (tmp_path / "here" / "sweep").iterdir() if path.is_dir()} == {"standard-2"}
+    row = read_json(board / "sweep.json")["rows"]["standard"]
+    assert [found["options"]["lr"] for found in row["candidates"]] == [2e-3, 3e-3] and "chosen" in row
 
 
 def test_a_row_that_cannot_be_chosen_does_not_keep_others_back(tiny_model: Path, tmp_path: Path) -> None:
@@ -103,8 +106,9 @@ def test_a_row_that_chooses_what_another_is_gets_no_entry_of_its_own(tmp_path: P
     text = PLAN.format(model="here") + '[[rows]]\nrow = "plain"\nmethod = "standard"\nlr = 2e-3\n'
     (tmp_path / "runs.toml").write_text(text)
     plan, said = Plan.read(tmp_path), list[str]()
-    candidate(tmp_path / "runs" / "sweep" / "standard-1", 0.9, 0.2)
-    choose(plan, plan.rows, tmp_path / "runs", lambda line: None)
+    candidate(tmp_path / "standard-1", 0.9, 0.2)
+    add_candidate(plan, plan.rows[0], 0, tmp_path / "standard-1")
+    choose(plan, plan.rows, lambda line: None)
     jobs = study._checkpoints(plan, plan.rows, tmp_path / "runs", said.append)
     assert [job.name for job in jobs] == ["standard-1"]
     assert said == ["plain: its settings are those of standard, so it is no row of its own"]
@@ -162,14 +166,16 @@ def test_the_sweep_takes_the_best_mean_and_the_first_of_equals(tmp_path: Path) -
     plan = Plan.read(tmp_path)
     for at, figures in enumerate([(0.9, 0.2), (0.8, 0.5), (0.7, 0.6)], start=1):
         candidate(tmp_path / "runs" / "sweep" / f"standard-{at}", *figures)
-    choose(plan, plan.rows, tmp_path / "runs", lambda line: None)
+        add_candidate(plan, plan.rows[0], at - 1, tmp_path / "runs" / "sweep" / f"standard-{at}")
+        assert chosen_of(plan) == {}
+    choose(plan, plan.rows, lambda line: None)
     row = read_json(tmp_path / "sweep.json")["rows"]["standard"]
     assert [found["score"] for found in row["candidates"]] == [0.55, 0.65, 0.65]
     assert row["chosen"] == 1 and row["candidates"][1]["options"] == {"lr": 2}
 
     candidate(tmp_path / "runs" / "sweep" / "standard-2", 0.9, None)
     with pytest.raises(AlumbenchError, match="has no accuracy of adversarial, which the sweep's score asks for"):
-        choose(plan, plan.rows, tmp_path / "runs", lambda line: None)
+        add_candidate(plan, plan.rows[0], 1, tmp_path / "runs" / "sweep" / "standard-2")
 
 
 def test_candidates_that_lose_too_much_or_cost_too_much_are_left_out(tmp_path: Path) -> None:
@@ -182,7 +188,8 @@ def test_candidates_that_lose_too_much_or_cost_too_much_are_left_out(tmp_path: P
         folder = tmp_path / "runs" / "sweep" / f"standard-{at}"
         candidate(folder, accuracy, robust)
         write_json(folder / "training.json", {"device": "cpu (some)", "cpu_seconds": seconds, "seconds": 1.0})
-    choose(plan, plan.rows, tmp_path / "runs", lambda line: None)
+        add_candidate(plan, plan.rows[0], at - 1, folder)
+    choose(plan, plan.rows, lambda line: None)
     document = read_json(tmp_path / "sweep.json")
     assert document["rows"]["standard"]["chosen"] == 2
     assert document["rule"]["at_most_cost"] == 3 and document["rule"]["keep"] == "clean:accuracy"
