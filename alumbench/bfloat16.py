@@ -1,4 +1,4 @@
-"""bf16 on processors without arithmetic for it, in ."""
+"""bf16 on processors without arithmetic for it, at the speed of float32."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-#: The products that a transformer's passes come to; the kernel of fused attention is quick as it is.
-PRODUCTS = frozenset(getattr(torch.ops.aten, name).default for name in ("mm", "addmm", "bmm", "baddbmm"))
+#: The products that a transformer's passes come to (`linear` and `matmul` are whole under `inference_mode`, and taken
+#: apart elsewhere); the kernel of fused attention is quick as it is.
+PRODUCTS = frozenset(
+    getattr(torch.ops.aten, name).default for name in ("mm", "addmm", "bmm", "baddbmm", "linear", "matmul")
+)
 
 
 @contextlib.contextmanager
@@ -26,7 +29,9 @@ def bf16_products(device: torch.device) -> Iterator[None]:
     Args:
         device: where the products are.
     """
-    if device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    built = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    native = built and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    if device.type != "cpu" or native:
         yield
         return
     with _Widened():  # type: ignore[no-untyped-call]

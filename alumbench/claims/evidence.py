@@ -196,8 +196,8 @@ def _cost(board: Board, row: Sequence[Entry], against: Sequence[Entry]) -> float
     """Training time in that of the other, where the board vouches for its times."""
     if not any(column.measure == "training_cost" for column in board.columns):
         return None
-    times = [[t for t in (entry.training_time for entry in members) if t] for members in (row, against)]
-    return statistics.fmean(times[0]) / statistics.fmean(times[1]) if all(times) else None
+    costs = [cost for cost in (entry.cost_over(against) for entry in row) if cost is not None]
+    return statistics.fmean(costs) if costs else None
 
 
 def _promised(board: Path) -> set[str]:

@@ -17,13 +17,13 @@ from alumbench.statistics import proportion, relative_drop
 MOST_EXAMPLES = 20
 
 
-def cell(column: Column, members: Sequence[Entry], baseline_seconds: float | None = None) -> dict[str, Any]:
+def cell(column: Column, members: Sequence[Entry], baseline: Sequence[Entry] = ()) -> dict[str, Any]:
     """A row's figure for a column.
 
     Args:
         column: which.
         members: the row's entries, one a training seed.
-        baseline_seconds: the baseline's mean training time, for the cost of training.
+        baseline: the baseline's entries, for the cost of training.
 
     Returns:
         `value` (mean over seeds), `low` and `high` (a Wilson interval for it at n examples: seeds share the examples,
@@ -31,7 +31,7 @@ def cell(column: Column, members: Sequence[Entry], baseline_seconds: float | Non
         `signature`, `counts` of outcomes, `relative_drop` of an attack (share of the clean accuracy on its examples
         that it takes, mean over seeds, with an interval where there is one seed), `examples`, and where all are.
     """
-    measures = [m for m in (_measure(member, column, baseline_seconds) for member in members) if m is not None]
+    measures = [m for m in (_measure(member, column, baseline) for member in members) if m is not None]
     evaluated = [member for member in members if member.measure(column) is not None and column.entry != TRAINING]
     return {
         **over_seeds(measures),
@@ -58,13 +58,11 @@ def over_seeds(measures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return figure | {"reason": ""}
 
 
-def _measure(member: Entry, column: Column, baseline_seconds: float | None) -> dict[str, Any] | None:
+def _measure(member: Entry, column: Column, baseline: Sequence[Entry]) -> dict[str, Any] | None:
     if column.measure != "training_cost":
         return member.measure(column)
-    seconds = member.training_time
-    if seconds is None or not baseline_seconds:
-        return None
-    return {"value": seconds / baseline_seconds, "n": 0}
+    cost = member.cost_over(baseline)
+    return None if cost is None else {"value": cost, "n": 0}
 
 
 def _counts(column: Column, members: Sequence[Entry]) -> dict[str, int]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import statistics
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -113,6 +114,16 @@ class Entry:
         training = self.training
         times = [_time(run) for run in (training, training.get("model", {}).get("pretraining")) if run]
         return sum(time for time in times if time) if times and all(times) else None
+
+    def cost_over(self, others: Sequence[Entry]) -> float | None:
+        """Its training time over the mean of those others that were timed alike: on such a device, by such a clock."""
+        times = [other.training_time for other in others if other._timed == self._timed]
+        mine, known = self.training_time, [time for time in times if time]
+        return mine / statistics.fmean(known) if mine and known else None
+
+    @property
+    def _timed(self) -> tuple[Any, bool]:
+        return self.training.get("device"), self.training.get("cpu_seconds") is not None
 
     @property
     def weights(self) -> set[str]:

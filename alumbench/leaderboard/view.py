@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from alumbench.errors import AlumbenchError, unknown
@@ -44,9 +44,9 @@ def view(board: Board, entries: Sequence[Entry]) -> dict[str, Any]:
         (rows if entry.reference is None else references).setdefault(entry.row, []).append(entry)
     if board.baseline and board.baseline not in rows and (rows or not references):
         raise AlumbenchError(f"{board.folder / 'board.toml'}: baseline: {unknown('row', board.baseline, rows)}")
-    seconds = _mean_seconds(rows.get(board.baseline, []))
-    shown = [_row(board, name, members, seconds) for name, members in rows.items()]
-    cited = [_row(board, name, members, None) for name, members in references.items()]
+    baseline = rows.get(board.baseline, [])
+    shown = [_row(board, name, members, baseline) for name, members in rows.items()]
+    cited = [_row(board, name, members, ()) for name, members in references.items()]
     columns = [_column(column, [*shown, *cited], entries) for column in board.columns]
     for column in board.columns:
         if column.measure in PAIRED:
@@ -87,11 +87,10 @@ def provenance(rows: Sequence[Mapping[str, Any]]) -> list[tuple[list[str], str]]
     return found
 
 
-def _row(board: Board, name: str, members: Sequence[Entry], seconds: float | None) -> dict[str, Any]:
+def _row(board: Board, name: str, members: Sequence[Entry], baseline: Sequence[Entry]) -> dict[str, Any]:
     reference = members[0].reference
     made = _trained(members[0].training) if reference is None else _cited(reference)
     seeds = sorted(member.seed for member in members if reference is None)
-    mine = _mean_seconds(members)
     # Runs beside each other take longer than they cost; a board that vouches for its times has a column for them.
     told = any(column.measure == "training_cost" for column in board.columns)
     devices = {member.training["device"] for member in members if reference is None}
@@ -102,11 +101,11 @@ def _row(board: Board, name: str, members: Sequence[Entry], seconds: float | Non
         "seeds": seeds,
         "single_seed": len(seeds) == 1,
         "flags": _flags(members),
-        "cells": {column.key: {**NOT_COMPARED, **cell(column, members, seconds)} for column in board.columns},
+        "cells": {column.key: {**NOT_COMPARED, **cell(column, members, baseline)} for column in board.columns},
         "curves": {"security": security_curve(members), "queries": query_curves(members)},
         "cost": {
-            "training_ratio": mine / seconds if mine and seconds and told else None,
-            "seconds": mine if told else None,
+            "training_ratio": _mean(member.cost_over(baseline) for member in members) if told else None,
+            "seconds": _mean(member.training_time for member in members) if told else None,
             "device": "several devices" if len(devices) > 1 else "".join(devices),
         },
     }
@@ -139,8 +138,8 @@ def _cited(reference: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _mean_seconds(members: Sequence[Entry]) -> float | None:
-    found = [member.training_time for member in members if member.training_time is not None]
+def _mean(figures: Iterable[float | None]) -> float | None:
+    found = [figure for figure in figures if figure is not None]
     return statistics.fmean(found) if found else None
 
 

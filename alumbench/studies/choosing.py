@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alumbench.checkpoints import PROVENANCE
+from alumbench.devices import choose_device, device_name
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.stored import Stored
 from alumbench.leaderboard.compare import measures_of
@@ -32,7 +33,8 @@ def add_candidate(plan: Plan, row: Row, at: int, folder: Path) -> None:
     """
     assert plan.sweep is not None
     measured = measured_of(plan, row) | {at: _scored(plan.sweep, row.candidates[at], folder)}
-    _write(plan, _found(plan) | {row.name: {"candidates": [measured[place] for place in sorted(measured)]}})
+    candidates = [measured[place] for place in sorted(measured)]
+    _write(plan, _found(plan) | {row.name: {"train": row.train, "candidates": candidates}})
 
 
 def choose(plan: Plan, rows: Sequence[Row], say: Callable[[str], None]) -> None:
@@ -40,28 +42,39 @@ def choose(plan: Plan, rows: Sequence[Row], say: Callable[[str], None]) -> None:
 
     Args:
         plan: has a sweep.
-        rows: of which, those with candidates, all of them measured; what the same rule found of others is kept.
+        rows: of which, those with candidates; what the same rule found of others is kept.
         say: takes a line for each row.
+
+    Raises:
+        AlumbenchError: A candidate is not measured.
     """
     assert plan.sweep is not None
     found = _found(plan)
     for row in filter(lambda row: row.candidates, rows):
-        measured = measured_of(plan, row)
-        scored = [measured[at] for at in range(len(row.candidates))]
+        scored = list(measured_of(plan, row).values())
+        if len(scored) < len(row.candidates):
+            raise AlumbenchError(f"{plan.board / SWEEP}: has {len(scored)} of {len(row.candidates)} of row {row.name}")
         best = _best(plan.sweep, scored)
-        found[row.name] = {"candidates": scored, "chosen": best}
+        found[row.name] = {"train": row.train, "candidates": scored, "chosen": best}
         say(f"{row.name}: {scored[best]['options']} of {len(scored)} candidates")
     _write(plan, found)
 
 
 def measured_of(plan: Plan, row: Row) -> dict[int, dict[str, Any]]:
-    """The row's candidates that `sweep.json` has by the plan's rule, by their place."""
-    found = _found(plan).get(row.name, {}).get("candidates", [])
+    """The row's candidates that `sweep.json` has by the plan's rule, by their place.
+
+    Where cost counts, those that were timed on this kind of machine: others' seconds are of another length.
+    """
+    assert plan.sweep is not None
+    found = _found(plan).get(row.name, {})
+    device = str({**row.train, **plan.sweep.train}.get("device", "auto"))
+    here = device_name(choose_device(device)) if plan.sweep.at_most_cost else ""
     return {
         at: candidate
         for at, options in enumerate(row.candidates)
-        for candidate in found
-        if candidate["options"] == options
+        for candidate in found.get("candidates", [])
+        if found["train"] == _plain(row.train) and candidate["options"] == options
+        if not here or candidate["device"] == here
     }
 
 
@@ -85,12 +98,11 @@ def _found(plan: Plan) -> dict[str, Any]:
     assert plan.sweep is not None
     path = plan.board / SWEEP
     before = read_json(path) if path.exists() else {}
-    same = before.get("rule") == json.loads(json.dumps(_rule(plan.sweep)))
-    return dict(before["rows"]) if same else {}
+    return dict(before["rows"]) if before.get("rule") == _plain(_rule(plan.sweep)) else {}
 
 
 def _rule(sweep: Sweep) -> dict[str, Any]:
-    rule = {"suite": sweep.suite, "score": sweep.score, "train": sweep.train, "seed": sweep.seed}
+    rule = {name: getattr(sweep, name) for name in ("suite", "score", "train", "attack", "seed")}
     if sweep.limited:
         rule |= {name: getattr(sweep, name) for name in ("keep", "at_most_below", "at_most_cost")}
     return rule
@@ -101,7 +113,7 @@ def _scored(sweep: Sweep, options: Options, folder: Path) -> dict[str, Any]:
     figures = {name: _figure(stored, name) for name in sweep.figures}
     score = statistics.fmean(statistics.fmean(figures[name] for name in group) for group in sweep.score)
     scored = {"options": options, "figures": figures, "score": round(score, 6)}
-    return scored | ({"seconds": _seconds(folder)} if sweep.at_most_cost else {})
+    return scored | (_timed(folder) if sweep.at_most_cost else {})
 
 
 def _best(sweep: Sweep, scored: Sequence[dict[str, Any]]) -> int:
@@ -116,9 +128,15 @@ def _best(sweep: Sweep, scored: Sequence[dict[str, Any]]) -> int:
     return max(admitted, key=lambda at: (scored[at]["score"], -at))
 
 
-def _seconds(folder: Path) -> float:
+def _timed(folder: Path) -> dict[str, Any]:
     record = read_json(folder / PROVENANCE)
-    return float(record["cpu_seconds"] if record["device"].startswith("cpu") else record["seconds"])
+    seconds = record["cpu_seconds"] if record["device"].startswith("cpu") else record["seconds"]
+    return {"seconds": float(seconds), "device": record["device"]}
+
+
+def _plain(value: Any) -> Any:
+    """As JSON gives it back."""
+    return json.loads(json.dumps(value))
 
 
 def _figure(stored: Stored, name: str) -> float:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
+from alumbench.errors import AlumbenchError
 from alumbench.storage import read_json, write_json
 
 COMMAND = [sys.executable, "-m", "alumbench"]
@@ -60,7 +61,7 @@ def run_jobs(
         slots: how many run at a time. Each gets its share of the cores, and of `CUDA_VISIBLE_DEVICES` where that names
             several.
         say: takes a line of progress.
-        ended: takes each job that is through, one at a time.
+        ended: takes each job that is through, one at a time; where it raises an `AlumbenchError`, the job has failed.
 
     Returns:
         The jobs that failed, by name, each with its last line; the others were run to their end.
@@ -147,7 +148,11 @@ class _Pool:
                 write_json(stamp, done := [*done, list(command)])
                 self._tell(f"{job.name}: {command[0]} in {time.monotonic() - begun:.0f} s")
             with self.lock:
-                self.ended(job)
+                try:
+                    self.ended(job)
+                except AlumbenchError as error:
+                    self.say(f"failed: {job.name}: {error}")
+                    return str(error)
             return ""
         finally:
             self.free.put(slot)

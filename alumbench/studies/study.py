@@ -14,6 +14,7 @@ from alumbench.leaderboard.board import build
 from alumbench.leaderboard.citing import add_references
 from alumbench.leaderboard.references import REFERENCES
 from alumbench.leaderboard.settings import Board
+from alumbench.storage import read_json
 from alumbench.studies.choosing import add_candidate, choose, chosen_of, measured_of
 from alumbench.studies.jobs import Job, run_jobs
 from alumbench.studies.plan import RUNS, Options, Plan, Row, Sweep, arguments, merged
@@ -36,20 +37,26 @@ def run_study(
         slots: how many commands run at a time.
         only: names of rows; all where it is empty.
         sweep_only: whether to stop when settings are chosen.
-        missing: whether entries and choices that the board has are kept, from whatever folder of runs they came. What
-            was trained otherwise than the plan now says shows when the board is built, where a row has both.
+        missing: whether entries with all suites, and candidates' figures, are kept, from whatever folder of runs they
+            came. What was trained otherwise than the plan now says shows when the board is built, where a row has both.
         say: takes a line of progress.
 
     Raises:
-        AlumbenchError: A row, suite or entry is unknown, references cannot be made, or commands failed; what does not
-            depend on those is done, and the same call goes on.
+        AlumbenchError: A row, suite or entry is unknown, references cannot be made, a row's entries came of a
+            pre-trained model that is not here, or commands failed; what does not depend on those is done, and the same
+            call goes on.
     """
     rows = _rows(plan, only)
     check_plan(plan)
+    if missing:
+        rows = [row for row in rows if not _is_whole(plan, row)]
+        for row in rows:
+            _check_pretrained(plan, row, runs)
     if (plan.board / REFERENCES).exists() and not sweep_only:
         add_references(plan.board)
     failed = run_jobs(_pretraining(plan, rows, runs), runs, slots, say)
     rows = [row for row in rows if not row.pretrained or _pretraining_name(row.pretrained) not in failed]
+    before = chosen_of(plan)
     if plan.sweep is not None:
         lost = _sweep(plan, rows, runs, slots, missing, say)
         failed |= {f"sweep/{name}": line for name, line in lost.items()}
@@ -57,7 +64,10 @@ def run_study(
         choose(plan, rows, say)
     if not sweep_only:
         jobs = _checkpoints(plan, rows, runs, say)
-        jobs = [job for job in jobs if not (missing and job.result is not None and job.result.exists())]
+        if missing:
+            changed = {row.name for row in rows if before.get(row.name) != chosen_of(plan).get(row.name)}
+            anew = {_result(plan, row, seed) for row in rows for seed in plan.seeds if row.name in changed}
+            jobs = [job for job in jobs if job.result in anew or not _is_there(plan, job.result)]
         failed |= run_jobs(jobs, runs, slots, say)
     problems = [f"{runs / name}.log: {line}" for name, line in failed.items()]
     if not sweep_only and any((plan.board / "results").glob("*.json")):
@@ -67,7 +77,7 @@ def run_study(
             problems.append(str(error))  # beside what may be its cause
     if problems:
         listed = "\n".join(f"  {problem}" for problem in problems)
-        raise AlumbenchError(f"{plan.board}: {len(failed)} jobs failed; the same command goes on:\n{listed}")
+        raise AlumbenchError(f"{plan.board}: {len(problems)} problems; mended, the same command goes on:\n{listed}")
     if not sweep_only:
         say(f"{plan.board}: built; next: alumbench leaderboard check {plan.board}")
 
@@ -114,6 +124,30 @@ def _sweep(
     return run_jobs([job for _, _, job in jobs.values()], runs / "sweep", slots, say, ended)
 
 
+def _is_whole(plan: Plan, row: Row) -> bool:
+    """Whether nothing of a row is missing on the board."""
+    measured = not row.candidates or len(measured_of(plan, row)) == len(row.candidates)
+    return measured and all(_is_there(plan, _result(plan, row, seed)) for seed in plan.seeds)
+
+
+def _is_there(plan: Plan, result: Path | None) -> bool:
+    """Whether an entry is there, with all suites."""
+    if result is None or not result.exists():
+        return False
+    has = {evaluation["suite"]["name"] for evaluation in read_json(result)["evaluations"]}
+    return {load_suite(name).name for name in plan.suites} <= has
+
+
+def _check_pretrained(plan: Plan, row: Row, runs: Path) -> None:
+    folder = runs / _pretraining_name(row.pretrained)
+    there = [seed for seed in plan.seeds if _result(plan, row, seed).exists()]
+    if row.pretrained and there and not folder.exists():
+        raise AlumbenchError(
+            f"{plan.board}: row {row.name} has seed {there[0]}, of a model that was pre-trained elsewhere, and one "
+            f"made here would be another; copy that machine's {folder.name} to {folder}, or run without --missing"
+        )
+
+
 def _rows(plan: Plan, only: Sequence[str]) -> list[Row]:
     known = [row.name for row in plan.rows]
     for name in only:
@@ -152,7 +186,8 @@ def _candidates(sweep: Sweep, rows: Sequence[Row], runs: Path) -> list[Job]:
 def _checkpoints(plan: Plan, rows: Sequence[Row], runs: Path, say: Callable[[str], None]) -> list[Job]:
     """Seed by seed, so that a table cut short has few seeds rather than few rows."""
     chosen = chosen_of(plan)
-    options = {row.name: merged(row.train, chosen.get(row.name, {}) if row.candidates else {}) for row in plan.rows}
+    known = [row for row in plan.rows if not row.candidates or row.name in chosen]
+    options = {row.name: merged(row.train, chosen[row.name] if row.candidates else {}) for row in known}
     first: dict[str, str] = {}
     for name, own in options.items():
         same = first.setdefault(json.dumps({"method": "standard", **own}, sort_keys=True), name)
@@ -181,7 +216,11 @@ def _checkpoint(plan: Plan, row: Row, options: Options, seed: int, runs: Path) -
     commands = [["train", *arguments(_model(row, options, runs)), "--seed", str(seed), "--out", folder]]
     commands += [["attack", folder, "--suite", suite, *arguments(plan.attack)] for suite in plan.suites]
     commands += [["leaderboard", "add", str(plan.board), folder, "--row", row.name]]
-    return Job(name, commands, result=entry_path(plan.board, f"{row.name}-seed{seed}"))
+    return Job(name, commands, result=_result(plan, row, seed))
+
+
+def _result(plan: Plan, row: Row, seed: int) -> Path:
+    return entry_path(plan.board, f"{row.name}-seed{seed}")
 
 
 def _model(row: Row, options: Options, runs: Path) -> Options:

@@ -165,6 +165,18 @@ def test_training_time_is_a_cores_on_a_cpu_with_the_models_own(
     assert entry.training_time == expected
 
 
+def test_cost_is_over_runs_that_were_timed_alike(board: Path) -> None:
+    def entry(device: str, seconds: float, cpu_seconds: float | None = None) -> Entry:
+        training = {"device": device, "seconds": seconds} | ({"cpu_seconds": cpu_seconds} if cpu_seconds else {})
+        return Entry(Board.read(board), board / "results" / "a.json", {"training": training}, {})
+
+    baseline = [entry("cpu (a)", 10.0), entry("cpu (a)", 30.0), entry("cpu (b)", 7.0, 50.0)]
+    assert entry("cpu (a)", 40.0).cost_over(baseline) == 2.0
+    assert entry("cpu (b)", 1.0, 100.0).cost_over(baseline) == 2.0
+    assert entry("cpu (b)", 40.0).cost_over(baseline) is None  # by the clock, which these are not
+    assert entry("cpu (c)", 40.0).cost_over(baseline) is None
+
+
 def test_effective_robustness_is_told_or_withheld_with_the_reason() -> None:
     from alumbench.leaderboard.view import _effective
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from alumbench.errors import AlumbenchError
 from alumbench.storage import read_json, write_json
 from alumbench.studies.jobs import Job, run_jobs
 
@@ -50,6 +51,17 @@ def test_what_follows_a_changed_command_does_not_count_before_it_was_run_again(t
     run_jobs([Job("a", [["--version"], ["tasks"], ["no-such-command"], ["--help"]])], tmp_path, 1, quiet)
     done = read_json(tmp_path / "a.done.json")
     assert ["tasks"] in done and ["--help"] not in done and kept[0] in done
+
+
+def test_a_job_whose_end_cannot_be_taken_has_failed_and_keeps_no_other_back(tmp_path: Path) -> None:
+    def ended(job: Job) -> None:
+        if job.name == "a":
+            raise AlumbenchError("has no such figure")
+
+    jobs = [Job("a", [["--version"]]), Job("b", [["--version"]])]
+    for _ in range(2):
+        assert run_jobs(jobs, tmp_path, 1, lambda line: None, ended) == {"a": "has no such figure"}
+        assert (tmp_path / "b.done.json").exists()
 
 
 def test_a_result_that_was_taken_away_is_made_again(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from click.testing import CliRunner
 
 from alumbench.cli import group
 from alumbench.demo import BOARD
+from alumbench.devices import choose_device, device_name
 from alumbench.errors import AlumbenchError
 from alumbench.storage import read_json, write_json
 from alumbench.studies import Plan, run_study, study
-from alumbench.studies.choosing import add_candidate, choose, chosen_of
+from alumbench.studies.choosing import add_candidate, choose, chosen_of, measured_of
 from alumbench.tasks import miniature
 
 PLAN = """
@@ -187,12 +188,45 @@ def test_candidates_that_lose_too_much_or_cost_too_much_are_left_out(tmp_path: P
     for at, (accuracy, robust, seconds) in enumerate(figures, start=1):
         folder = tmp_path / "runs" / "sweep" / f"standard-{at}"
         candidate(folder, accuracy, robust)
-        write_json(folder / "training.json", {"device": "cpu (some)", "cpu_seconds": seconds, "seconds": 1.0})
+        here = device_name(choose_device("auto"))
+        write_json(folder / "training.json", {"device": here, "cpu_seconds": seconds, "seconds": seconds})
         add_candidate(plan, plan.rows[0], at - 1, folder)
     choose(plan, plan.rows, lambda line: None)
     document = read_json(tmp_path / "sweep.json")
     assert document["rows"]["standard"]["chosen"] == 2
     assert document["rule"]["at_most_cost"] == 3 and document["rule"]["keep"] == "clean:accuracy"
+
+
+def test_figures_of_another_plan_or_machine_do_not_count(tmp_path: Path) -> None:
+    timed = 'score = [["adversarial:accuracy"]]\nat_most_cost = 3'
+    text = PLAN.format(model="here").replace('score = [["clean:accuracy"], ["adversarial:accuracy"]]', timed)
+    (tmp_path / "runs.toml").write_text(text)
+    plan, folder = Plan.read(tmp_path), tmp_path / "standard-1"
+    candidate(folder, 0.9, 0.2)
+    record = {"device": device_name(choose_device("auto")), "cpu_seconds": 1.0, "seconds": 1.0}
+    write_json(folder / "training.json", record)
+    add_candidate(plan, plan.rows[0], 0, folder)
+    assert list(measured_of(plan, plan.rows[0])) == [0]
+    for before, after in [("epochs = 1", "epochs = 2"), ("[sweep]", "[sweep]\nseed = 2"), ("lr = 2e-3", "lr = 3e-3")]:
+        (tmp_path / "runs.toml").write_text(text.replace(before, after))
+        other = Plan.read(tmp_path)
+        assert measured_of(other, other.rows[0]) == {}
+    write_json(folder / "training.json", {**record, "device": "cuda (another)"})
+    add_candidate(plan, plan.rows[0], 0, folder)
+    assert measured_of(plan, plan.rows[0]) == {}
+    with pytest.raises(AlumbenchError, match=r"sweep\.json: has 0 of 1 of row standard"):
+        choose(plan, plan.rows, lambda line: None)
+
+
+def test_a_row_of_a_model_that_another_machine_pre_trained_is_not_mixed(tmp_path: Path) -> None:
+    board = tmp_path / "board"
+    board.mkdir()
+    (board / "board.toml").write_text(BOARD)
+    text = PLAN.format(model="pretrained:small").partition("[sweep]")[0].replace("seeds = [1]", "seeds = [1, 2]")
+    (board / "runs.toml").write_text(f'{text}[[rows]]\nrow = "r"\n[[pretrain]]\nname = "small"\nconfig = "bert-tiny"\n')
+    write_json(board / "results" / "r-seed1.json", {"evaluations": []})
+    with pytest.raises(AlumbenchError, match=r"row r has seed 1, .* copy that machine's pretrain-small to .*runs"):
+        run_study(Plan.read(board), tmp_path / "runs", missing=True)
 
 
 def test_an_unknown_row_is_told(tmp_path: Path) -> None:
