@@ -91,8 +91,9 @@ def read_document(path: Path) -> dict[str, Any]:
 
 def _training(record: Mapping[str, Any]) -> dict[str, Any]:
     """The part of `training.json` that a table needs."""
-    names = ("model", "method", "seed", "settings", "data", "dev", "embedding_norm", "seconds", "device", "versions")
-    return {name: record[name] for name in names if name in record}
+    names = ("model", "method", "seed", "settings", "data", "dev", "embedding_norm", "device", "versions")
+    times = ("seconds", "cpu_seconds")
+    return {name: record[name] for name in (*names, *times) if name in record}
 
 
 def _differences(there: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:

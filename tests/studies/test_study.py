@@ -51,6 +51,7 @@ def test_a_board_from_nothing_and_the_same_command_again(tiny_model: Path, tmp_p
     assert result.exit_code == 0, result.output
     assert "[2/2] standard-1: attack" in result.output and "[3/3] standard-1: leaderboard" in result.output
     entry = read_json(board / "results" / "standard-seed1.json")
+    assert entry["training"]["cpu_seconds"] > 0  # which the cost of training counts
     assert entry["training"]["settings"]["lr"] == 2e-3 and entry["training"]["data"]["train"]["examples"] == 32
     assert read_json(runs / "sweep" / "standard-1" / "training.json")["data"]["train"]["examples"] == 16
     assert read_json(board / "sweep.json")["rows"]["standard"]["chosen"] == 0
