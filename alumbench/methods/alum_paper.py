@@ -19,7 +19,9 @@ class AlumPaper(Alum):
     8 forward units a step. δ ~ N(0, σ²I); δ ← Π(δ + η g) with g = ∇ l(f(x), f(x+δ)) as it is, not normalized. A δ
     this small does next to nothing: on a toy the worst case inside that ball moves the output about 4,400 times less
     than two dropout masks do, which is why `alum` measures ε by the embeddings. It is here so that a table can show
-    it.
+    it: with α = 100, in fp32, a MiniLM fine-tuned on SST-2 so answers each of 6,276 records as one trained with
+    `standard` does, texts of attacks included (leaderboards/claims-constants). In bf16 it is worse off still: a third
+    to two thirds of the examples get a gradient of exactly zero (1% in fp32).
 
     The parameters are those of `alum`; here `epsilon` bounds each component of δ (`norm=linf` of `alum` divides by
     √hidden).

@@ -51,6 +51,9 @@ CELLS = [
     ("sentiment", "alum:fisher", "worst case offline@1", "accuracy_under_attack"),
     ("sentiment", "freelb++", "pwws", "accuracy_under_attack"),
     ("sentiment", "standard", "imdb-1000", "accuracy"),
+    ("claims-constants", "alum-paper", "embedding-pgd-0.1", "accuracy_under_attack"),
+    ("claims-constants", "alum:fisher", "clean", "accuracy"),
+    ("claims-constants", "alum-ref", "deepwordbug", "accuracy_under_attack"),
     ("nli", "RoBERTa-large", "anli-r1-dev", "accuracy"),
 ]
 
