@@ -71,7 +71,11 @@ def _claims(judged: Sequence[Judged], data: Sequence[dict[str, Any]]) -> Table:
     """One row a claim."""
     rows = []
     for one in judged:
-        found = "; ".join(f"{_compared(finding)}: {_measured(finding)}" for finding in one.findings)
+        measured = [finding for finding in one.findings if finding.value is not None]
+        told = [f"{_compared(finding)}: {_measured(finding)}" for finding in measured]
+        if len(measured) < len(one.findings):
+            told.append(f"not measured yet: {len(one.findings) - len(measured)} of {len(one.findings)} comparisons")
+        found = "; ".join(told)
         commands = dict.fromkeys(f"`{finding.command}`" for finding in one.findings)
         rows.append([one.claim.id, f"{one.claim.says} ({one.claim.source})", found, one.verdict, ", ".join(commands)])
     return Table(["claim", "what the paper says", "what was measured", "verdict", "made again by"], rows, [NOTE], data)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from alumbench.leaderboard.page import page
-from alumbench.leaderboard.page.text import segments, shown
+from alumbench.leaderboard.page.text import prose, segments, shown
 from tests.leaderboard.sample_view import sample_view
 from tests.leaderboard.test_inert import PAYLOADS
 
@@ -109,6 +109,21 @@ def test_changed_characters_are_cut_out(text: str, changed: list[list[int]], par
     found = segments(text, changed)
     assert "".join(part for part, _ in found) == text
     assert [mark for part, mark in found for _ in part] == [mark for part, mark in parts for _ in part]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[a `b`](https://a.b/c).", '<a href="https://a.b/c" rel="noopener noreferrer nofollow">a b</a>.'),
+        ("see [the board](../x/README.md)", "see the board"),
+        ("[x](javascript:alert(1))", "[x](javascript:alert(1))"),
+        ("[x](javascript:y)", "x"),
+        ("[<b>](http://a.b)", '<a href="http://a.b" rel="noopener noreferrer nofollow">&lt;b&gt;</a>'),
+        ("[95% interval] (n=3)", "[95% interval] (n=3)"),
+    ],
+)
+def test_links_of_prose_lead_to_the_web_or_nowhere(text: str, expected: str) -> None:
+    assert str(prose(text)) == expected
 
 
 def test_what_is_not_seen_is_shown() -> None:

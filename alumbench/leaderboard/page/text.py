@@ -19,7 +19,7 @@ _INVISIBLE = {"\u115f", "\u1160", "\u3164", "\uffa0", "\u034f", "\u2800"}
 #: Joiners that scripts and emoji need: harmless between such letters, suspicious inside Latin words.
 _JOINERS = {"\u200c", "\u200d"}
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-_INLINE = re.compile(r"(`[^`\n]+`|\*\*[^*\n]+\*\*|https?://[^\s<>\"'`\[\]{}|\\^]+)")
+_INLINE = re.compile(r"(\[[^\[\]\n]+\]\([^()\s]+\)|`[^`\n]+`|\*\*[^*\n]+\*\*|https?://[^\s<>\"'`\[\]{}|\\^]+)")
 
 
 def shown(text: object) -> str:
@@ -46,20 +46,31 @@ def _hides(character: str, before: str, after: str) -> bool:
 
 
 def prose(text: Any) -> Markup:
-    """One line of prose: `code`, **bold** and http(s) addresses are marked up, all else is text."""
+    """One line of prose: `code`, **bold**, http(s) addresses and [links](https://…) are marked up, all else is text.
+
+    Of a link to anything else, such as a file beside the README, the words are shown: a page may have been copied away.
+    """
     parts = []
     for at, part in enumerate(_INLINE.split(shown(text))):
         if at % 2 == 0:
             parts.append(Markup("{}").format(part))
+        elif part.startswith("["):
+            words, _, address = part[1:-1].partition("](")
+            words = words.replace("`", "")
+            web = address.startswith(("https://", "http://"))
+            parts.append(_link(address, words) if web else Markup("{}").format(words))
         elif part.startswith("`"):
             parts.append(Markup("<code>{}</code>").format(part[1:-1]))
         elif part.startswith("**"):
             parts.append(Markup("<strong>{}</strong>").format(part[2:-2]))
         else:
             address = part.rstrip(".,;:!?)")
-            link = Markup('<a href="{0}" rel="noopener noreferrer nofollow">{0}</a>').format(address)
-            parts.append(link + Markup("{}").format(part[len(address) :]))
+            parts.append(_link(address, address) + Markup("{}").format(part[len(address) :]))
     return Markup("").join(parts)
+
+
+def _link(address: str, words: str) -> Markup:
+    return Markup('<a href="{}" rel="noopener noreferrer nofollow">{}</a>').format(address, words)
 
 
 def paragraphs(text: Any) -> list[Markup]:
