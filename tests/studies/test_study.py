@@ -148,7 +148,7 @@ def test_references_come_first_and_stay_if_no_row_can_be_trained(tmp_path: Path)
         '[[predictions]]\nentry = "adversarial"\nkey = "sentence"\nsource = { file = "theirs.jsonl" }\n'
         '[[rows]]\nrow = "theirs"\nprediction = "theirs"\n'
     )
-    with pytest.raises(AlumbenchError, match=r"1 jobs failed; .*\n  .*/sweep/standard-1\.log: train: exit status 1"):
+    with pytest.raises(AlumbenchError, match=r"not all is done; .*\n  .*/sweep/standard-1\.log: train: exit status 1"):
         run_study(Plan.read(board), tmp_path / "runs")
     measures = read_json(board / "results" / "reference-theirs.json")["entries"]["adversarial"]["summary"]["measures"]
     assert measures["accuracy"]["count"] == rows["label"].count("positive")
