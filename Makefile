@@ -1,6 +1,8 @@
 # Everything from a fresh clone with Python >= 3.11, make and PyPI. PYTHON=python3.12 make test picks another one.
 PYTHON ?= python3
 VENV ?= .venv
+# Test files that run at a time: make test JOBS=8
+JOBS ?= 2
 READY := $(VENV)/.ready
 
 .PHONY: demo test lint types benchmark
@@ -9,7 +11,7 @@ demo: $(READY)
 	$(VENV)/bin/alumbench demo
 
 test: $(READY)
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest --numprocesses $(JOBS) --dist loadfile
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

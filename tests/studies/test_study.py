@@ -63,6 +63,7 @@ def test_a_board_from_nothing_and_the_same_command_again(tiny_model: Path, tmp_p
     assert {path: path.read_bytes() for path in board.rglob("*") if path.is_file()} == files
 
 
+@pytest.mark.timeout(600)  # eleven commands, each a process that imports torch
 def test_what_another_machine_left_on_the_board_is_kept_where_that_is_asked_for(
     tiny_model: Path, tmp_path: Path
 ) -> None:
