@@ -21,7 +21,7 @@ PRODUCTS = frozenset(
 def bf16_products(device: torch.device) -> Iterator[None]:
     """Within it, bf16 products of matrices are as quick as those of float32, also on processors that lack it.
 
-    There, torch multiplies number by number, and a training step takes 15 to 20 times as long as in float32. Here the
+    There, torch multiplies number by number, and a training step takes 13 to 19 times as long as in float32. Here the
     factors are widened, multiplied in float32, and the result rounded, which is what processors with the arithmetic do:
     bf16 in, sums in float32, bf16 out. Only the order of the sums differs, as between any two processors. On those, and
     on a GPU, nothing changes. Not for models under `torch.compile`, which takes no such mode.
