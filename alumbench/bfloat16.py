@@ -18,7 +18,7 @@ PRODUCTS = frozenset(
 
 
 @contextlib.contextmanager
-def bf16_products(device: torch.device) -> Iterator[None]:
+def bf16_products(device: torch.device, enabled: bool = True) -> Iterator[None]:
     """Within it, bf16 products of matrices are as quick as those of float32, also on processors that lack it.
 
     There, torch multiplies number by number, and a training step takes 13 to 19 times as long as in float32. Here the
@@ -28,10 +28,11 @@ def bf16_products(device: torch.device) -> Iterator[None]:
 
     Args:
         device: where the products are.
+        enabled: False for nothing at all, as for `torch.autocast`.
     """
     built = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     native = built and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    if device.type != "cpu" or native:
+    if not enabled or device.type != "cpu" or native:
         yield
         return
     with _Widened():  # type: ignore[no-untyped-call]

@@ -45,7 +45,7 @@ def new(board: Path, task: str, suites: tuple[str, ...], title: str, baseline: s
 @click.option("--jobs", default=1, type=click.IntRange(min=1), show_default=True, help="Commands at a time.")
 @click.option("--row", "rows", multiple=True, metavar="ROW", help="This row alone; may be repeated.")
 @click.option("--sweep-only", is_flag=True, help="Stop when settings are chosen.")
-@click.option("--missing", is_flag=True, help="Keep the entries and choices that BOARD has, wherever they were made.")
+@click.option("--missing", is_flag=True, help="Only what BOARD has no entry or candidate of.")
 def run(board: Path, runs: Path | None, jobs: int, rows: tuple[str, ...], sweep_only: bool, missing: bool) -> None:
     """Make BOARD from nothing: sweep, train, evaluate and add all that its runs.toml names, then build it.
 

@@ -53,7 +53,10 @@ def choose(plan: Plan, rows: Sequence[Row], say: Callable[[str], None]) -> None:
     for row in filter(lambda row: row.candidates, rows):
         scored = list(measured_of(plan, row).values())
         if len(scored) < len(row.candidates):
-            raise AlumbenchError(f"{plan.board / SWEEP}: has {len(scored)} of {len(row.candidates)} of row {row.name}")
+            raise AlumbenchError(
+                f"{plan.board / SWEEP}: has {len(scored)} of {len(row.candidates)} of row {row.name}; the same command "
+                f"again measures the rest"
+            )
         best = _best(plan.sweep, scored)
         found[row.name] = {"train": row.train, "candidates": scored, "chosen": best}
         say(f"{row.name}: {scored[best]['options']} of {len(scored)} candidates")

@@ -134,8 +134,8 @@ def _is_there(plan: Plan, result: Path | None) -> bool:
     """Whether an entry is there, with all suites."""
     if result is None or not result.exists():
         return False
-    has = {evaluation["suite"]["name"] for evaluation in read_json(result)["evaluations"]}
-    return {load_suite(name).name for name in plan.suites} <= has
+    has = {(made["suite"]["name"], made["suite"]["version"]) for made in read_json(result)["evaluations"]}
+    return {(suite.name, suite.version) for suite in map(load_suite, plan.suites)} <= has
 
 
 def _check_pretrained(plan: Plan, row: Row, runs: Path) -> None:

@@ -60,8 +60,8 @@ def run(
         say(f"going on from {last}")
         clock.resume(last)
         state = TrainerState.load_from_json(str(last / "trainer_state.json"))
-    compiled = trainer.model._compiled_call_impl is not None
-    products = bf16_products(trainer.args.device) if trainer.args.bf16 and not compiled else contextlib.nullcontext()
+    widened = trainer.args.bf16 and trainer.model._compiled_call_impl is None
+    products = bf16_products(trainer.args.device, enabled=widened)
     with disk_errors_told(out), _alone(out), products, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="mtime may not be reliable")  # true of some disks, and harmless
         if state is not None and state.global_step >= state.max_steps:

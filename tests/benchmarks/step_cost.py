@@ -10,7 +10,6 @@ Environment: `SIZE` minilm or bert-base, `BATCH`, `TOKENS`, `ROUNDS`, `DEVICE`, 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import statistics
 import time
@@ -64,7 +63,7 @@ def run() -> dict[str, Any]:
         keep_freed_memory()  # as training does
     stages = os.environ.get("STAGES", "fine-tuning,masked-lm").split(",")
     bf16, compiled = os.environ.get("PRECISION", "fp32") == "bf16", os.environ.get("COMPILE") == "1"
-    with bf16_products(device) if bf16 and not compiled else contextlib.nullcontext():  # as training does
+    with bf16_products(device, enabled=bf16 and not compiled):  # as training does
         measured = {stage: _stage(stage, device, bf16, compiled) for stage in stages}
     return {
         "device": device_name(device),

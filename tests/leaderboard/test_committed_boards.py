@@ -79,3 +79,15 @@ def test_a_cell_recomputed_by_hand(board: str, row: str, entry: str, measure: st
     (cell,) = [cell for cell in cells if (cell["row"], cell["entry"], cell["group"]) == (row, entry, "")]
     assert cell["value"] == pytest.approx(sum(shares) / len(shares), abs=1e-9)
     assert cell["seeds"] == len(shares) and cell["n"] == len(outcomes)
+
+
+def test_what_is_written_of_the_printed_constants() -> None:
+    """In README, docstring and reading: alum-paper has standard's outcome and adversarial text on every record."""
+    folder = Path(__file__).parents[2] / "leaderboards" / "claims-constants"
+
+    def told(row: str) -> list[dict[tuple[object, object], object]]:
+        seeds = records_of(folder, row)
+        return [{(r["entry"], r["id"]): (r["outcome"], r.get("adversarial")) for r in records} for records in seeds]
+
+    assert told("alum-paper") == told("standard") and sum(map(len, told("standard"))) == 6276
+    assert told("alum-ref") != told("standard")

@@ -182,10 +182,7 @@ def _precision(precision: str, device: torch.device) -> Iterator[None]:
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     bf16 = precision == "bf16"
     try:
-        with (
-            torch.autocast(device.type, torch.bfloat16, enabled=bf16),
-            bf16_products(device) if bf16 else contextlib.nullcontext(),
-        ):
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16), bf16_products(device, enabled=bf16):
             yield
     finally:
         torch.backends.cuda.matmul.allow_tf32 = before
