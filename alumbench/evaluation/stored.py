@@ -14,8 +14,8 @@ from alumbench.evaluation.ensembles import HARMLESS, as_entries, column_records
 from alumbench.storage import read_records
 
 EVALUATIONS = "evaluations"
-#: What makes an evaluation one that no board takes.
-SPECIAL = "--limit, --data, --no-protection or --skip-broken"
+#: What makes an evaluation one that no board takes, or none but one that says so.
+SPECIAL = "--limit, --data, --no-protection or --skip-broken, or with --scoring or --precision unlike the board's"
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,12 @@ class Stored:
         return column_records(column, self._by_entry, self.document.get("ensembles", {}))
 
 
-def evaluations_of(path: Path) -> list[Stored]:
+def evaluations_of(path: Path, scored: Sequence[str] = ()) -> list[Stored]:
     """The evaluations of a checkpoint folder, or the one that the path itself is.
 
-    Of a checkpoint, runs that were cut by `--limit`, made on the user's own data, without protection or with
-    `--skip-broken` are left out: they answer another question, and are read when their own folder is given.
+    Of a checkpoint, runs that were cut by `--limit`, made on the user's own data, without protection, with
+    `--skip-broken` or scored otherwise than `scored` says are left out: they answer another question, and are read when
+    their own folder is given.
 
     Raises:
         AlumbenchError: There are none.
@@ -78,7 +79,7 @@ def evaluations_of(path: Path) -> list[Stored]:
     if not folders:
         raise AlumbenchError(f"{path}: no evaluations; 'alumbench attack {path} --suite NAME' makes one")
     every = [Stored.read(folder) for folder in folders]
-    plain = [s for s in every if is_plain(s.document["identity"])]
+    plain = [s for s in every if is_plain(s.document["identity"], scored)]
     if not plain:
         raise AlumbenchError(
             f"{path}: only special evaluations (with {SPECIAL}): "
@@ -87,10 +88,10 @@ def evaluations_of(path: Path) -> list[Stored]:
     return plain
 
 
-def is_plain(identity: dict[str, Any]) -> bool:
-    """Whether an evaluation is of the suite's own examples, all under each attack, protected, scored as ever."""
+def is_plain(identity: dict[str, Any], scored: Sequence[str] = ()) -> bool:
+    """Whether an evaluation is of the suite's own examples, all under each attack, protected, and scored as asked."""
     cut = identity["limit"] or identity["data"] or identity.get("skip_broken")
-    return not cut and bool(identity["protected"]) and not scored_otherwise(identity)
+    return not cut and bool(identity["protected"]) and scored_otherwise(identity) == list(scored)
 
 
 def scored_otherwise(identity: Mapping[str, Any]) -> list[str]:

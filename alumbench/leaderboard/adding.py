@@ -30,16 +30,16 @@ def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
         The entry's file.
 
     Raises:
-        AlumbenchError: An evaluation was cut by `--limit`, is unfinished, has no training record, or is not of the
-            board's tasks and suites.
+        AlumbenchError: An evaluation was cut by `--limit`, scored otherwise than the board says, is unfinished, has no
+            training record, or is not of the board's tasks and suites.
     """
     board = Board.read(folder)
-    evaluations = [stored for stored in evaluations_of(checkpoint) if _is_for(board, stored)]
+    evaluations = [stored for stored in evaluations_of(checkpoint, board.scored) if _is_for(board, stored)]
     if not evaluations:
         raise AlumbenchError(f"{checkpoint}: no evaluation with {' or '.join(board.suites)}, which {folder} is for")
     for stored in evaluations:
-        if not is_plain(stored.document["identity"]):
-            raise AlumbenchError(f"{stored.folder}: made with {SPECIAL}, so it can enter no leaderboard")
+        if not is_plain(stored.document["identity"], board.scored):
+            raise AlumbenchError(f"{stored.folder}: made with {SPECIAL}, so it cannot enter {folder}")
         unfinished = [name for name, entry in stored.document["entries"].items() if not entry["complete"]]
         if unfinished:
             raise AlumbenchError(

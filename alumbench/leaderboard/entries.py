@@ -176,7 +176,7 @@ class Entry:
             suite = f"{evaluation['suite']['name']}@{evaluation['suite']['version']}"
             if board.suites and suite not in board.suites:
                 yield f"comes from suite {suite}; this board takes {', '.join(board.suites)}"
-            if not is_plain(evaluation):
+            if not is_plain(evaluation, () if self.reference else board.scored):
                 yield f"was made with {SPECIAL}"
         if self.reference is not None and self.training:
             yield "has a training record and a reference; a row is of one of them"

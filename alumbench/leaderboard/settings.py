@@ -59,6 +59,7 @@ class Board:
         columns: what the table shows.
         tasks: what its checkpoints were trained for; any where it is empty.
         suites: `name@version` of all that its entries may come from; any where it is empty.
+        scored: how texts are scored where not by default, as signatures say it: `precision:bf16`, `scoring:fast`.
         ensembles: attacks over which a worst case is taken, beyond those of the suites.
         rank: title of the column that orders the rows, '' to order them by name.
         baseline: the row that others are compared with, '' for none.
@@ -71,6 +72,7 @@ class Board:
     columns: tuple[Column, ...]
     tasks: tuple[str, ...] = ()
     suites: tuple[str, ...] = ()
+    scored: tuple[str, ...] = ()
     ensembles: tuple[Ensemble, ...] = ()
     rank: str = ""
     about: str = ""

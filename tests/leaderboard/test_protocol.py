@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from alumbench.attacks.engine.scoring import Scorer
+from alumbench.attacks.victim import Victim
+from alumbench.checkpoints import checkpoint_task, find_model
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation import grammar, validity
 from alumbench.evaluation.suite import load_suite
@@ -115,8 +118,27 @@ def test_validity_judged_in_two_ways_is_refused(board: Path) -> None:
 def test_a_run_that_skipped_enters_no_board(board: Path, pair_checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "two.toml").write_text(TWO)
     run(pair_checkpoint, tmp_path / "spared", load_suite(str(tmp_path / "two.toml")), skip_broken=True)
-    with pytest.raises(AlumbenchError, match="or --skip-broken, so it can enter no leaderboard"):
+    with pytest.raises(AlumbenchError, match="--skip-broken, or .*, so it cannot enter"):
         add(board, tmp_path / "spared")
+
+
+def test_a_board_takes_texts_scored_in_one_way(board: Path, pair_checkpoint: Path, tmp_path: Path) -> None:
+    """By default in fp32; in another precision those boards that say so, and then no other."""
+    checkpoint = shutil.copytree(pair_checkpoint, tmp_path / "checkpoint")
+    (tmp_path / "two.toml").write_text(TWO)
+    files = find_model(str(checkpoint))
+    victim = Victim(files, checkpoint_task(files), "cpu", scorer=Scorer(precision="bf16"))
+    run(checkpoint, checkpoint / "evaluations/two-seed1-bf16", load_suite(str(tmp_path / "two.toml")), victim)
+    with pytest.raises(AlumbenchError, match="only special evaluations .* unlike the board's"):
+        add(board, checkpoint)
+    with (board / "board.toml").open("w") as file:
+        file.write('scored = ["precision:bf16"]\n' + BOARD)
+    with pytest.raises(AlumbenchError, match=r"seed1.*was made with .* unlike the board's"):
+        build(board)
+    for path in [*(board / "results").glob("*"), *(board / "records").glob("*")]:
+        path.unlink()
+    add(board, checkpoint, row="standard")
+    build(board)
 
 
 def test_a_worst_case_over_fewer_attacks_is_refused(board: Path) -> None:
