@@ -8,6 +8,7 @@ from pathlib import Path
 
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.evaluation.ensembles import WORST
+from alumbench.evaluation.stored import scored_otherwise
 from alumbench.evaluation.suite import load_suite
 from alumbench.leaderboard.adding import entry_path
 from alumbench.leaderboard.board import build
@@ -89,12 +90,17 @@ def jobs_of(plan: Plan, runs: Path) -> list[Job]:
 
 
 def check_plan(plan: Plan) -> None:
-    """Checks that the board and the suites are there and have what the plan asks of them, before hours are spent.
+    """Checks that the board and the suites are there, have what the plan asks and take what it makes, before hours go.
 
     Raises:
-        AlumbenchError: One is not, or has not.
+        AlumbenchError: One is not, has not or does not.
     """
-    Board.read(plan.board)
+    board = Board.read(plan.board)
+    if (said := scored_otherwise(plan.attack)) != list(board.scored):
+        raise AlumbenchError(
+            f"{plan.board / RUNS}, attack: scores {said or 'by default'}, and {plan.board / 'board.toml'} takes "
+            f"{list(board.scored) or 'the default alone'}: set scored = {json.dumps(said)} there"
+        )
     for name in plan.suites:
         load_suite(name)
     if plan.sweep is None:

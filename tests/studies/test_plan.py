@@ -106,6 +106,16 @@ def test_the_plans_of_our_boards_can_be_carried_out(board: Path, tmp_path: Path)
     assert {"train", "attack", "leaderboard"} <= seen
 
 
+def test_a_plan_whose_evaluations_its_board_refuses_is_not_begun(tmp_path: Path) -> None:
+    (tmp_path / "board.toml").write_text('title = "a board"\nscored = []\n')
+    check_plan(plan_of(tmp_path, PLAN))
+    in_bf16 = plan_of(tmp_path, PLAN.replace('only = ["clean"]', 'precision = "bf16"'))
+    with pytest.raises(AlumbenchError, match=r'set scored = \["precision:bf16"\] there'):
+        check_plan(in_bf16)
+    (tmp_path / "board.toml").write_text('title = "a board"\nscored = ["precision:bf16"]\n')
+    check_plan(in_bf16)
+
+
 def parsed(line: Sequence[str]) -> dict[str, Any]:
     command: click.Command | None = group
     while isinstance(command, click.Group):
