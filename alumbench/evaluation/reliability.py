@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -39,7 +40,7 @@ def flags(
     attacks = {name: entry for name, entry in entries.items() if entry["kind"] == "attack"}
     found += too_few_attacks(attacks)
     for name, entry in entries.items():
-        found += at_chance(name, entry, labels)
+        found += at_chance(name, entry, main_records(records.get(name, [])), labels)
     for name, entry in attacks.items():
         main = main_records(records.get(name, []))
         found += [*failures(name, main), *saturated(name, entry, main), *beaten(name, entry, attacks)]
@@ -69,12 +70,13 @@ def too_few_attacks(attacks: Mapping[str, Mapping[str, Any]]) -> Iterator[Flag]:
         yield _flag("fewer-than-two-attacks", "", f"{', '.join(looking) or 'none'} alone; others may find more")
 
 
-def at_chance(name: str, entry: Mapping[str, Any], labels: Sequence[str]) -> Iterator[Flag]:
-    """Clean accuracy at or below 1 / labels, of the task's own examples."""
+def at_chance(name: str, entry: Mapping[str, Any], records: Sequence[Record], labels: Sequence[str]) -> Iterator[Flag]:
+    """Clean accuracy no higher than of one label for all, the commonest, of the task's own examples."""
     measures = entry["summary"]["measures"]
     clean = measures.get("accuracy" if entry["kind"] == "clean" else "clean_accuracy")
-    if clean and clean["value"] is not None and labels and clean["count"] * len(labels) <= clean["n"]:
-        detail = f"clean accuracy {clean['value']:.1%} with {len(labels)} labels: nothing to lose to an attack"
+    commonest = max(Counter(str(record["label"]) for record in records).values(), default=0)
+    if clean and clean["value"] is not None and labels and clean["count"] <= max(commonest, clean["n"] / len(labels)):
+        detail = f"clean accuracy {clean['value']:.1%}, no more than of one label for all: nothing to lose to an attack"
         yield _flag("clean-accuracy-at-chance", name, detail)
 
 

@@ -42,7 +42,9 @@ def attack(accuracy=40, clean=90, n=100, **values):
 
 def records(*parts):
     rows = [(outcome, queries) for outcome, queries, count in parts for _ in range(count)]
-    return [{"id": str(at), "seed": 1, "outcome": row[0], "queries": row[1]} for at, row in enumerate(rows)]
+    return [
+        {"id": str(at), "seed": 1, "label": at % 3, "outcome": row[0], "queries": row[1]} for at, row in enumerate(rows)
+    ]
 
 
 CLEAN = {"kind": "clean", "goal": "", "summary": {"measures": {"accuracy": share(90, 100)}}}
@@ -109,6 +111,18 @@ CASES = [
         {"entries": TWO | {"clean": {**CLEAN, "summary": {"measures": {"accuracy": share(21, 60)}}}}},
     ),
     ("clean-accuracy-at-chance", "first", {"entries": TWO | {"first": attack(clean=33)}}, {"labels": ()}),
+    (  # always the commonest label, which is more than one in three
+        "clean-accuracy-at-chance",
+        "first",
+        {
+            "entries": TWO | {"first": attack(clean=60)},
+            "of": {"first": [{**KEPT[0], "label": i > 59} for i in range(100)]},
+        },
+        {
+            "entries": TWO | {"first": attack(clean=61)},
+            "of": {"first": [{**KEPT[0], "label": i > 59} for i in range(100)]},
+        },
+    ),
 ]
 
 
