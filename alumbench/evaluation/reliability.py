@@ -11,6 +11,8 @@ from alumbench.evaluation.seeds import main_records
 
 Record = Mapping[str, Any]
 Flag = dict[str, str]
+#: The flag of a model that answers no better than one label for all would.
+AT_CHANCE = "clean-accuracy-at-chance"
 #: A difference in a probability that answers may have between batches; `verify` takes the same for the border.
 DIFFERENCE = 1e-5
 #: Share of examples that may end in an error or a timeout.
@@ -77,7 +79,7 @@ def at_chance(name: str, entry: Mapping[str, Any], records: Sequence[Record], la
     commonest = max(Counter(str(record["label"]) for record in records).values(), default=0)
     if clean and clean["value"] is not None and labels and clean["count"] <= max(commonest, clean["n"] / len(labels)):
         detail = f"clean accuracy {clean['value']:.1%}, no more than of one label for all: nothing to lose to an attack"
-        yield _flag("clean-accuracy-at-chance", name, detail)
+        yield _flag(AT_CHANCE, name, detail)
 
 
 def failures(name: str, records: Sequence[Record]) -> Iterator[Flag]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -17,7 +17,9 @@ LEVEL = 0.05
 NOT_COMPARED: dict[str, Any] = {"rank": None, "tied": False, "difference": None}
 
 
-def compare_rows(rows: Mapping[str, Sequence[Entry]], column: Column, baseline: str) -> dict[str, dict[str, Any]]:
+def compare_rows(
+    rows: Mapping[str, Sequence[Entry]], column: Column, baseline: str, unranked: Collection[str] = ()
+) -> dict[str, dict[str, Any]]:
     """Each row's rank in a column, and its difference to the baseline.
 
     Seeds are paired where two rows have the same ones: they were given the same order of examples.
@@ -26,6 +28,7 @@ def compare_rows(rows: Mapping[str, Sequence[Entry]], column: Column, baseline: 
         rows: entries by row.
         column: one whose measure counts right answers.
         baseline: a row, '' for no differences.
+        unranked: rows that take no rank.
 
     Returns:
         By row `rank`, `tied` and `difference` (see `view`; `p_holm` is left to `correct`).
@@ -40,10 +43,11 @@ def compare_rows(rows: Mapping[str, Sequence[Entry]], column: Column, baseline: 
         (a, b): multi_bootstrap_difference(runs[a], runs[b], clusters, paired_seeds=runs[a].keys() == runs[b].keys())
         for a, b in combinations(sorted(told), 2)
     }
-    p = holm({pair: test.p for pair, test in tests.items()}).p
-    ranks = {rank.row: rank for rank in tied_ranks({name: _mean(runs[name]) for name in told}, p, LEVEL)}
+    ranked = {name: _mean(runs[name]) for name in told if name not in unranked}
+    p = holm({pair: test.p for pair, test in tests.items() if ranked.keys() >= set(pair)}).p
+    for rank in tied_ranks(ranked, p, LEVEL):
+        found[rank.row] |= {"rank": rank.best, "tied": bool(rank.tied)}
     for name in told:
-        found[name] |= {"rank": ranks[name].best, "tied": bool(ranks[name].tied)}
         if baseline in told and name != baseline:
             found[name]["difference"] = _difference(runs, clusters, tests, baseline, name)
     return found

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from alumbench.errors import AlumbenchError, unknown
+from alumbench.evaluation.reliability import AT_CHANCE
 from alumbench.leaderboard.cells import cell
 from alumbench.leaderboard.compare import LOWER_IS_BETTER, MEASURES, PAIRED, power_line
 from alumbench.leaderboard.contrast import NOT_COMPARED, compare_rows, correct, effective_robustness_of
@@ -48,9 +50,10 @@ def view(board: Board, entries: Sequence[Entry]) -> dict[str, Any]:
     shown = [_row(board, name, members, baseline) for name, members in rows.items()]
     cited = [_row(board, name, members, ()) for name, members in references.items()]
     columns = [_column(column, [*shown, *cited], entries) for column in board.columns]
+    idle = [row["name"] for row in shown if any(flag["flag"] == AT_CHANCE for flag in row["flags"])]
     for column in board.columns:
         if column.measure in PAIRED:
-            found = compare_rows(rows, column, board.baseline)
+            found = compare_rows(rows, column, board.baseline, idle)
             for row in shown:
                 row["cells"][column.key] |= found[row["name"]]
     correct(shown)
@@ -69,7 +72,7 @@ def view(board: Board, entries: Sequence[Entry]) -> dict[str, Any]:
         "rows": [*shown, *cited],
         "scatter": {"x": x.key, "y": y.key} if x and y else None,
         "effective_robustness": line,
-        "notes": [*_notes(board, columns), _effective(line)],
+        "notes": [*_notes(board, columns, idle), _effective(line)],
         "provenance": [", ".join(names) + ": " + settings for names, settings in provenance([*shown, *cited])],
         "versions": _versions(entries),
         "signatures": sorted({part["signature"] for e in entries for part in e.columns.values()}),
@@ -178,9 +181,9 @@ def _column(column: Column, rows: Sequence[Mapping[str, Any]], entries: Sequence
     }
 
 
-def _by_rank(shown: Mapping[str, Any], name: str) -> tuple[bool, int, float, str]:
+def _by_rank(shown: Mapping[str, Any], name: str) -> tuple[bool, float, float, str]:
     value = shown["value"]
-    return value is None, shown["rank"] or 0, -(value or 0.0), name
+    return value is None, shown["rank"] or math.inf, -(value or 0.0), name
 
 
 def _scatter(board: Board) -> tuple[Column | None, Column | None]:
@@ -189,7 +192,7 @@ def _scatter(board: Board) -> tuple[Column | None, Column | None]:
     return first["generalization"], first["worst_case"] or board.rank_column or first["robustness"]
 
 
-def _notes(board: Board, columns: Sequence[Mapping[str, Any]]) -> list[str]:
+def _notes(board: Board, columns: Sequence[Mapping[str, Any]], idle: Sequence[str]) -> list[str]:
     sizes = {n for column in columns for n in column["n"] if column["unit"] == "percent"}
     notes = [
         "Percent; mean over training seeds ± standard deviation between them, then a Wilson 95% interval for the mean "
@@ -206,6 +209,11 @@ def _notes(board: Board, columns: Sequence[Mapping[str, Any]]) -> list[str]:
         notes.append(
             f"Ordered by **{board.rank}**. A rank is one more than the rows that are better beyond chance (5%, Holm "
             "over the column); rows of one rank are tied."
+        )
+    if board.rank and idle:
+        notes.append(
+            f"Without a rank, since a checkpoint of theirs answers no better than one label for all would, and has "
+            f"nothing to lose to an attack: {', '.join(f'`{name}`' for name in idle)}."
         )
     return [*notes, power_line(sizes)]
 

@@ -52,6 +52,14 @@ def test_rows_are_ranked_and_set_against_the_baseline() -> None:
     assert sum(one["value"] for one in better["by_seed"]) / 3 == pytest.approx(better["value"])
 
 
+def test_a_row_that_takes_no_rank_has_its_difference_and_leaves_the_others_theirs() -> None:
+    shares = {"standard": 0.3, "better": 0.6, "says one label": 0.9}
+    rows = {name: [entry(seed, drawn(share, seed)) for seed in (1, 2, 3)] for name, share in shares.items()}
+    found = compare_rows(rows, COLUMN, "standard", ["says one label"])
+    assert [found[name]["rank"] for name in shares] == [2, 1, None]
+    assert found["says one label"]["difference"]["value"] > 0.5
+
+
 def test_the_order_of_rows_changes_nothing() -> None:
     rows = {name: [entry(s, drawn(share, s)) for s in (1, 2)] for name, share in [("a", 0.4), ("b", 0.5), ("c", 0.6)]}
     assert compare_rows(rows, COLUMN, "b") == compare_rows(dict(reversed(rows.items())), COLUMN, "b")
