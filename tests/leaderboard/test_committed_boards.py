@@ -36,6 +36,7 @@ def test_records_leave_the_data_sets_texts_out(board: Path) -> None:
 RIGHT = {"accuracy": "correct", "accuracy_under_attack": "robust"}
 WORST = {
     "worst case offline@1": {"deepwordbug", "pwws", "textfooler-jia-minilm", "textbugger-jia-minilm"},
+    "worst case hypothesis@1": {"deepwordbug", "pwws"},
 }
 #: Three cells of each table: row, entry and measure.
 CELLS = [
@@ -51,10 +52,14 @@ CELLS = [
     ("sentiment", "alum:fisher", "worst case offline@1", "accuracy_under_attack"),
     ("sentiment", "freelb++", "pwws", "accuracy_under_attack"),
     ("sentiment", "standard", "imdb-1000", "accuracy"),
+    ("sentiment", "a2t, alum's cost", "textfooler-jia-minilm", "accuracy_under_attack"),
     ("claims-constants", "alum-paper", "embedding-pgd-0.1", "accuracy_under_attack"),
     ("claims-constants", "alum:fisher", "clean", "accuracy"),
     ("claims-constants", "alum-ref", "deepwordbug", "accuracy_under_attack"),
     ("nli", "RoBERTa-large", "anli-r1-dev", "accuracy"),
+    ("nli", "alum:fisher", "worst case hypothesis@1", "accuracy_under_attack"),
+    ("nli", "standard", "breaking-nli", "accuracy"),
+    ("nli", "fgm", "clean", "accuracy"),
 ]
 
 
