@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 def verify(evaluation: Path, checkpoint: str | None, device: str) -> None:
     """Re-score every stored adversarial text against the checkpoint and say how many still hold.
 
-    Exit status 1 when one does not (a probability margin below 1e-5 is reported, and no failure).
+    Exit status 1 when one does not (a margin of probability below 1e-5, in bf16 1e-2, is reported, and no failure).
     """
     quiet_libraries()
     from alumbench.attacks.victim import Victim
     from alumbench.checkpoints import find_model
     from alumbench.evaluation.stored import evaluations_of
+    from alumbench.evaluation.verify import scorer_of
     from alumbench.evaluation.verify import verify as verify_texts
     from alumbench.tasks import Task
 
@@ -36,7 +37,8 @@ def verify(evaluation: Path, checkpoint: str | None, device: str) -> None:
         identity = stored.document["identity"]
         task = Task.from_dict(stored.document["task"])
         files = find_model(checkpoint or stored.document["checkpoint"]["path"])
-        verdicts = verify_texts(stored, Victim(files, task, device, identity["labels"], identity["batch_size"]))
+        victim = Victim(files, task, device, identity["labels"], identity["batch_size"], scorer_of(identity))
+        verdicts = verify_texts(stored, victim)
         tell(str(stored.folder), verdicts)
         fell = fell or any(verdict.fallen for verdict in verdicts)
     sys.exit(1 if fell else 0)
@@ -46,7 +48,7 @@ def tell(where: str, verdicts: Sequence[Verdict]) -> None:
     """Prints how an evaluation's texts fare."""
     click.echo(f"{where}: {sum(verdict.texts for verdict in verdicts)} adversarial texts")
     for verdict in verdicts:
-        close = f", {verdict.close} within 1e-5 of the border" if verdict.close else ""
+        close = f", {verdict.close} within {verdict.border:g} of the border" if verdict.close else ""
         click.echo(f"  {verdict.entry}: {verdict.hold} of {verdict.texts} still hold{close}")
         for fallen in verdict.fallen:
             click.echo(f"    no longer: {fallen}")

@@ -8,13 +8,14 @@ from typing import Any
 
 import torch
 
+from alumbench.attacks.engine.scoring import Scorer
 from alumbench.attacks.outcome import BROKEN
 from alumbench.attacks.victim import Victim
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.stored import Stored
 
-#: A probability margin below this may flip with padding or device; it is reported, not failed.
-CLOSE = 1e-5
+#: By precision: a probability margin below this may flip with padding, processor or device; it is reported, not failed.
+CLOSE = {"fp32": 1e-5, "tf32": 1e-3, "bf16": 1e-2}
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,9 @@ class Verdict:
         entry: which.
         texts: adversarial texts re-scored.
         hold: those that still do what was recorded.
-        close: those whose margin is below `CLOSE`, whichever side they are on.
+        close: those whose margin is below `border`, whichever side they are on.
         fallen: ids of those that no longer do, by more than that.
+        border: `CLOSE` of the precision that they were scored in.
     """
 
     entry: str
@@ -34,6 +36,12 @@ class Verdict:
     hold: int
     close: int
     fallen: tuple[str, ...]
+    border: float
+
+
+def scorer_of(identity: Mapping[str, Any]) -> Scorer:
+    """What scores as an evaluation did: an answer in bf16 is another than in fp32."""
+    return Scorer(identity.get("scoring", "fixed"), identity.get("precision", "fp32"))
 
 
 def verify(stored: Stored, victim: Victim) -> list[Verdict]:
@@ -74,7 +82,7 @@ def _verify_entry(name: str, goal: str, records: Sequence[Mapping[str, Any]], vi
     labels = list(victim.task.labels)
     texts = [tuple(record["adversarial"][column] for column in victim.task.columns) for record in records]
     first = min((record["seed"] for record in records), default=0)
-    hold = close = 0
+    hold, close, border = 0, 0, CLOSE[victim.scorer.precision]
     fallen = []
     for batch, logits in victim.predictions(texts):
         for number, scores in zip(batch, logits.softmax(-1), strict=True):
@@ -84,8 +92,8 @@ def _verify_entry(name: str, goal: str, records: Sequence[Mapping[str, Any]], vi
             # Above 0 the gold label loses; a reduction wants it to win.
             margin = float(others - scores[gold]) * (-1 if goal == "reduction" else 1)
             hold += margin > 0
-            close += abs(margin) < CLOSE
-            if margin <= -CLOSE:
+            close += abs(margin) < border
+            if margin <= -border:
                 under = f" under seed {record['seed']}" if record["seed"] != first else ""
                 fallen.append(record["id"] + under)
-    return Verdict(name, len(records), hold, close, tuple(sorted(fallen)))
+    return Verdict(name, len(records), hold, close, tuple(sorted(fallen)), border)

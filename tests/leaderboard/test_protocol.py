@@ -16,6 +16,7 @@ from alumbench.evaluation import grammar, validity
 from alumbench.evaluation.suite import load_suite
 from alumbench.leaderboard.adding import add
 from alumbench.leaderboard.board import build
+from alumbench.leaderboard.replay import replay_board
 from tests.evaluation.conftest import run
 from tests.evaluation.test_ensembles import TWO
 from tests.leaderboard.conftest import move
@@ -139,6 +140,9 @@ def test_a_board_takes_texts_scored_in_one_way(board: Path, pair_checkpoint: Pat
         path.unlink()
     add(board, checkpoint, row="standard")
     build(board)
+    (replayed,) = replay_board(board, [str(checkpoint)], "cpu")
+    assert {verdict.border for verdict in replayed.verdicts} == {1e-2} and not replayed.fallen
+    assert all(verdict.hold == verdict.texts > 0 for verdict in replayed.verdicts), "bit for bit where it was made"
 
 
 def test_a_worst_case_over_fewer_attacks_is_refused(board: Path) -> None:
