@@ -15,6 +15,7 @@ from alumbench.leaderboard.compare import LOWER_IS_BETTER, MEASURES, PAIRED, pow
 from alumbench.leaderboard.contrast import NOT_COMPARED, compare_rows, correct, effective_robustness_of
 from alumbench.leaderboard.curves import query_curves, security_curve
 from alumbench.leaderboard.entries import Entry
+from alumbench.leaderboard.inert import code
 from alumbench.leaderboard.settings import ROLES, TRAINING, Board, Column
 from alumbench.leaderboard.table import signed
 from alumbench.statistics import detectable_difference
@@ -213,7 +214,7 @@ def _notes(board: Board, columns: Sequence[Mapping[str, Any]], idle: Sequence[st
     if board.rank and idle:
         notes.append(
             f"Without a rank, since a checkpoint of theirs answers no better than one label for all would, and has "
-            f"nothing to lose to an attack: {', '.join(f'`{name}`' for name in idle)}."
+            f"nothing to lose to an attack: {', '.join(map(code, idle))}."
         )
     return [*notes, power_line(sizes)]
 
