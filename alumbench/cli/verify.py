@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def verify(evaluation: Path, checkpoint: str | None, device: str) -> None:
     """Re-score every stored adversarial text against the checkpoint and say how many still hold.
 
-    Exit status 1 when one does not (a margin of probability below 1e-5, in bf16 1e-2, is reported, and no failure).
+    Exit status 1 when one does not (a probability margin below 1e-5 is reported, and no failure).
     """
     quiet_libraries()
     from alumbench.attacks.victim import Victim
@@ -48,7 +48,7 @@ def tell(where: str, verdicts: Sequence[Verdict]) -> None:
     """Prints how an evaluation's texts fare."""
     click.echo(f"{where}: {sum(verdict.texts for verdict in verdicts)} adversarial texts")
     for verdict in verdicts:
-        close = f", {verdict.close} within {verdict.border:g} of the border" if verdict.close else ""
+        close = f", {verdict.close} within 1e-5 of the border" if verdict.close else ""
         click.echo(f"  {verdict.entry}: {verdict.hold} of {verdict.texts} still hold{close}")
         for fallen in verdict.fallen:
             click.echo(f"    no longer: {fallen}")

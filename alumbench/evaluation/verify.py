@@ -14,8 +14,8 @@ from alumbench.attacks.victim import Victim
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.stored import Stored
 
-#: By precision: a probability margin below this may flip with padding, processor or device; it is reported, not failed.
-CLOSE = {"fp32": 1e-5, "tf32": 1e-3, "bf16": 1e-2}
+#: A probability margin below this may flip with padding or device; it is reported, not failed.
+CLOSE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,8 @@ class Verdict:
         entry: which.
         texts: adversarial texts re-scored.
         hold: those that still do what was recorded.
-        close: those whose margin is below `border`, whichever side they are on.
+        close: those whose margin is below `CLOSE`, whichever side they are on.
         fallen: ids of those that no longer do, by more than that.
-        border: `CLOSE` of the precision that they were scored in.
     """
 
     entry: str
@@ -36,7 +35,6 @@ class Verdict:
     hold: int
     close: int
     fallen: tuple[str, ...]
-    border: float
 
 
 def scorer_of(identity: Mapping[str, Any]) -> Scorer:
@@ -82,7 +80,7 @@ def _verify_entry(name: str, goal: str, records: Sequence[Mapping[str, Any]], vi
     labels = list(victim.task.labels)
     texts = [tuple(record["adversarial"][column] for column in victim.task.columns) for record in records]
     first = min((record["seed"] for record in records), default=0)
-    hold, close, border = 0, 0, CLOSE[victim.scorer.precision]
+    hold = close = 0
     fallen = []
     for batch, logits in victim.predictions(texts):
         for number, scores in zip(batch, logits.softmax(-1), strict=True):
@@ -92,8 +90,8 @@ def _verify_entry(name: str, goal: str, records: Sequence[Mapping[str, Any]], vi
             # Above 0 the gold label loses; a reduction wants it to win.
             margin = float(others - scores[gold]) * (-1 if goal == "reduction" else 1)
             hold += margin > 0
-            close += abs(margin) < border
-            if margin <= -border:
+            close += abs(margin) < CLOSE
+            if margin <= -CLOSE:
                 under = f" under seed {record['seed']}" if record["seed"] != first else ""
                 fallen.append(record["id"] + under)
-    return Verdict(name, len(records), hold, close, tuple(sorted(fallen)), border)
+    return Verdict(name, len(records), hold, close, tuple(sorted(fallen)))

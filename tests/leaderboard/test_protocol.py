@@ -141,8 +141,9 @@ def test_a_board_takes_texts_scored_in_one_way(board: Path, pair_checkpoint: Pat
     add(board, checkpoint, row="standard")
     build(board)
     (replayed,) = replay_board(board, [str(checkpoint)], "cpu")
-    assert {verdict.border for verdict in replayed.verdicts} == {1e-2} and not replayed.fallen
-    assert all(verdict.hold == verdict.texts > 0 for verdict in replayed.verdicts), "bit for bit where it was made"
+    assert not replayed.fallen and all(verdict.hold == verdict.texts > 0 for verdict in replayed.verdicts), (
+        "bit for bit where it was made"
+    )
 
 
 def test_a_worst_case_over_fewer_attacks_is_refused(board: Path) -> None:
