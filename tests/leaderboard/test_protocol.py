@@ -123,7 +123,9 @@ def test_a_run_that_skipped_enters_no_board(board: Path, pair_checkpoint: Path, 
         add(board, tmp_path / "spared")
 
 
-def test_a_board_takes_texts_scored_in_one_way(board: Path, pair_checkpoint: Path, tmp_path: Path) -> None:
+def test_a_board_takes_texts_scored_in_one_way(
+    board: Path, pair_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By default in fp32; in another precision those boards that say so, and then no other."""
     checkpoint = shutil.copytree(pair_checkpoint, tmp_path / "checkpoint")
     (tmp_path / "two.toml").write_text(TWO)
@@ -140,7 +142,10 @@ def test_a_board_takes_texts_scored_in_one_way(board: Path, pair_checkpoint: Pat
         path.unlink()
     add(board, checkpoint, row="standard")
     build(board)
+    asked, scores = set(), Victim.scores
+    monkeypatch.setattr(Victim, "scores", lambda self, t: asked.add(self.scorer.precision) or scores(self, t))
     (replayed,) = replay_board(board, [str(checkpoint)], "cpu")
+    assert asked == {"bf16"}
     assert not replayed.fallen and all(verdict.hold == verdict.texts > 0 for verdict in replayed.verdicts), (
         "bit for bit where it was made"
     )
