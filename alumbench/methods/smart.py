@@ -30,7 +30,7 @@ class Teacher(nn.Module):
         self._names = [name for name, p in model.named_parameters() if p.requires_grad]
         for name in self._names:
             self.register_buffer(name.replace(".", "/"), model.get_parameter(name).detach().clone())
-        self.register_buffer("seen", torch.tensor(-1))
+        self.register_buffer("seen", torch.tensor(-1, device=next(model.parameters()).device))
 
     def weights(self) -> dict[str, Tensor]:
         """The averaged parameters by name."""
