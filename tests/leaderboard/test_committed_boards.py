@@ -62,7 +62,13 @@ CELLS = [
     ("nli", "RoBERTa-large", "anli-r1-dev", "accuracy"),
     ("nli", "alum:fisher", "worst case hypothesis@1", "accuracy_under_attack"),
     ("nli", "standard", "breaking-nli", "accuracy"),
-    ("nli", "fgm", "clean", "accuracy"),
+    ("nli", "smart", "pwws", "accuracy_under_attack"),
+    ("nli-8000", "fgm", "clean", "accuracy"),
+    ("nli-8000", "noise", "worst case hypothesis@1", "accuracy_under_attack"),
+    ("nli-8000", "standard", "anli-r3-test", "accuracy"),
+    ("claims-noise", "alum:fisher 20%", "clean", "accuracy"),
+    ("claims-noise", "fgm 40%", "embedding-pgd-0.1", "accuracy_under_attack"),
+    ("claims-noise", "standard 20%", "deepwordbug", "accuracy_under_attack"),
 ]
 
 
