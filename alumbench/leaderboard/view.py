@@ -73,7 +73,7 @@ def view(board: Board, entries: Sequence[Entry]) -> dict[str, Any]:
         "rows": [*shown, *cited],
         "scatter": {"x": x.key, "y": y.key} if x and y else None,
         "effective_robustness": line,
-        "notes": [*_notes(board, columns, idle), _effective(line)],
+        "notes": [*_notes(board, columns, shown, idle), _effective(line)],
         "provenance": [", ".join(names) + ": " + settings for names, settings in provenance([*shown, *cited])],
         "versions": _versions(entries),
         "signatures": sorted({part["signature"] for e in entries for part in e.columns.values()}),
@@ -193,7 +193,9 @@ def _scatter(board: Board) -> tuple[Column | None, Column | None]:
     return first["generalization"], first["worst_case"] or board.rank_column or first["robustness"]
 
 
-def _notes(board: Board, columns: Sequence[Mapping[str, Any]], idle: Sequence[str]) -> list[str]:
+def _notes(
+    board: Board, columns: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]], idle: Sequence[str]
+) -> list[str]:
     sizes = {n for column in columns for n in column["n"] if column["unit"] == "percent"}
     notes = [
         "Percent; mean over training seeds ± standard deviation between them, then a Wilson 95% interval for the mean "
@@ -206,6 +208,12 @@ def _notes(board: Board, columns: Sequence[Mapping[str, Any]], idle: Sequence[st
             "seeds and examples together (Multi-Bootstrap; examples with the same first text are drawn together); p is "
             "corrected over all of the table's differences (Holm)."
         )
+        seeds = {row["name"]: row["seeds"] for row in rows}
+        if others := [code(name) for name, own in seeds.items() if own != seeds[board.baseline]]:
+            notes.append(
+                f"Not on the seeds of `{board.baseline}`: {', '.join(others)}; their mean is held against that of all "
+                "of its seeds."
+            )
     if board.rank:
         notes.append(
             f"Ordered by **{board.rank}**. A rank is one more than the rows that are better beyond chance (5%, Holm "

@@ -125,6 +125,17 @@ def test_a_view_is_json_and_says_what_the_records_say(board: Path, evaluated: li
     assert other["single_seed"] and other["cells"][key]["reason"] == "not evaluated" and not other["curves"]["queries"]
 
 
+def test_a_row_on_other_seeds_than_the_baselines_is_named(board: Path, evaluated: list[Path]) -> None:
+    def said() -> list[str]:
+        return [note for note in view(*load(board))["notes"] if note.startswith("Not on the seeds of")]
+
+    add(board, evaluated[0])
+    add(board, evaluated[2])
+    assert not said()
+    add(board, evaluated[1])
+    assert said() == ["Not on the seeds of `standard`: `alum`; their mean is held against that of all of its seeds."]
+
+
 def test_one_row_alone_has_no_rank() -> None:
     found = compare_rows({"a": [entry(1, drawn(0.5, 1))], "b": []}, COLUMN, "a")
     assert all(one == {"rank": None, "tied": False, "difference": None} for one in found.values())
