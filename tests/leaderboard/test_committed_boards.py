@@ -69,6 +69,9 @@ CELLS = [
     ("claims-noise", "alum:fisher 20%", "clean", "accuracy"),
     ("claims-noise", "fgm 40%", "embedding-pgd-0.1", "accuracy_under_attack"),
     ("claims-noise", "standard 20%", "deepwordbug", "accuracy_under_attack"),
+    ("claims-continual", "ALUM throughout", "clean", "accuracy"),
+    ("claims-continual", "standard, then ALUM", "embedding-pgd-0.1", "accuracy_under_attack"),
+    ("claims-continual", "standard continual", "advglue-sst2", "accuracy"),
 ]
 
 
