@@ -68,6 +68,10 @@ class SentenceEncoder(LocalModel):
     def __reduce__(self) -> tuple[Any, ...]:
         return _sentence_encoder, (self.path, str(self.device))
 
+    def on(self, device: str) -> SentenceEncoder:
+        """The same model there."""
+        return _sentence_encoder(self.path, device)
+
     def answers(self, rows: Sequence[Sequence[int]]) -> list[Tensor]:
         """A vector for each row of token ids, (hidden,)."""
         return ask(self, [Row(tuple(row)) for row in rows], _ALONE)
@@ -86,6 +90,10 @@ class MaskedLm(LocalModel):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _masked_lm, (self.path, str(self.device))
+
+    def on(self, device: str) -> MaskedLm:
+        """The same model there."""
+        return _masked_lm(self.path, device)
 
     def answers(self, rows: Sequence[Sequence[int]], wanted: Sequence[Sequence[int]]) -> list[Tensor]:
         """For each row of token ids the logits at its wanted positions, (positions, vocabulary)."""

@@ -185,7 +185,7 @@ def _trainer(
         return tokenize(request.task, examples, tokenizer, request.max_length)
 
     train_rows, callbacks = regeneration(
-        method, request.task, model, tokenizer, train, request.max_length, rows, request.seed, say
+        method, request.task, model, tokenizer, train, request.max_length, rows, request.seed, arguments.device, say
     )
     if request.augmentation:
         if callbacks:

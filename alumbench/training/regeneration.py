@@ -168,6 +168,7 @@ def regeneration(
     max_length: int,
     tokenize: Callable[[Sequence[Example]], Any],
     seed: int,
+    device: torch.device,
     say: Callable[[str], None],
 ) -> tuple[Any, list[TrainerCallback]]:
     """The training rows, with slots and what fills them where the method asks for it.
@@ -181,6 +182,7 @@ def regeneration(
         max_length: tokens kept of a text.
         tokenize: makes rows of examples.
         seed: the run's seed.
+        device: where it trains. The model is put there now, since the attack's own models go where it is.
         say: takes a line of progress.
 
     Raises:
@@ -191,5 +193,5 @@ def regeneration(
     if not count or not isinstance(method, A2t):
         return clean, []
     slots = Slots(clean, count, seed)
-    victim = ModelInTraining(model, tokenizer, task, max_length)
+    victim = ModelInTraining(model.to(device), tokenizer, task, max_length)
     return slots, [Regeneration(method, slots, victim, examples, tokenize, seed, say)]

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from multiprocessing import Pipe
+from types import SimpleNamespace
 
 import nltk
 import pytest
 import torch
 
+from alumbench.attacks.engine.rows import Row
+from alumbench.attacks.engine.scoring import Scorer
+from alumbench.attacks.engine.workers import Workers
 from alumbench.attacks.local_models import masked_lm
 from alumbench.attacks.textattack_loader import load_textattack
 from tests.attacks.tiny_lm import make_bert, make_roberta
@@ -166,3 +171,14 @@ def test_a_cut_off_mask_has_no_candidates(folders):
 
 def test_weights_are_loaded_once_a_process(folders):
     assert masked_lm(str(folders["bert"]), "cpu") is masked_lm(str(folders["bert"]), "cpu")
+
+
+def test_what_a_worker_asks_of_it_is_scored_where_the_victim_is(lm):
+    """The worker's own is on the CPU; `meta` stands for a GPU."""
+    ours, theirs = Pipe()
+    victim = SimpleNamespace(scorer=Scorer(), named=dict, device=torch.device("meta"))
+    worker = SimpleNamespace(pipe=ours, question=None)
+    theirs.send(("ask", lm, [Row((1, 2, 3), wanted=(1,))]))
+    assert not list(Workers(None, victim, 1, 1)._listen(worker))
+    assert worker.question.model.device.type == "meta" and worker.question.model is lm.on("meta")
+    assert lm.on("cpu") is lm

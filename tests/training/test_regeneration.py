@@ -16,6 +16,7 @@ from alumbench.attacks.search import Searcher
 from alumbench.errors import AlumbenchError
 from alumbench.methods import Step, make_method
 from alumbench.storage import read_records
+from alumbench.tasks import Example
 from alumbench.training import regeneration
 from alumbench.training.fine_tuning import fine_tune
 from alumbench.training.regeneration import WEIGHT, Slots, slot_count
@@ -132,6 +133,21 @@ def test_what_cannot_be_attacked_is_refused_before_training(
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(AlumbenchError, match="one process"):
         regeneration.Regeneration(make_method("a2t", ATTACK), Slots(rows([3]), 1, 1), victim, [], list, 1, quiet)
+
+
+def test_the_model_is_where_it_trains_before_the_attack_is_built(
+    small_request: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attack puts its own models where it finds it; `meta` stands for a GPU."""
+    seen = []
+    monkeypatch.setattr(regeneration, "Searcher", lambda recipe, victim, *_: seen.append(victim.device.type))
+    request, model, device = small_request(), tiny_classifier(), torch.device("meta")
+    method, tokenizer = make_method("a2t", ATTACK), _tokenizer(request)
+    examples = [Example("1", ("one",), 0)]
+    regeneration.regeneration(
+        method, request.task, model, tokenizer, examples, 64, lambda _: rows([3]), 1, device, quiet
+    )
+    assert seen == ["meta"]
 
 
 def _tokenizer(request: FineTuning) -> Any:

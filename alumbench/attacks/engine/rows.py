@@ -46,6 +46,10 @@ class RowModel(ABC):
     def device(self) -> torch.device:
         """Where its weights are."""
 
+    def on(self, device: str) -> RowModel:
+        """What answers for it in a process that scores there: itself, where it is no matter of its own weights."""
+        return self
+
     @abstractmethod
     def forward(self, batch: Mapping[str, Tensor], rows: Sequence[Row]) -> Sequence[Tensor]:
         """Answers of one batch, on the CPU, one a row.

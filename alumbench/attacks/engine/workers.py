@@ -139,6 +139,7 @@ class Workers:
         """
         self._job, self._scorer, self._count = job, victim.scorer, workers
         self._scorer.models |= victim.named()
+        self._device = str(victim.device)  # a worker's own models are on the CPU: it scores nothing
         self._width = max(1, in_flight // workers)
         self._upcoming: deque[Example] = deque()
         self._suspects: deque[Example] = deque()
@@ -209,7 +210,8 @@ class Workers:
         elif kind == "next":
             worker.say(self._next(worker))
         elif kind == "ask":
-            worker.question = Question(*rest)
+            model, rows = rest
+            worker.question = Question(model.on(self._device), rows)
         elif kind == "done":
             with self._not_listening():
                 yield worker.begun.pop(rest[0]), rest[1]
