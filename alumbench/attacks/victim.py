@@ -28,6 +28,10 @@ class Named:
 
     name: str
 
+    def on(self, device: str) -> Named:
+        """Itself: the process that holds the model knows where it is."""
+        return self
+
 
 THE_VICTIM = Named("victim")
 

@@ -47,7 +47,7 @@ class RowModel(ABC):
         """Where its weights are."""
 
     def on(self, device: str) -> RowModel:
-        """What answers for it in a process that scores there: itself, where it is no matter of its own weights."""
+        """What answers for it in a process that scores there: itself, unless it can be had there too."""
         return self
 
     @abstractmethod
