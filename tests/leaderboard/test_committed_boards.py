@@ -37,6 +37,7 @@ RIGHT = {"accuracy": "correct", "accuracy_under_attack": "robust"}
 WORST = {
     "worst case offline@1": {"deepwordbug", "pwws", "textfooler-jia-minilm", "textbugger-jia-minilm"},
     "worst case hypothesis@1": {"deepwordbug", "pwws"},
+    "worst case unseen@1": {"textfooler-jia-minilm", "textbugger-jia-minilm"},
 }
 #: Three cells of each table: row, entry and measure.
 CELLS = [
@@ -59,6 +60,9 @@ CELLS = [
     ("claims-steps", "alum:fisher K=2", "embedding-pgd-0.1", "accuracy_under_attack"),
     ("claims-steps", "alum:fisher K=3", "clean", "accuracy"),
     ("claims-steps", "standard", "deepwordbug", "accuracy_under_attack"),
+    ("preset", "preset", "worst case unseen@1", "accuracy_under_attack"),
+    ("preset", "standard", "worst case offline@1", "accuracy_under_attack"),
+    ("preset", "preset", "checklist-sentiment", "accuracy"),
     ("nli", "RoBERTa-large", "anli-r1-dev", "accuracy"),
     ("nli", "alum:fisher", "worst case hypothesis@1", "accuracy_under_attack"),
     ("nli", "standard", "breaking-nli", "accuracy"),
