@@ -8,6 +8,7 @@ import sys
 import click
 
 from alumbench import __version__
+from alumbench.cli.streams import standard_streams
 from alumbench.errors import AlumbenchError, unknown
 
 COMMANDS = {
@@ -59,7 +60,11 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    "alumbench",
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(__version__, prog_name="alumbench")
 def group() -> None:
     """Train text classifiers with and without ALUM, attack them, and publish what holds.
@@ -70,8 +75,14 @@ def group() -> None:
 
 def main() -> None:
     """Runs the command line; a mistake of the user's is one line and exit status 1, never a traceback."""
+    with standard_streams():
+        _run()
+
+
+def _run() -> None:
+    # A broken pipe (EPIPE) is left to `standard_streams`.
     try:
-        group(standalone_mode=False)
+        group(standalone_mode=False, prog_name="alumbench")
     except AlumbenchError as error:
         click.echo(f"alumbench: {error}", err=True)
         sys.exit(1)

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 @click.command(short_help="the attacks and what each needs")
 @click.argument("name", default="")
-@click.option("--markdown", is_flag=True, help="Print the table of the README, which says nothing of this machine.")
+@click.option(
+    "--markdown", is_flag=True, help="Print the table of docs/attacks.md, which is the same on every machine."
+)
 def recipes(name: str, markdown: bool) -> None:
     """List the attack recipes, or tell all about one: what it changes, where it comes from, what it needs."""
     from alumbench.attacks import load_recipe, recipe_names

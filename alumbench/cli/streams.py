@@ -1,0 +1,58 @@
+"""Standard output and error as a command finds them: closed, or closed by their reader while it writes."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import select
+import sys
+from collections.abc import Iterator
+
+#: What a shell reports of a program that SIGPIPE ended, as `cat` in `cat file | head -1`.
+READER_GONE = 128 + 13
+
+
+@contextlib.contextmanager
+def standard_streams() -> Iterator[None]:
+    """Lets a command write in any environment.
+
+    A stream that is closed already becomes /dev/null: else the next file that is opened would take its number, and get
+    what a library prints. Where the reader goes away (`alumbench tasks | head -1`), the command ends without a word.
+
+    Raises:
+        SystemExit: The reader of standard output or error is gone.
+    """
+    _open_closed_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # so that `alumbench train … | tee log` shows each line at once
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+    except (OSError, SystemExit) as stop:
+        error = stop if isinstance(stop, OSError) else stop.__context__  # click turns a broken pipe into status 1
+        if not isinstance(error, OSError) or error.errno != errno.EPIPE or not any(map(reader_is_gone, (1, 2))):
+            raise
+        for number in filter(reader_is_gone, (1, 2)):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)  # what is still buffered goes there
+        raise SystemExit(READER_GONE) from None
+
+
+def reader_is_gone(number: int) -> bool:
+    """Whether a file descriptor is a pipe that nobody reads any more."""
+    polled = select.poll()
+    polled.register(number, 0)
+    return any(event & select.POLLERR for _, event in polled.poll(0))
+
+
+def _open_closed_streams() -> None:
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))
