@@ -58,7 +58,12 @@ SHARE = click.FloatRange(0, 1)
 @device_option
 @compile_option
 @report_to_option
-@click.option("--trainer", multiple=True, metavar="NAME=VALUE", help="Any further TrainingArguments field; repeatable.")
+@click.option(
+    "--trainer",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A further TrainingArguments field that has an effect here; repeatable.",
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the checkpoint.")
 def pretrain(out: Path, **options: Any) -> None:
     """Pre-train a masked-LM on text with a method: from scratch, or on from a checkpoint.

@@ -78,7 +78,12 @@ SHARE = click.FloatRange(0, 1)
 @device_option
 @compile_option
 @report_to_option
-@click.option("--trainer", multiple=True, metavar="NAME=VALUE", help="Any further TrainingArguments field; repeatable.")
+@click.option(
+    "--trainer",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A further TrainingArguments field that has an effect here; repeatable.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the checkpoint.")
 @click.pass_context
 def train(ctx: click.Context, /, **options: Any) -> None:
@@ -144,7 +149,8 @@ def train(ctx: click.Context, /, **options: Any) -> None:
         if name != "epoch"
     )
     click.echo(
-        f"{out}: {options['method']}, {record['settings']['steps']} steps in {record['seconds']:.0f} s; dev {final}"
+        f"{out}: {options['method']}, {record['settings']['steps']} steps in {record['seconds']:.0f} s"
+        + (f"; dev {final}" if final else "")
     )
     if not request.task.is_regression:
         click.echo(f"next: alumbench attack {out} --suite smoke")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from alumbench.devices import choose_device, process_count
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.training.request import TRAINER_FOLDER, FineTuning
 from alumbench.training.trackers import tracker_arguments
+from alumbench.training.trainer_fields import SHARDS, check_trainer_fields
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -21,9 +21,20 @@ if TYPE_CHECKING:
 
 
 def training_arguments(
-    request: FineTuning | Pretraining, out: Path, examples: int, report_to: Sequence[str] = ()
+    request: FineTuning | Pretraining,
+    out: Path,
+    examples: int,
+    report_to: Sequence[str] = (),
+    ours: Mapping[str, Any] | None = None,
 ) -> TrainingArguments:
     """The Trainer's arguments for a request on so many training examples, reporting to these trackers.
+
+    Args:
+        request: what is trained.
+        out: the run's folder.
+        examples: of an epoch.
+        report_to: trackers, see `trackers.py`.
+        ours: fields that differ from those of fine-tuning; what the user passes through goes before them.
 
     Raises:
         AlumbenchError: A precision, device or passed-through field is wrong.
@@ -33,21 +44,10 @@ def training_arguments(
     on_cpu = choose_device(request.device).type == "cpu"
     if request.precision not in {"fp32", "bf16"}:
         raise unknown("precision", request.precision, ["fp32", "bf16"])
-    known = {item.name for item in fields(TrainingArguments)}
-    ours = {"output_dir", "seed", "num_train_epochs", "per_device_train_batch_size", "learning_rate", "bf16", "use_cpu"}
-    for name in request.trainer:
-        if name not in known:
-            raise unknown("TrainingArguments field", name, known)
-        if name in ours:
-            raise AlumbenchError(f"--trainer {name}: this one has an option of its own, see 'alumbench train --help'")
-        if name in {"report_to", "logging_dir"}:
-            raise AlumbenchError(f"--trainer {name}: use --report-to, with which a run can also go on")
-        if name.startswith("torch_compile"):
-            raise AlumbenchError(f"--trainer {name}: use --compile, which compiles under the hook that adds δ")
-    accumulated = int(request.trainer.get("gradient_accumulation_steps", 1))
+    check_trainer_fields(request.trainer, on_cpu, pretraining=ours is not None)
+    given = dict(ours or {}) | dict(request.trainer)
     processes = process_count()
-    per_epoch = math.ceil(math.ceil(examples / (request.batch_size * processes)) / accumulated)
-    steps = int(request.trainer.get("max_steps", 0)) or max(1, math.ceil(request.epochs * per_epoch))
+    steps = given.get("max_steps") or optimizer_steps(request, examples, given.get("gradient_accumulation_steps", 1))
     values: dict[str, Any] = {
         "eval_strategy": "epoch",
         "save_strategy": "steps",
@@ -70,13 +70,11 @@ def training_arguments(
         "ddp_broadcast_buffers": False,
         "ddp_backend": "gloo" if on_cpu and processes > 1 else None,
     }
-    values |= request.trainer
-    launched = any(os.environ.get(f"ACCELERATE_USE_{name}", "").lower() == "true" for name in ("FSDP", "DEEPSPEED"))
-    if launched or values.get("fsdp") or values.get("deepspeed"):
-        raise AlumbenchError(
-            "FSDP and DeepSpeed are refused: a method runs several passes of the plain module before one backward, and "
-            "their shards are only together inside one forward of the wrapper; torchrun alone (DDP) works"
-        )
+    values |= given
+    if "warmup_ratio" in values:  # beside any warmup_steps, ours too, transformers 4 ignores it; 5 does not know it
+        values["warmup_steps"] = math.ceil(values.pop("warmup_ratio") * steps)
+    if any(os.environ.get(f"ACCELERATE_USE_{name}", "").lower() == "true" for name in ("FSDP", "DEEPSPEED")):
+        raise AlumbenchError(SHARDS)
     # TrainingArguments writes bf16 there and keeps what it finds: a run in fp32 after one in bf16 would be in bf16 too.
     os.environ["ACCELERATE_MIXED_PRECISION"] = "bf16" if request.precision == "bf16" else "no"
     try:
@@ -95,4 +93,39 @@ def training_arguments(
         raise AlumbenchError(f"--trainer: {str(error)[:300]}") from error
     if arguments.n_gpu > 1:  # one process a device: torchrun --nproc-per-node
         arguments._n_gpu = 1
+    _check_decay(arguments, steps)
     return arguments
+
+
+def optimizer_steps(request: FineTuning | Pretraining, examples: int, accumulated: int) -> int:
+    """Updates of the weights that the request's epochs take."""
+    return max(1, math.ceil(request.epochs * steps_an_epoch(request, examples, accumulated)))
+
+
+def steps_an_epoch(request: FineTuning | Pretraining, examples: int, accumulated: int) -> int:
+    """Updates of the weights in an epoch of so many examples, over all processes."""
+    return math.ceil(math.ceil(examples / (request.batch_size * process_count())) / accumulated)
+
+
+def _check_decay(arguments: TrainingArguments, steps: int) -> None:
+    """Tries the schedule of the learning rate, which the Trainer would not make before all data is read."""
+    from torch import optim, zeros
+    from transformers import get_scheduler
+
+    rate, more = arguments.learning_rate, arguments.lr_scheduler_kwargs or {}
+    try:
+        schedule = get_scheduler(
+            arguments.lr_scheduler_type,
+            optim.SGD([zeros(1, requires_grad=True)], lr=rate),
+            num_warmup_steps=arguments.warmup_steps,
+            num_training_steps=steps,
+            scheduler_specific_kwargs=dict(more),
+        )
+        for at in (0, steps // 2, steps):
+            float(schedule.lr_lambdas[0](at))
+    except (TypeError, ValueError, ArithmeticError) as error:
+        name = str(getattr(arguments.lr_scheduler_type, "value", arguments.lr_scheduler_type))
+        raise AlumbenchError(
+            f"the learning rate cannot decay as '{name}' from {rate:g} over {steps} steps with lr_scheduler_kwargs "
+            f"{more}: {str(error)[:200]}"
+        ) from error

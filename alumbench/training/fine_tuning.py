@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alumbench.checkpoints import PROVENANCE, find_model, load_classifier, load_tokenizer
-from alumbench.devices import is_first_process, process_count
+from alumbench.devices import choose_device, is_first_process, process_count
 from alumbench.errors import AlumbenchError
 from alumbench.methods import make_method
 from alumbench.metrics import score_outputs
@@ -23,6 +23,7 @@ from alumbench.training.pretraining import pretraining_of
 from alumbench.training.request import REQUEST, FineTuning, finished, same_request
 from alumbench.training.run import disk_errors_told, leave, model_length, run, silent
 from alumbench.training.trackers import check_trackers
+from alumbench.training.trainer_fields import check_trainer_fields
 
 if TYPE_CHECKING:
     import datasets
@@ -68,6 +69,7 @@ def fine_tune(
                 f"{out}: {request.model} had other weights when this was trained; delete it to start anew"
             )
         return done
+    check_trainer_fields(request.trainer, choose_device(request.device).type == "cpu")
     files = find_model(request.model)
     tokenizer = load_tokenizer(files)
     train, dev, data = load_data(request, say)

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from alumbench.checkpoints import ModelFiles, find_model, load_tokenizer
-from alumbench.devices import is_first_process, process_count
+from alumbench.devices import choose_device, is_first_process, process_count
 from alumbench.errors import AlumbenchError
 from alumbench.methods import load_method, make_method
 from alumbench.storage import read_json, sha256_of, write_json
-from alumbench.training.arguments import training_arguments
+from alumbench.training.arguments import optimizer_steps, steps_an_epoch, training_arguments
 from alumbench.training.corpus import Corpus
 from alumbench.training.masked_lm import Architecture, load_masked_lm
 from alumbench.training.packing import Blocks, pack
-from alumbench.training.request import REQUEST, finished, same_request
+from alumbench.training.request import REQUEST, check_numbers, finished, same_request
 from alumbench.training.run import disk_errors_told, leave, model_length, run, silent
 from alumbench.training.schedule import Schedule
 from alumbench.training.tokenizer import load_learned
 from alumbench.training.trackers import check_trackers
+from alumbench.training.trainer_fields import check_trainer_fields
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArguments
@@ -116,8 +116,9 @@ class Pretraining:
         """Checks what no library would.
 
         Raises:
-            AlumbenchError: A share is none, or it is not clear what is trained.
+            AlumbenchError: A number or share is none, or it is not clear what is trained.
         """
+        check_numbers(self)
         if bool(self.model) == bool(self.architecture):
             raise AlumbenchError("give --model, to go on from a checkpoint, or --config, to begin from random weights")
         if bool(self.architecture) != bool(self.tokenizer):
@@ -131,6 +132,8 @@ class Pretraining:
         for name in ("mask_rate", "mask_rate_start", "held_out"):
             if not 0 <= getattr(self, name) < 1:
                 raise AlumbenchError(f"--{name.replace('_', '-')} {getattr(self, name):g}: must be from 0 to below 1")
+        if not all(0 <= beta < 1 for beta in self.adam_betas):
+            raise AlumbenchError(f"--adam-betas {' '.join(map(str, self.adam_betas))}: both must be from 0 to below 1")
         if self.mask_rate == 0:
             raise AlumbenchError("--mask-rate 0: nothing would be learned")
 
@@ -177,6 +180,7 @@ def pretrain(
     done = finished(out, asked, say, RECORD)
     if done is not None:
         return done
+    check_trainer_fields(request.trainer, choose_device(request.device).type == "cpu", pretraining=True)
     tokenizer, files = _tokenizer(request)
     blocks, corpus = pack(request.corpora, tokenizer, request.max_length, say)
     if (out / REQUEST).exists():
@@ -262,9 +266,13 @@ def _arguments(
     request: Pretraining, out: Path, examples: int, has_dev: bool, report_to: Sequence[str]
 ) -> TrainingArguments:
     """The Trainer's arguments: those of fine-tuning but for what is set here."""
-    steps = request.steps or max(1, math.ceil(request.epochs * _steps_an_epoch(request, examples)))
     if request.decay not in DECAYS:
         raise AlumbenchError(f"--decay {request.decay}: give one of {', '.join(DECAYS)}")
+    if not has_dev:
+        for name in request.trainer:
+            if name.startswith(("eval_", "per_device_eval_")):
+                raise AlumbenchError(f"--trainer {name}: --held-out {request.held_out:g} leaves no dev blocks")
+    steps = request.steps or optimizer_steps(request, examples, request.accumulation)
     ours = {
         "max_steps": steps,
         "gradient_accumulation_steps": request.accumulation,
@@ -273,28 +281,16 @@ def _arguments(
         "adam_beta1": request.adam_betas[0],
         "adam_beta2": request.adam_betas[1],
         "weight_decay": request.weight_decay,
-    }
-    for name in request.trainer:
-        if name in ours:
-            raise AlumbenchError(
-                f"--trainer {name}: this one has an option of its own, see 'alumbench pretrain --help'"
-            )
-    trainer = ours | {
         "adam_epsilon": 1e-6,  # RoBERTa's
         "eval_strategy": "steps" if has_dev else "no",
         "eval_steps": max(1, steps // 10),
-        **request.trainer,
     }
-    return training_arguments(replace(request, trainer=trainer), out, examples, report_to)
-
-
-def _steps_an_epoch(request: Pretraining, examples: int) -> int:
-    return math.ceil(math.ceil(examples / (request.batch_size * process_count())) / request.accumulation)
+    return training_arguments(request, out, examples, report_to, ours)
 
 
 def _blocks_seen(request: Pretraining, examples: int, steps: int) -> int:
     """Blocks trained on in so many steps; an epoch's last step takes what is left of it."""
-    epochs, rest = divmod(steps, _steps_an_epoch(request, examples))
+    epochs, rest = divmod(steps, steps_an_epoch(request, examples, request.accumulation))
     a_step = request.batch_size * request.accumulation * process_count()
     return epochs * examples + min(rest * a_step, examples)
 

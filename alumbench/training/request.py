@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +69,27 @@ class FineTuning:
         """Checks what no library would.
 
         Raises:
-            AlumbenchError: The label noise is no share below 1, or the task has no labels to flip.
+            AlumbenchError: A number is none, the label noise is no share below 1, or the task has no labels to flip.
         """
+        check_numbers(self)
         if not 0 <= self.label_noise < 1:
             raise AlumbenchError(f"--label-noise {self.label_noise:g}: must be from 0 to below 1")
         if self.label_noise and self.task.is_regression:
             raise AlumbenchError(f"--label-noise: task {self.task.name} is a regression, which has no labels to flip")
+
+
+def check_numbers(request: Any) -> None:
+    """Checks the numbers of a request; the command line lets NaN through any range.
+
+    Raises:
+        AlumbenchError: One is not finite, or the seed is none that all generators take.
+    """
+    for item in fields(request):
+        value = getattr(request, item.name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise AlumbenchError(f"--{item.name.replace('_', '-')} {value}: expected a finite number")
+    if not 0 <= request.seed < 2**32:
+        raise AlumbenchError(f"--seed {request.seed}: must be from 0 to {2**32 - 1}")
 
 
 def finished(
