@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from alumbench.errors import AlumbenchError
+
 if TYPE_CHECKING:
     from alumbench.methods import Method
 
@@ -20,22 +22,35 @@ COST = re.compile(r"((?:[\dK+=] ?)+)forward units a step")
 @click.argument("name", required=False)
 def methods(name: str | None) -> None:
     """List the training methods; with a NAME, all about that one: what it does, its parameters, its source."""
-    from alumbench.methods import load_method, make_method, method_names
+    from dataclasses import MISSING
+
+    from alumbench.methods import load_method, method_names
+    from alumbench.methods.method import parameters_of
 
     if name is not None:
         method = load_method(name)
         described, meanings = _parts(method)
         click.echo(f"{name}: {described}\n\nsource: {method.source}")
-        for key, value in make_method(name, {}).parameters().items():
-            click.echo(f"  --set {key}={value}")
+        for key, value in parameters_of(method).items():
+            click.echo(f"  --set {key}={'…' if value is MISSING else value}")
             click.echo(textwrap.fill(meanings.get(key, ""), 110, initial_indent=" " * 8, subsequent_indent=" " * 8))
         return
-    texts = {name: inspect.getdoc(load_method(name)) or "" for name in method_names()}
+    texts = {name: _text(name) for name in method_names()}
     widths = max(map(len, texts)), max(len(_cost(text)) for text in texts.values())
     for name, text in texts.items():
         click.echo(f"{name:{widths[0]}}  {_cost(text):{widths[1]}}  {text.splitlines()[0]}")
     click.echo("\nCosts are in forward passes a step, a backward counting 2; standard training is 3.")
     click.echo("next: alumbench methods NAME tells a method's parameters and source")
+
+
+def _text(name: str) -> str:
+    """A method's docstring; where a user's own file cannot be loaded, why, so that the others are listed."""
+    from alumbench.methods import load_method
+
+    try:
+        return inspect.getdoc(load_method(name)) or "(has no docstring)"
+    except AlumbenchError as error:
+        return f"({error})"
 
 
 def _parts(method: type[Method]) -> tuple[str, dict[str, str]]:

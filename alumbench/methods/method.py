@@ -7,9 +7,10 @@ import math
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from typing import Any, ClassVar
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
+import msgspec
 from torch import Tensor, nn
 
 from alumbench.adversary import Perturbation
@@ -140,46 +141,89 @@ def load_method(name: str) -> type[Method]:
     """The class of that name.
 
     Raises:
-        AlumbenchError: There is none; the nearest name is offered.
+        AlumbenchError: There is none, and the nearest name is offered; or its file is no method.
     """
     files = _files()
     if name not in files:
         raise unknown("method", name, method_names(), "alumbench methods")
-    module = importlib.import_module(f"alumbench.methods.{files[name]}")
-    return module.METHOD  # type: ignore[no-any-return]
+    module = f"alumbench.methods.{files[name]}"
+    where = f"method {name} ({module.replace('.', '/')}.py)"
+    try:
+        cls = importlib.import_module(module).METHOD
+    except Exception as error:  # whatever a user's own file does
+        raise AlumbenchError(f"{where}: cannot be loaded: {type(error).__name__}: {str(error)[:200]}") from error
+    if not (isinstance(cls, type) and issubclass(cls, Method) and is_dataclass(cls)):
+        raise AlumbenchError(f"{where}: METHOD must be a class that extends Method, with @dataclass(frozen=True)")
+    return cls
 
 
 def make_method(name: str, values: Mapping[str, Any]) -> Method:
     """A method with these parameters, the others at their defaults; texts are turned into each parameter's type.
 
     Raises:
-        AlumbenchError: A parameter is unknown, of the wrong type, or out of range.
+        AlumbenchError: A parameter is unknown, missing, of the wrong type, or out of range.
     """
     cls = load_method(name)
-    known = {item.name: item for item in fields(cls)}  # type: ignore[arg-type]
+    known = parameters_of(cls)
+    kinds = _kinds(name, cls)
     parsed = {}
     for key, value in values.items():
         if key not in known:
             if not known:
                 raise AlumbenchError(f"method {name} has no parameters, so '{key}' cannot be set")
             raise AlumbenchError(f"method {name}: {unknown('parameter', key, known, 'alumbench methods')}")
-        parsed[key] = _parse(value, str(known[key].type), f"method {name}, {key}")
+        parsed[key] = _parse(value, kinds[key], f"method {name}, {key}")
+    for key, default in known.items():
+        if default is MISSING and key not in parsed:
+            raise AlumbenchError(f"method {name}: {key} has no default; give --set {key}=VALUE")
     try:
         return cls(**parsed)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise AlumbenchError(f"method {name}: {error}") from error
 
 
-def _parse(value: Any, kind: str, where: str) -> Any:
-    """The value, from the command line or TOML, as the parameter's type; a rounded or unbounded number is a mistake."""
-    text = str(value)
+def parameters_of(method: type[Method]) -> dict[str, Any]:
+    """The default of each parameter; `dataclasses.MISSING` where it has none."""
+    return {
+        item.name: item.default if item.default_factory is MISSING else item.default_factory()
+        for item in fields(method)  # type: ignore[arg-type]
+        if item.init
+    }
+
+
+def _kinds(name: str, method: type[Method]) -> dict[str, Any]:
+    """The type of each parameter, whether its file says `from __future__ import annotations` or not."""
     try:
-        if kind == "bool":
-            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]
-        if kind == "float":
-            if not math.isfinite(float(text)):
-                raise ValueError
-            return float(text)
-        return {"int": int, "str": str}[kind](text)
-    except (KeyError, ValueError):
-        raise AlumbenchError(f"{where}: {value!r} is no {kind}") from None
+        return get_type_hints(method)
+    except Exception as error:
+        raise AlumbenchError(
+            f"method {name}: the type of a parameter cannot be read ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _parse(value: Any, kind: Any, where: str) -> Any:
+    """The value, from the command line or TOML, as the parameter's type; a rounded or unbounded number is a mistake."""
+    if kind is bool and isinstance(value, str):
+        value = {"yes": "true", "no": "false"}.get(value.lower(), value.lower())
+    for tried in [value, str(value)] if isinstance(value, int | float) and not isinstance(value, bool) else [value]:
+        try:
+            parsed = msgspec.convert(tried, kind, strict=False)
+        except (msgspec.ValidationError, TypeError, OverflowError):
+            continue
+        if _bounded(parsed):
+            return parsed
+    raise AlumbenchError(f"{where}: {value!r:.80} is {_not_of(kind)}")
+
+
+def _bounded(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(map(_bounded, value.values()))
+    if isinstance(value, list | tuple | set | frozenset):
+        return all(map(_bounded, value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _not_of(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return f"none of {', '.join(map(str, get_args(kind)))}"
+    return f"no {kind.__name__ if isinstance(kind, type) and not get_args(kind) else kind}".replace("typing.", "")
