@@ -1,0 +1,17 @@
+"""Models and checkpoints from disk, mirror or hub: safetensors only, no remote code, labels by name."""
+
+from alumbench.checkpoints.classifier import load_classifier
+from alumbench.checkpoints.files import PROVENANCE, ModelFiles, checkpoint_task, find_model
+from alumbench.checkpoints.labels import label_order
+from alumbench.checkpoints.tokenizer import load_tokenizer, mark_ids
+
+__all__ = [
+    "PROVENANCE",
+    "ModelFiles",
+    "checkpoint_task",
+    "find_model",
+    "label_order",
+    "load_classifier",
+    "load_tokenizer",
+    "mark_ids",
+]
