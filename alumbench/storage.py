@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import math
 import os
-import tempfile
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 import filelock
 
 from alumbench.errors import AlumbenchError
+
+#: Ending of the file beside a target that will be moved over it.
+TEMPORARY = ".tmp"
 
 
 def file_name(text: str) -> str:
@@ -41,26 +45,44 @@ def finite(value: Any) -> Any:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Replaces `path` by `content`, whole or not at all.
+    """Replaces `path` by `content`, whole or not at all; who may read it is up to the umask.
 
     Raises:
         AlumbenchError: The folder cannot be written or the disk is full; `path` is as it was.
     """
-    temporary = ""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = file.name
+        _clear_abandoned(path)
+        with _open_new(temporary) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+            os.replace(temporary, path)
     except OSError as error:
-        if temporary:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
         raise _cannot_write(path, error) from error
+
+
+def _open_new(path: Path) -> BinaryIO:
+    """A new file whose lock tells others for as long as this process lives that it is being written."""
+    while True:
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), "wb")
+        with contextlib.suppress(OSError):  # some network file systems have no locks
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if path.exists():
+            return file
+        file.close()  # it was cleared away before it was locked
+
+
+def _clear_abandoned(path: Path) -> None:
+    """Takes away what killed processes left beside a file when they were about to replace it."""
+    for found in path.parent.iterdir():
+        if found.name.startswith(f".{path.name}.") and found.suffix == TEMPORARY:
+            with contextlib.suppress(OSError), found.open("r+b") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its writer lives
+                found.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -147,7 +169,7 @@ class RecordLog:
             raise _cannot_write(path, error) from error
         try:
             self.records, self._end = read_records(path)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
             self.dropped = os.fstat(self._file).st_size - self._end
             os.ftruncate(self._file, self._end)
         except AlumbenchError:

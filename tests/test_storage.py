@@ -89,6 +89,59 @@ def test_value_that_is_no_json_leaves_the_old_file(tmp_path):
     assert read_json(tmp_path / "a.json") == {"old": True}
 
 
+WRITER = """
+import os, pathlib, sys
+from alumbench.storage import write_json
+plain = os.fsync
+def wait(file):
+    print("writing", flush=True)
+    sys.stdin.readline()
+    plain(file)
+os.fsync = wait
+write_json(pathlib.Path(sys.argv[1]), {"by": "child"})
+"""
+
+
+def test_what_a_killed_write_left_is_cleared_by_the_next_and_what_is_being_written_is_not(tmp_path):
+    def child():
+        begun = subprocess.Popen(
+            [sys.executable, "-c", WRITER, tmp_path / "a.json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert begun.stdout.readline() == b"writing\n"
+        return begun
+
+    killed, alive = child(), child()
+    killed.kill()
+    killed.communicate()
+    other = {".b.json.0123.tmp", ".a.json.lock", ".a.json.abcd"}
+    for name in other:
+        (tmp_path / name).write_text("")
+    assert len({path.name for path in tmp_path.iterdir()} - other) == 2
+    write_json(tmp_path / "a.json", {"by": "parent"})
+    left = {path.name for path in tmp_path.iterdir()} - other
+    assert len(left) == 2 and "a.json" in left, "the living writer's file is left to it"
+    assert read_json(tmp_path / "a.json") == {"by": "parent"}
+    alive.communicate(b"\n")
+    assert alive.returncode == 0
+    assert read_json(tmp_path / "a.json") == {"by": "child"}
+    assert {path.name for path in tmp_path.iterdir()} == other | {"a.json"}
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)], ids=oct)
+def test_the_umask_decides_who_reads_a_file(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        write_json(tmp_path / "a.json", {})
+        with RecordLog(tmp_path / "r.jsonl") as log:
+            log.append({"id": 2})
+            modes = {(tmp_path / "r.jsonl").stat().st_mode & 0o777}
+            log.append({"id": 1})
+            log.sort(lambda record: record["id"])
+    finally:
+        os.umask(before)
+    assert modes | {(tmp_path / name).stat().st_mode & 0o777 for name in ("a.json", "r.jsonl")} == {mode}
+
+
 @pytest.mark.parametrize("write", [lambda p: write_text(p, "x"), lambda p: write_bytes(p, b"x"), RecordLog])
 def test_folder_that_cannot_be_made_is_named(tmp_path, write):
     """Below a regular file nothing can be made, not even by root."""
@@ -101,11 +154,9 @@ def test_read_only_folder_is_named(tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(AlumbenchError, match=r"a\.json: cannot be written \(Permission denied\)"):
         write_json(tmp_path / "a.json", {})
-    monkeypatch.undo()
-    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(AlumbenchError, match=r"r\.jsonl: cannot be written \(Permission denied\)"):
         RecordLog(tmp_path / "r.jsonl")
 
