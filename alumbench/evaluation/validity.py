@@ -24,6 +24,8 @@ from alumbench.evaluation.thresholds import Thresholds
 Record = Mapping[str, Any]
 ENCODER = MINILM.rpartition("/")[2]
 MEASURES = ("valid_success_rate", "accuracy_under_valid_attack")
+#: How a reason says that similarity, or grammar, is what lacks.
+NOT_MEASURED = ("similarity of meaning was not measured", "grammar was not measured")
 
 
 def judge(records: Sequence[dict[str, Any]], thresholds: Thresholds, device: str) -> bool:
@@ -145,14 +147,28 @@ def _grammar(record: Record) -> float:
     return round(sum(kept for kept, _ in counts) / edits, 4) if edits else 1.0
 
 
+def without_remedies(measures: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Measures whose reasons say what was not measured, and no more: what follows from the records alone.
+
+    Evaluations of alumbench 0.1 went on with how the machine that made them could get what it lacked.
+    """
+    return {
+        name: {**measure, "reason": [lack for lack in NOT_MEASURED if lack in measure["reason"]] or measure["reason"]}
+        if measure.get("reason")
+        else measure
+        for name, measure in measures.items()
+    }
+
+
 def _reason(broken: Sequence[Record], thresholds: Thresholds) -> str:
-    """What was not measured, and how it can be."""
-    reasons = []
-    if thresholds.min_similarity and any(_lacks(record, "semantic") for record in broken):
-        reasons.append(f"similarity of meaning was not measured: {RESOURCES[ENCODER].problem() or 'run it again'}")
-    if thresholds.min_grammar and any(_lacks(record, "grammar") for record in broken):
-        reasons.append(f"grammar was not measured: {grammar.absent() or 'run it again'}")
-    return "; ".join(reasons)
+    """What was not measured, and how it can be: the same on every machine."""
+    lacks = (
+        thresholds.min_similarity and any(_lacks(record, "semantic") for record in broken),
+        thresholds.min_grammar and any(_lacks(record, "grammar") for record in broken),
+    )
+    needs = (ENCODER, f"NLTK's {', '.join(grammar.NEEDS)}")
+    told = [f"{NOT_MEASURED[at]}, for want of {needs[at]}" for at in (0, 1) if lacks[at]]
+    return f"{'; '.join(told)} ('alumbench doctor' says how to get it; the same command then adds the figure)"
 
 
 def _middle(values: Sequence[float | None]) -> float | None:

@@ -22,7 +22,7 @@ from alumbench.evaluation.seeds import main_records, summarize_seeds
 from alumbench.evaluation.stored import SPECIAL, is_plain, made_how
 from alumbench.evaluation.summary import summarize
 from alumbench.evaluation.thresholds import Thresholds
-from alumbench.evaluation.validity import summarize_validity
+from alumbench.evaluation.validity import summarize_validity, without_remedies
 from alumbench.leaderboard.compare import PAIRED, measures_of
 from alumbench.leaderboard.settings import TRAINING, Board, Column
 from alumbench.storage import finite, sha256_of
@@ -231,7 +231,7 @@ class Entry:
         told = summary.get("validity")
         if told is not None:
             through = finite(summarize_validity(records, Thresholds(**told["thresholds"])))
-            if not _close(through["measures"], told["measures"]):
+            if not _close(without_remedies(through["measures"]), without_remedies(told["measures"])):
                 yield "its validity does not follow from its records"
 
     def _of_training(self, measure: str) -> dict[str, Any] | None:

@@ -102,13 +102,13 @@ def _origin(source: Mapping[str, Any]) -> str:
 
 def _commands(board: Board, entries: Sequence[Entry]) -> list[dict[str, str]]:
     """For each figure the command that makes it again: training by row, evaluation by column, tables from records."""
-    found = []
+    found, at = [], board.folder.resolve().name
     rows: dict[str, list[Entry]] = {}
     for entry in entries:
         rows.setdefault(entry.row, []).append(entry)
     cited = [name for name, members in rows.items() if members[0].reference is not None]
     if cited:
-        line = f"alumbench leaderboard reference {board.folder.name}"
+        line = f"alumbench leaderboard reference {at}"
         found.append({"what": f"references {', '.join(cited)}, from their published predictions", "command": line})
     for name, members in rows.items():
         if name in cited:
@@ -126,13 +126,11 @@ def _commands(board: Board, entries: Sequence[Entry]) -> list[dict[str, str]]:
         seed = next(e["seed"] for e in made.content["evaluations"] if e["suite"]["name"] == suite)
         command = ["alumbench", "attack", "CHECKPOINT", "--suite", suite, *only, "--seed", str(seed)]
         found.append({"what": f"column {column.title}", "command": shlex.join(command)})
-    found.append(
-        {"what": "all tables, from the records", "command": f"alumbench leaderboard build {board.folder.name}"}
-    )
+    found.append({"what": "all tables, from the records", "command": f"alumbench leaderboard build {at}"})
     found.append(
         {
             "what": "every adversarial text, against its checkpoint",
-            "command": f"alumbench leaderboard verify {board.folder.name} CHECKPOINT...",
+            "command": f"alumbench leaderboard verify {at} CHECKPOINT...",
         }
     )
     return found
