@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import random
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +28,7 @@ from alumbench.attacks.search import Searcher
 from alumbench.attacks.victim import Victim, VictimWrapper
 from alumbench.checkpoints import checkpoint_task, find_model
 from tests.attacks.test_search import misbehaving, same
+from tests.conftest import REPOSITORY
 
 
 def outcomes(searcher: Searcher | Workers, examples, **kwargs) -> dict:
@@ -100,6 +105,32 @@ def test_a_lost_process_takes_no_other_example_along(pair_checkpoint, pair_victi
     }
 
 
+@pytest.mark.parametrize("when", ["begun", "searching"])
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM", "SIGINT"])
+def test_workers_end_with_their_parent_and_say_nothing(pair_checkpoint, how, when):
+    """The pipe of their error output is closed only when the last of them is gone."""
+    parent = subprocess.Popen(
+        [sys.executable, "-m", "tests.attacks.working", str(pair_checkpoint)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        start_new_session=True,
+    )
+    try:
+        while parent.stdout.readline().strip() != when:
+            assert parent.poll() is None, parent.stderr.read()
+        sign = getattr(signal, how)
+        os.killpg(parent.pid, sign) if how == "SIGINT" else parent.send_signal(sign)  # a terminal's goes to all
+        out, err = parent.communicate(timeout=60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(parent.pid, signal.SIGKILL)
+    assert err == ""
+    assert out.endswith("stopped\n") is (how == "SIGINT")
+
+
 def test_a_copy_shares_models_and_no_state(pair_victim):
     from textattack.shared import AttackedText
 
@@ -159,7 +190,6 @@ def test_grad_mode_belongs_to_the_search_that_set_it():
 
 def test_an_example_is_charged_for_its_rows_and_nothing_else(victim, monkeypatch):
     """One search whose rows are of several widths, which are scored one batch after another."""
-    import time
 
     forward = victim.forward
     monkeypatch.setattr(victim, "forward", lambda *args: (time.sleep(0.05), forward(*args))[1])
@@ -171,7 +201,6 @@ def test_an_example_is_charged_for_its_rows_and_nothing_else(victim, monkeypatch
 
 
 def test_a_time_limit_counts_what_models_take(pair_victim, right, monkeypatch):
-    import time
 
     forward = pair_victim.forward
     monkeypatch.setattr(pair_victim, "forward", lambda *args: (time.sleep(0.2), forward(*args))[1])

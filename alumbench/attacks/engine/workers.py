@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
+import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -55,7 +58,8 @@ class Distant(Scorer):
 
 
 def work(pipe: Connection, job: Job, width: int) -> None:
-    """What a worker does until it is told that nothing is left."""
+    """What a worker does until it is told that nothing is left, or the process that gives the work is gone."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)  # it scores nothing
     try:
         victim = Victim(job.files, job.task, "cpu", job.labels, scorer=Distant(pipe))
@@ -81,11 +85,29 @@ def work(pipe: Connection, job: Job, width: int) -> None:
             pipe.send(("alive",))
 
     pipe.send(("ready",))
-    with contextlib.suppress(EOFError, BrokenPipeError):  # the process that gives the work is gone
+    with contextlib.suppress(EOFError, ConnectionError):  # the process that gives the work is gone
         while pipe.recv():
             for example, outcome in searcher.run_all(given(), width, alive):
                 pipe.send(("done", example.id, outcome))
             pipe.send(("ready",))
+
+
+def _end_with_parent() -> None:
+    """Ends this process when its parent dies, whatever it is doing and without a word: nobody waits for an answer."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Processes that begin here see no Ctrl-C, which goes to all of a terminal's: the one they work for ends them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Worker:
@@ -95,7 +117,8 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=work, args=(theirs, job, width), daemon=True)
-        self.process.start()
+        with _interrupts_held():
+            self.process.start()
         theirs.close()
         self.begun: dict[str, Example] = {}
         self.question: Question | None = None
@@ -105,7 +128,7 @@ class _Worker:
 
     def say(self, word: Any) -> None:
         """Sends something; that a dead process hears nothing shows when it is listened to."""
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        with contextlib.suppress(ConnectionError):
             self.pipe.send(word)
 
     def silent(self, limit: float | None, now: float) -> bool:

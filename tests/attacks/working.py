@@ -1,0 +1,43 @@
+"""Attacks a checkpoint with two workers whose searches never end: `python -m tests.attacks.working CHECKPOINT`."""
+
+from __future__ import annotations
+
+import sys
+
+from alumbench.attacks.engine.job import Job
+from alumbench.attacks.engine.workers import Workers
+from alumbench.attacks.search import Searcher
+from alumbench.attacks.victim import Victim
+from alumbench.checkpoints import checkpoint_task, find_model
+from alumbench.tasks import Example
+from tests.attacks.test_engine import hang
+from tests.attacks.test_search import misbehaving
+
+
+def say_and_hang() -> None:
+    print("searching", flush=True)
+    hang()
+
+
+class Endless(Job):
+    """Its attack tells when it meets the trigger, and never ends."""
+
+    def searcher(self, victim: Victim) -> Searcher:
+        return Searcher(misbehaving(say_and_hang, "stop here"), victim, self.seed, self.query_budget)
+
+
+def main() -> None:
+    files = find_model(sys.argv[1])
+    task = checkpoint_task(files)
+    job = Endless(files, task, recipe="", seed=1, query_budget=20)
+    examples = [Example(str(n), ("a", "stop here"), task.labels[0]) for n in range(8)]
+    workers = Workers(job, Victim(files, task, "cpu"), 2, 4)
+    print("begun", flush=True)
+    try:
+        list(workers.run_all(examples))
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
+
+
+if __name__ == "__main__":
+    main()
