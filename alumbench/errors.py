@@ -1,19 +1,67 @@
-"""Errors that a user can act on: what is wrong, where, and the command that mends it."""
+"""Errors that a user can act on: what is wrong, where, and the command that mends it; and how others' text is shown."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+#: Unicode categories of what is obeyed or unseen: controls, formats (bidirectional marks), surrogates, private use,
+#: unassigned, and separators of lines and paragraphs.
+UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+#: Characters of a message, and of one name or value in it.
+MESSAGE, NAME = 2000, 200
+#: How many names a list of what is known shows.
+LISTED = 40
+
+
+def visible(text: str) -> str:
+    r"""The text with every character that is obeyed or unseen as `\u202e`, say: no terminal or browser acts on it."""
+    return "".join(_visible(c) if unicodedata.category(c) in UNSEEN else c for c in text)
+
+
+def _visible(character: str) -> str:
+    number = ord(character)
+    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
+
+
+def shown(text: object, limit: int = MESSAGE) -> str:
+    """What others wrote (names, labels, file names, libraries' errors) as one line for a terminal, of bounded length.
+
+    Args:
+        text: anything; line ends and tabs become spaces, what is obeyed or unseen is escaped.
+        limit: characters that are left; of a longer text its head and tail are shown, with ` … ` between.
+    """
+    line = re.sub(r"[ \t]*[\n\r\t\v\f]\s*", " ", _cut(str(text), limit)).strip()
+    return _cut(visible(line), limit)
+
+
+def _cut(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    tail = limit // 4
+    return f"{text[: limit - tail - 3]} … {text[-tail:]}"
 
 
 class AlumbenchError(Exception):
-    """A mistake in what was asked or in what was found; its text is all the user needs to see."""
+    """A mistake in what was asked or in what was found; its text is all the user needs to see.
+
+    Attributes:
+        findings: what was found one by one, where it is several; each a line of its own.
+    """
+
+    def __init__(self, message: str, findings: Sequence[str] = ()) -> None:
+        """Makes the message, and each finding, one line that a terminal shows and does not obey."""
+        self.findings = tuple(map(shown, findings))
+        super().__init__("\n  ".join([shown(message), *self.findings]))
 
 
-def unknown(kind: str, name: str, known: Iterable[str], see: str = "") -> AlumbenchError:
+def unknown(kind: str, name: object, known: Iterable[str], see: str = "") -> AlumbenchError:
     """The error for a name that is not among `known`: offers the nearest one, and `see`, the command that lists all."""
-    known = sorted(known)
-    near = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.4)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    listing = f" '{see}' lists them." if see else f" Known: {', '.join(known)}."
-    return AlumbenchError(f"unknown {kind} '{name}'.{hint}{listing}")
+    asked, known = shown(name, NAME), sorted(known)
+    near = difflib.get_close_matches(asked.casefold(), known, n=1, cutoff=0.4)
+    hint = f" Did you mean '{shown(near[0], NAME)}'?" if near else ""
+    more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""
+    listing = f" '{see}' lists them." if see else f" Known: {', '.join(known[:LISTED])}{more}." if known else ""
+    return AlumbenchError(f"unknown {kind} '{asked}'.{hint}{listing}")

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 import filelock
 
+from alumbench.config import read_json as read_json
 from alumbench.errors import AlumbenchError
 
 #: Ending of the file beside a target that will be moved over it.
@@ -93,20 +94,6 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Replaces `path` by `value` as JSON; numbers that are not finite become null."""
     write_text(path, json.dumps(finite(value), indent=2, allow_nan=False) + "\n")
-
-
-def read_json(path: Path) -> Any:
-    """The content of a JSON file.
-
-    Raises:
-        AlumbenchError: It is absent or no JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise AlumbenchError(f"{path}: no such file") from None
-    except (ValueError, OSError) as error:
-        raise AlumbenchError(f"{path}: cannot be read as JSON: {error}") from error
 
 
 def sha256_of(path: Path) -> str:

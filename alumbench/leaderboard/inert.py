@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 
-#: Unicode categories of what is obeyed or unseen: controls, formats (bidirectional marks), surrogates, private use,
-#: unassigned, and separators of lines and paragraphs.
-UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+from alumbench.errors import visible as escaped
+
 #: Marks inside a line. Those of headings, lists and rules count at a line's begin alone, where no such text stands.
 MARKS = re.compile(r"([\\`*_~\[\]])")
 #: HTML, a table's bars, and what GitHub makes links of unasked; as entities, which survive a second escaping.
@@ -17,21 +15,15 @@ ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "://": "&#58;
 
 def visible(text: str) -> str:
     r"""One line, with every character that is obeyed or unseen as `\u202e`, say; line ends and tabs become spaces."""
-    spaced = " ".join(text.split())
-    return "".join(_shown(c) if unicodedata.category(c) in UNSEEN else c for c in spaced)
-
-
-def _shown(character: str) -> str:
-    number = ord(character)
-    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
+    return escaped(" ".join(text.split()))
 
 
 def prose(text: str) -> str:
     """A sentence or a cell for Markdown, not at a line's begin: no markup, HTML or link in it does anything."""
-    escaped = MARKS.sub(r"\\\1", visible(text))
+    inert = MARKS.sub(r"\\\1", visible(text))
     for plain, entity in ENTITIES.items():
-        escaped = re.sub(re.escape(plain), entity, escaped, flags=re.IGNORECASE)
-    return escaped
+        inert = re.sub(re.escape(plain), entity, inert, flags=re.IGNORECASE)
+    return inert
 
 
 def code(text: str) -> str:

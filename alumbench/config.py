@@ -1,0 +1,375 @@
+"""The one reader of TOML and JSON: files are bounded, values are held against types, and what is wrong is one line.
+
+Files give plain values (`read_toml`, `read_json`). `convert` makes a dataclass of them and `check` leaves them as they
+are; both name the file, the key, what was expected and what was found. Bounds on numbers and lengths are said in the
+types: `Annotated[int, msgspec.Meta(ge=0)]`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import stat
+import tomllib
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+import msgspec
+
+from alumbench.errors import NAME, AlumbenchError, shown, unknown
+
+T = TypeVar("T")
+
+#: Bytes of a JSON and of a TOML file, and how deep values may be nested.
+JSON_BYTES, TOML_BYTES, DEPTH = 64 << 20, 4 << 20, 64
+#: Characters of a text, where its type says nothing else, and the largest whole number.
+TEXT, WHOLE = 20_000, 2**63 - 1
+
+_PLAIN = (str, bool, int, type(None))
+
+#: A name that tables show and that commands take.
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME)]
+#: How many; 0 is often for no limit.
+Count = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
+#: How many, at least one.
+Positive = Annotated[int, msgspec.Meta(ge=1, le=10**12)]
+#: A share.
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+def read_text(path: Path, limit: int = JSON_BYTES, form: str = "a text file") -> str:
+    """The text of a file; a byte order mark is left out.
+
+    Args:
+        path: a regular file.
+        limit: bytes it may have.
+        form: what it should be, for messages.
+
+    Raises:
+        AlumbenchError: It is absent, no regular file, too large, cannot be read, or is not UTF-8.
+    """
+    try:
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise AlumbenchError(f"{path}: expected {form}, found something else, such as a device or pipe")
+            content = file.read(limit + 1)
+    except FileNotFoundError:
+        raise AlumbenchError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise AlumbenchError(f"{path}: expected {form}, found a folder") from None
+    except (OSError, ValueError) as error:
+        raise AlumbenchError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    if len(content) > limit:
+        raise AlumbenchError(f"{path}: is larger than {limit >> 20} MiB, too large for {form}")
+    return decoded(content, str(path))
+
+
+def decoded(content: bytes, where: str) -> str:
+    """Bytes as UTF-8 text; a byte order mark is left out.
+
+    Raises:
+        AlumbenchError: They are not UTF-8; the line is named.
+    """
+    try:
+        return content.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise AlumbenchError(f"{where}: line {line} is not UTF-8 (byte 0x{content[error.start]:02x})") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    Raises:
+        AlumbenchError: See `read_text` and `parse_toml`.
+    """
+    return parse_toml(read_text(path, TOML_BYTES, "a TOML file"), str(path))
+
+
+def parse_toml(text: str, where: str) -> dict[str, Any]:
+    """The content of TOML text: tables, lists, text, finite numbers, and true or false.
+
+    Raises:
+        AlumbenchError: It is no TOML, nested too deep, or holds dates or numbers that are not finite.
+    """
+    values = _parsed(lambda: tomllib.loads(text), "TOML", where)
+    _plain(values, where, "", DEPTH)
+    return values  # type: ignore[no-any-return]
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        AlumbenchError: See `read_text` and `parse_json`.
+    """
+    return parse_json(read_text(path, JSON_BYTES, "a JSON file"), str(path))
+
+
+def parse_json(text: str, where: str) -> Any:
+    """The content of JSON text, whose numbers are finite.
+
+    Raises:
+        AlumbenchError: It is no JSON, nested too deep, or has NaN, Infinity or a number past every bound.
+    """
+    value = _parsed(lambda: json.loads(text, parse_constant=_no_number), "JSON", where)
+    _plain(value, where, "", DEPTH)
+    return value
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _parsed(parse: Callable[[], Any], form: str, where: str) -> Any:
+    try:
+        return parse()
+    except json.JSONDecodeError as error:
+        at = f"line {error.lineno}, column {error.colno}"
+        raise AlumbenchError(f"{where}: is no JSON: {error.msg} (at {at})") from None
+    except RecursionError:
+        raise AlumbenchError(f"{where}: is nested too deep") from None
+    except (ValueError, OverflowError) as error:
+        digits = "Exceeds the limit" in str(error)  # of Python, for numbers that would take it minutes
+        what = "a number has more than 4,300 digits" if digits else shown(error, NAME)
+        raise AlumbenchError(f"{where}: is no {form}: {what}") from None
+
+
+def _plain(value: Any, where: str, at: str, deeper: int) -> None:
+    """Refuses what neither TOML's users nor JSON need, and what could not be written back."""
+    if isinstance(value, dict | list):
+        if not deeper:
+            raise AlumbenchError(f"{where}: is nested more than {DEPTH} deep")
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in pairs:
+            if not isinstance(item, _PLAIN):
+                _plain(item, where, _at(at, key), deeper - 1)
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise _wrong(where, at, "a finite number", value)
+    elif not isinstance(value, _PLAIN):
+        raise _wrong(where, at, "text, a number, true or false, a list or a table", value)
+
+
+def convert(cls: type[T], values: Any, where: str, **given: Any) -> T:
+    """An instance of a dataclass from TOML or JSON values, each held against its field's annotated type.
+
+    Tables become dataclasses, lists become tuples, and a single table may stand for a list of one. A field whose
+    metadata have a `key` is read from that key. Classes with a method `check()` are asked, when made, whether their
+    values go together; it raises an `AlumbenchError` without saying where.
+
+    Args:
+        cls: the dataclass.
+        values: a table.
+        where: the file and what of it, for messages.
+        given: fields that do not come from the table.
+
+    Raises:
+        AlumbenchError: A key is unknown (the nearest is named) or missing, or a value is not what its type says.
+    """
+    return _dataclass(cls, values, where, "", given)  # type: ignore[no-any-return]
+
+
+def check(kind: Any, value: Any, where: str) -> Any:
+    """The value as it is, held against a type: a TypedDict (further keys are left alone), a dataclass or any other.
+
+    Raises:
+        AlumbenchError: A key is missing, or a value is not what its type says.
+    """
+    _value(kind, value, where, "")
+    return value
+
+
+def _value(kind: Any, value: Any, where: str, at: str) -> Any:
+    origin, args = get_origin(kind), get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        return _dataclass(kind, value, where, at, {})
+    if typing.is_typeddict(kind):
+        return _typed_dict(kind, value, where, at)
+    if origin in (Union, types.UnionType):
+        return _union(args, value, where, at)
+    if origin in (tuple, list, Sequence):
+        return _list(kind, args, value, where, at)
+    if origin in (dict, Mapping):
+        return _table(kind, args, value, where, at)
+    if origin in (typing.Required, typing.NotRequired, typing.ReadOnly if hasattr(typing, "ReadOnly") else Union):
+        return _value(args[0], value, where, at)
+    return _leaf(kind, value, where, at)
+
+
+def _leaf(kind: Any, value: Any, where: str, at: str) -> Any:
+    try:
+        msgspec.convert(value, kind)
+    except (msgspec.ValidationError, OverflowError):
+        raise _wrong(where, at, _expected(kind), value) from None
+    if isinstance(value, str) and len(value) > TEXT:
+        raise AlumbenchError(f"{_place(where, at)}: text of {len(value):,} characters; at most {TEXT:,} are read")
+    if isinstance(value, int) and abs(value) > WHOLE:
+        raise _wrong(where, at, f"{_expected(kind)} of at most 19 digits", value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _wrong(where, at, "a finite number", value)
+    return value
+
+
+def _dataclass(cls: Any, value: Any, where: str, at: str, given: Mapping[str, Any]) -> Any:
+    _is(Mapping, value, "a table", where, at)
+    hints = _hints(cls)
+    names = {f.metadata.get("key", f.name): f for f in dataclasses.fields(cls) if f.init and f.name not in given}
+    for key in value:
+        if key not in names:
+            raise AlumbenchError(f"{_place(where, at)}: {unknown('key', key, names)}")
+    needed = [key for key, f in names.items() if f.default is f.default_factory is dataclasses.MISSING]
+    _has(value, needed, where, at)
+    read = {f.name: _value(hints[f.name], value[key], where, _at(at, key)) for key, f in names.items() if key in value}
+    try:
+        made = cls(**read, **given)
+        if callable(getattr(made, "check", None)):
+            made.check()
+    except (AlumbenchError, ValueError) as error:
+        raise AlumbenchError(f"{_place(where, at)}: {error}") from None
+    return made
+
+
+def _typed_dict(kind: Any, value: Any, where: str, at: str) -> Any:
+    _is(Mapping, value, "a table", where, at)
+    _has(value, sorted(kind.__required_keys__), where, at)
+    for key, inner in _hints(kind).items():
+        if key in value:
+            _value(inner, value[key], where, _at(at, key))
+    return value
+
+
+def _list(kind: Any, args: tuple[Any, ...], value: Any, where: str, at: str) -> Any:
+    several = args[0] if args else Any
+    if isinstance(value, Mapping) and (dataclasses.is_dataclass(several) or typing.is_typeddict(several)):
+        return (_value(several, value, where, at),)  # a single table may stand for a list of one
+    _is(Sequence, value, _expected(kind), where, at)
+    fixed = get_origin(kind) is tuple and args[-1:] != (...,)
+    if fixed and len(value) != len(args):
+        raise _wrong(where, at, _expected(kind), value)
+    kinds = args if fixed else [several] * len(value)
+    items = [_value(of, item, where, _at(at, n)) for n, (of, item) in enumerate(zip(kinds, value, strict=True))]
+    return tuple(items)
+
+
+def _table(kind: Any, args: tuple[Any, ...], value: Any, where: str, at: str) -> Any:
+    _is(Mapping, value, "a table", where, at)
+    keys, values = args or (Any, Any)
+    return {_value(keys, key, where, at): _value(values, item, where, _at(at, key)) for key, item in value.items()}
+
+
+def _union(kinds: tuple[Any, ...], value: Any, where: str, at: str) -> Any:
+    for kind in kinds:
+        if kind is type(None) and value is None:
+            return None
+        try:
+            return _value(kind, value, where, at)
+        except AlumbenchError as error:
+            found = error
+    if len(kinds) == 2 and kinds[1] is type(None) and value is not None:
+        _value(kinds[0], value, where, at)  # says what is wrong within
+    raise _wrong(where, at, " or ".join(map(_expected, kinds)), value) from found
+
+
+def _is(kind: Any, value: Any, expected: str, where: str, at: str) -> None:
+    if not isinstance(value, kind) or isinstance(value, str | bytes):
+        raise _wrong(where, at, expected, value)
+
+
+def _has(value: Mapping[str, Any], needed: Sequence[str], where: str, at: str) -> None:
+    missing = [key for key in needed if key not in value]
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        raise AlumbenchError(f"{_place(where, at)}: {' and '.join(missing)} {verb} missing")
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return typing.get_type_hints(kind, include_extras=True)
+
+
+_WORDS: dict[Any, str] = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    type(None): "null",
+    tuple: "a list",
+    list: "a list",
+    Sequence: "a list",
+    dict: "a table",
+    Mapping: "a table",
+}
+
+
+def _expected(kind: Any) -> str:
+    """A type in plain words."""
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _bounded(args[0], [bound for bound in args[1:] if isinstance(bound, msgspec.Meta)])
+    if origin is Literal:
+        return " or ".join(json.dumps(one) for one in args)
+    if origin in (Union, types.UnionType):
+        return " or ".join(map(_expected, args))
+    if origin in (tuple, list, Sequence) and args:
+        inner = {str: "texts", int: "whole numbers", float: "numbers"}.get(_bare(args[0]))
+        count = f"{len(args)} " if origin is tuple and args[-1] is not ... else ""
+        return f"a list of {count}{inner or 'values'}" if inner or count else "a list"
+    if dataclasses.is_dataclass(kind) or typing.is_typeddict(kind):
+        return "a table"
+    return _WORDS.get(origin or kind, getattr(kind, "__name__", str(kind)))
+
+
+def _bare(kind: Any) -> Any:
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
+def _bounded(kind: Any, bounds: Sequence[msgspec.Meta]) -> str:
+    words = _expected(kind)
+    for bound in bounds:
+        low, high = bound.min_length, bound.max_length
+        if low is not None or high is not None:
+            words += f" of {low or 0} to {high} characters" if high is not None else f" of at least {low} characters"
+        if bound.ge is not None and bound.le is not None:
+            words += f" from {bound.ge:,} to {bound.le:,}"
+            continue
+        said = {"of at least": bound.ge, "above": bound.gt, "of at most": bound.le, "below": bound.lt}
+        words += "".join(f" {how} {limit:,}" for how, limit in said.items() if limit is not None)
+    return words
+
+
+def _found(value: Any) -> str:
+    """A value in plain words, cut to what a message can take."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, int | float):
+        if isinstance(value, float) and not math.isfinite(value):
+            return str(value)
+        return f"a number ({value})" if abs(value) < 10**40 else "a number of more than 40 digits"
+    if isinstance(value, str):
+        return f"text of {len(value):,} characters" if len(value) > NAME else f"text ({shown(repr(value), 80)})"
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)}" if value else "an empty list"
+    return f"a {type(value).__name__} ({shown(value, 80)})"
+
+
+def _wrong(where: str, at: str, expected: str, value: Any) -> AlumbenchError:
+    return AlumbenchError(f"{_place(where, at)}: expected {expected}, found {_found(value)}")
+
+
+def _at(at: str, key: object) -> str:
+    if isinstance(key, int):
+        return f"{at}[{key}]"
+    return f"{at}.{shown(key, 60)}" if at else shown(key, 60)
+
+
+def _place(where: str, at: str) -> str:
+    return f"{where}: {at}" if at else where
