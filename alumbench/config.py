@@ -132,13 +132,13 @@ def _parsed(parse: Callable[[], Any], form: str, where: str) -> Any:
         return parse()
     except json.JSONDecodeError as error:
         at = f"line {error.lineno}, column {error.colno}"
-        raise AlumbenchError(f"{where}: is no JSON: {error.msg} (at {at})") from None
+        raise AlumbenchError(f"{where}: cannot be read as JSON: {error.msg} (at {at})") from None
     except RecursionError:
         raise AlumbenchError(f"{where}: is nested too deep") from None
     except (ValueError, OverflowError) as error:
         digits = "Exceeds the limit" in str(error)  # of Python, for numbers that would take it minutes
         what = "a number has more than 4,300 digits" if digits else shown(error, NAME)
-        raise AlumbenchError(f"{where}: is no {form}: {what}") from None
+        raise AlumbenchError(f"{where}: cannot be read as {form}: {what}") from None
 
 
 def _plain(value: Any, where: str, at: str, deeper: int) -> None:
@@ -238,8 +238,11 @@ def _dataclass(cls: Any, value: Any, where: str, at: str, given: Mapping[str, An
 
 def _typed_dict(kind: Any, value: Any, where: str, at: str) -> Any:
     _is(Mapping, value, "a table", where, at)
-    _has(value, sorted(kind.__required_keys__), where, at)
-    for key, inner in _hints(kind).items():
+    hints = _hints(kind)
+    marks = {key: get_origin(hint) for key, hint in hints.items()}  # as text, annotations hide these from the class
+    needed = [key for key in sorted(kind.__required_keys__) if marks[key] is not typing.NotRequired]
+    _has(value, [*needed, *(key for key in marks if marks[key] is typing.Required and key not in needed)], where, at)
+    for key, inner in hints.items():
         if key in value:
             _value(inner, value[key], where, _at(at, key))
     return value

@@ -19,7 +19,8 @@ REPOSITORY = PACKAGE.parent
 
 #: Imports go down only. Same rank and another name: no import either way.
 RANKS = {
-    "errors": 0,
+    "errors": -1,
+    "config": 0,
     "statistics": 0,
     "adversary": 0,
     "bfloat16": 0,

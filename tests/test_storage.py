@@ -162,7 +162,7 @@ def test_read_only_folder_is_named(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(None, "no such file"), (b"{", "cannot be read as JSON"), (b"\xff", "cannot be read as")]
+    ("content", "message"), [(None, "no such file"), (b"{", "cannot be read as JSON"), (b"\xff", "line 1 is not UTF-8")]
 )
 def test_unreadable_json_is_named(tmp_path, content, message):
     path = tmp_path / "a.json"

@@ -77,8 +77,7 @@ def run_study(
         except AlumbenchError as error:
             problems.append(str(error))  # beside what may be its cause
     if problems:
-        listed = "\n".join(f"  {problem}" for problem in problems)
-        raise AlumbenchError(f"{plan.board}: not all is done; once it is mended, the same command goes on:\n{listed}")
+        raise AlumbenchError(f"{plan.board}: not all is done; once it is mended, the same command goes on:", problems)
     if not sweep_only:
         say(f"{plan.board}: built; next: alumbench leaderboard check {plan.board}")
 
