@@ -1,9 +1,13 @@
-"""Which device a run uses, and what it is called in records."""
+"""Which device and processes a run uses, and what a device is called in records."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import platform
+import threading
+from multiprocessing import connection
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +35,27 @@ def is_first_process() -> bool:
 def process_count() -> int:
     """How many processes `torchrun` started."""
     return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def call_under_parent(called: bytes, *more: Any) -> None:
+    """Calls something in a child process, which ends with its parent, whatever it is doing and without a word.
+
+    Also while it loads its libraries: those are not loaded before what is called is unpickled.
+
+    Args:
+        called: a function and its first arguments, pickled.
+        more: its last arguments.
+    """
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    function, *arguments = ForkingPickler.loads(called)
+    function(*arguments, *more)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def keep_freed_memory() -> None:

@@ -105,12 +105,14 @@ def test_a_lost_process_takes_no_other_example_along(pair_checkpoint, pair_victi
     }
 
 
-@pytest.mark.parametrize("when", ["begun", "searching"])
-@pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    ("how", "when"),
+    [("SIGKILL", "begun"), ("SIGKILL", "searching"), ("SIGTERM", "searching"), ("SIGINT", "searching")],
+)
 def test_workers_end_with_their_parent_and_say_nothing(pair_checkpoint, how, when):
     """The pipe of their error output is closed only when the last of them is gone."""
     parent = subprocess.Popen(
-        [sys.executable, "-m", "tests.attacks.working", str(pair_checkpoint)],
+        [sys.executable, "-c", "from tests.attacks.working import main; main()", str(pair_checkpoint)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,4 +1,4 @@
-"""Attacks a checkpoint with two workers whose searches never end: `python -m tests.attacks.working CHECKPOINT`."""
+"""Attacks a checkpoint with two workers whose searches never end: a program of its own for `test_engine.py`."""
 
 from __future__ import annotations
 
@@ -32,12 +32,8 @@ def main() -> None:
     job = Endless(files, task, recipe="", seed=1, query_budget=20)
     examples = [Example(str(n), ("a", "stop here"), task.labels[0]) for n in range(8)]
     workers = Workers(job, Victim(files, task, "cpu"), 2, 4)
-    print("begun", flush=True)
     try:
+        print("begun", flush=True)
         list(workers.run_all(examples))
     except KeyboardInterrupt:
         print("stopped", flush=True)
-
-
-if __name__ == "__main__":
-    main()

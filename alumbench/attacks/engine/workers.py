@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,6 +27,7 @@ from alumbench.attacks.engine.rows import Row, RowModel
 from alumbench.attacks.engine.scoring import Answer, Scorer
 from alumbench.attacks.outcome import ERROR, TIMEOUT, Outcome
 from alumbench.attacks.victim import Victim
+from alumbench.devices import call_under_parent
 from alumbench.errors import AlumbenchError
 from alumbench.tasks import Example
 
@@ -57,9 +56,8 @@ class Distant(Scorer):
         return [torch.from_numpy(a) if isinstance(a, np.ndarray) else a for a in answers]
 
 
-def work(pipe: Connection, job: Job, width: int) -> None:
-    """What a worker does until it is told that nothing is left, or the process that gives the work is gone."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def work(job: Job, width: int, pipe: Connection) -> None:
+    """What a worker does until it is told that nothing is left."""
     torch.set_num_threads(1)  # it scores nothing
     try:
         victim = Victim(job.files, job.task, "cpu", job.labels, scorer=Distant(pipe))
@@ -92,14 +90,6 @@ def work(pipe: Connection, job: Job, width: int) -> None:
             pipe.send(("ready",))
 
 
-def _end_with_parent() -> None:
-    """Ends this process when its parent dies, whatever it is doing and without a word: nobody waits for an answer."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-
 @contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
     """Processes that begin here see no Ctrl-C, which goes to all of a terminal's: the one they work for ends them."""
@@ -116,7 +106,8 @@ class _Worker:
     def __init__(self, job: Job, width: int) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=work, args=(theirs, job, width), daemon=True)
+        called = bytes(ForkingPickler.dumps((work, job, width)))
+        self.process = context.Process(target=call_under_parent, args=(called, theirs), daemon=True)
         with _interrupts_held():
             self.process.start()
         theirs.close()
