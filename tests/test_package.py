@@ -21,6 +21,7 @@ REPOSITORY = PACKAGE.parent
 RANKS = {
     "errors": -1,
     "config": 0,
+    "commands": 0,
     "statistics": 0,
     "adversary": 0,
     "bfloat16": 0,

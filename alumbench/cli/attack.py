@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from alumbench.cli.options import device_option, quiet_libraries, split_names
+from alumbench.commands import next_line
 
 if TYPE_CHECKING:
     from alumbench.evaluation.entry_run import Done
@@ -114,10 +115,10 @@ def attack(checkpoints: tuple[str, ...], **options: Any) -> None:
         click.echo(f"records: {out}")
     special = any(options[name] for name in ("limit", "data", "no_protection", "skip_broken", "out"))
     special = special or options["scoring"] != "fixed" or options["precision"] != "fp32"
-    named = [str(out)] if special else list(checkpoints)
-    click.echo(f"next: alumbench compare {' '.join(named)}" + ("" if len(named) > 1 else " OTHER"))
+    if len(checkpoints) > 1 and not special:
+        click.echo(next_line("compare", *checkpoints))
     if any(entry["kind"] == "attack" for entry in document["entries"].values()):
-        click.echo(f"      alumbench verify {out}")
+        click.echo(next_line("verify", out))
 
 
 def _victim(checkpoint: str, suite: Any, options: Mapping[str, Any]) -> Any:

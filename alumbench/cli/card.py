@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from alumbench.cli.options import quiet_libraries
+from alumbench.commands import next_line
 
 
 @click.command(short_help="write a checkpoint's model card and results for the hub")
@@ -36,4 +37,4 @@ def card(
         click.echo("no .eval_results: no figure with a number on a data set of the hub")
     else:
         click.echo(f"written: {written.eval_results}")
-    click.echo(f"next: alumbench push {checkpoint} OWNER/NAME --dry-run")
+    click.echo(next_line("push", checkpoint, "OWNER/NAME", "--dry-run"))

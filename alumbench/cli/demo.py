@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from alumbench.cli.options import quiet_libraries
+from alumbench.commands import next_line
 
 
 @click.command(short_help="a table from nothing")
@@ -27,4 +28,4 @@ def demo(out: Path, seeds: int) -> None:
     click.echo(f"its page, to open in a browser: {(out / 'board/index.html').resolve().as_uri()}")
     click.echo(f"everything is in {out}: {out}/board is the table with its evidence,")
     click.echo(f"{out}/alum-1 a checkpoint, {out}/alum-1/evaluations/smoke-seed1/records.jsonl its attacked examples.")
-    click.echo(f"next: alumbench compare {out}/standard-1 {out}/alum-1")
+    click.echo(next_line("compare", out / "standard-1", out / "alum-1"))

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from alumbench.cli.options import device_option, quiet_libraries
+from alumbench.commands import command, next_line
 
 board_argument = click.argument("board", type=click.Path(path_type=Path))
 
@@ -32,7 +33,7 @@ def new(board: Path, task: str, suites: tuple[str, ...], title: str, baseline: s
 
     started = start(board, load_task(task), [load_suite(suite) for suite in suites], title, baseline)
     click.echo(f"written: {board}/board.toml, {len(started.columns)} columns; edit it: about, reading, columns")
-    click.echo(f"next: alumbench leaderboard add {board} CHECKPOINT...")
+    click.echo(f"to add a trained and attacked checkpoint: {command('leaderboard', 'add', board)} CHECKPOINT")
 
 
 @leaderboard.command()
@@ -70,7 +71,7 @@ def add(board: Path, checkpoints: tuple[Path, ...], row: str) -> None:
 
     for checkpoint in checkpoints:
         click.echo(f"added: {add_entry(board, checkpoint, row)}")
-    click.echo(f"next: alumbench leaderboard build {board}")
+    click.echo(next_line("leaderboard", "build", board))
 
 
 @leaderboard.command()
@@ -85,7 +86,7 @@ def reference(board: Path) -> None:
         for name, part in entry.content["entries"].items():
             accuracy, n = part["summary"]["measures"]["accuracy"]["value"], part["n"]
             click.echo(f"  {name}: {100 * accuracy:.1f}, {n:,} of {n:,} examples joined, all gold labels agree")
-    click.echo(f"next: alumbench leaderboard build {board}")
+    click.echo(next_line("leaderboard", "build", board))
 
 
 @leaderboard.command()
@@ -117,6 +118,7 @@ def build(board: Path) -> None:
 
     click.echo(build_board(board).render("markdown"))
     click.echo(f"written: {', '.join(str(board / name) for name in BUILT)}")
+    click.echo(next_line("leaderboard", "check", board))
 
 
 @leaderboard.command()
@@ -168,4 +170,4 @@ def import_(board: Path, source: Path) -> None:
     added = import_entries(board, source)
     for path in added:
         click.echo(f"added: {path}")
-    click.echo(f"next: alumbench leaderboard build {board}" if added else "nothing new")
+    click.echo(next_line("leaderboard", "build", board) if added else "nothing new")

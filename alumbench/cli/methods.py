@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from alumbench.commands import next_line
 from alumbench.errors import AlumbenchError
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def methods(name: str | None) -> None:
     for name, text in texts.items():
         click.echo(f"{name:{widths[0]}}  {_cost(text):{widths[1]}}  {text.splitlines()[0]}")
     click.echo("\nCosts are in forward passes a step, a backward counting 2; standard training is 3.")
-    click.echo("next: alumbench methods NAME tells a method's parameters and source")
+    click.echo("A method's name tells its parameters and source.")
+    click.echo(next_line("methods", "alum"))
 
 
 def _text(name: str) -> str:

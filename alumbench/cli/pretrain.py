@@ -9,6 +9,7 @@ import click
 
 from alumbench.cli.corpora import corpora_of, corpus_options, quiet_and_parallel
 from alumbench.cli.options import compile_option, device_option, key_values, report_to_option
+from alumbench.commands import next_line
 
 SHARE = click.FloatRange(0, 1)
 
@@ -117,4 +118,4 @@ def pretrain(out: Path, **options: Any) -> None:
         f"{out}: {request.method}, {record['settings']['steps']} steps in {record['seconds']:.0f} s, "
         f"{record['tokens_per_second']:,} tokens a second" + (f"; dev {final}" if final else "")
     )
-    click.echo(f"next: alumbench train --model {out} --task sst2 --out {out}-sst2")
+    click.echo(next_line("train", "--model", out, "--task", "sst2", "--out", f"{out}-sst2"))

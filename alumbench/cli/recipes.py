@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from alumbench.commands import next_line
+
 if TYPE_CHECKING:
     from alumbench.attacks import Recipe
 
@@ -28,7 +30,8 @@ def recipes(name: str, markdown: bool) -> None:
     else:
         for recipe in map(load_recipe, recipe_names()):
             _list(recipe)
-        click.echo("'alumbench recipes NAME' tells more, and how what is missing comes")
+        click.echo("A recipe's name tells more, and how what is missing comes.")
+        click.echo(next_line("recipes", "pwws"))
 
 
 def _list(recipe: Recipe) -> None:

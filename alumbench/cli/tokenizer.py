@@ -11,6 +11,7 @@ import click
 
 from alumbench.cli.corpora import corpora_of, corpus_options, quiet_and_parallel
 from alumbench.cli.options import quiet_libraries
+from alumbench.commands import next_line
 
 LEARNED = "learned.json"
 
@@ -70,7 +71,7 @@ def learn(out: Path, **options: Any) -> None:
     write_json(half / LEARNED, {"schema": 1, **asked, "versions": library_versions()})
     half.replace(out)
     click.echo(f"{out}: {options['kind']}, {len(learned):,} pieces")
-    click.echo(f"next: alumbench tokenizer apply {out} 'A birthday party.'")
+    click.echo(next_line("tokenizer", "apply", out, "A birthday party."))
 
 
 @tokenizer.command()

@@ -16,6 +16,7 @@ from alumbench.cli.options import (
     report_to_option,
     split_names,
 )
+from alumbench.commands import next_line
 
 SHARE = click.FloatRange(0, 1)
 
@@ -153,7 +154,7 @@ def train(ctx: click.Context, /, **options: Any) -> None:
         + (f"; dev {final}" if final else "")
     )
     if not request.task.is_regression:
-        click.echo(f"next: alumbench attack {out} --suite smoke")
+        click.echo(next_line("attack", out, "--suite", "smoke"))
 
 
 def _with_config(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from alumbench.commands import next_line
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.evaluation.ensembles import WORST
 from alumbench.evaluation.stored import scored_otherwise
@@ -79,7 +80,8 @@ def run_study(
     if problems:
         raise AlumbenchError(f"{plan.board}: not all is done; once it is mended, the same command goes on:", problems)
     if not sweep_only:
-        say(f"{plan.board}: built; next: alumbench leaderboard check {plan.board}")
+        say(f"{plan.board}: built")
+        say(next_line("leaderboard", "check", plan.board))
 
 
 def jobs_of(plan: Plan, runs: Path) -> list[Job]:
