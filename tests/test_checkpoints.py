@@ -89,11 +89,15 @@ def test_outputs_without_names_are_refused_unless_mapped(copy: Path, stored: dic
     [
         (["negative"], "--labels names 1 outputs, the checkpoint has 2"),
         (["negative", "positive", "neutral"], "--labels names 3 outputs, the checkpoint has 2"),
-        (["negative", "negative"], "its labels are negative, negative, the task 'two' has negative,positive"),
-        (["bad", "good"], "its labels are bad, good, the task 'two' has negative,positive; map them with --labels"),
-        (["0", "1"], "its labels have no names"),
+        (["negative", "negative"], "--labels names negative, negative, the task 'two' has negative,positive"),
+        (["bad", "good"], "--labels names bad, good, the task 'two' has negative,positive; map them with --labels"),
+        (["0", "1"], "--labels names 0, 1, the task 'two' has negative,positive"),
+        (
+            ["positive", "negative"],
+            "its output 0 is named 'negative', --labels calls it 'positive'; leave",
+        ),
     ],
-    ids=["one", "three", "twice", "others", "numbers"],
+    ids=["one", "three", "twice", "others", "numbers", "swapped"],
 )
 def test_a_mapping_that_does_not_fit_is_refused(checkpoint: Path, mapping: list[str], message: str) -> None:
     with pytest.raises(AlumbenchError, match=message):
@@ -102,7 +106,7 @@ def test_a_mapping_that_does_not_fit_is_refused(checkpoint: Path, mapping: list[
 
 def test_a_head_of_another_size_is_refused(checkpoint: Path) -> None:
     three = Task("three", "", ("text",), ("negative", "positive", "neutral"))
-    with pytest.raises(AlumbenchError, match="its labels are negative, positive, the task 'three' has"):
+    with pytest.raises(AlumbenchError, match=r"has 2 outputs \(negative, positive\), the task 'three' has 3 labels"):
         label_order(find_model(str(checkpoint)), three)
 
 
@@ -112,8 +116,63 @@ def test_names_match_whatever_their_case_and_hyphens(copy: Path) -> None:
     assert label_order(find_model(str(copy)), task) == [1, 0]
 
 
-def test_regression_has_one_output(checkpoint: Path) -> None:
-    assert label_order(find_model(str(checkpoint)), Task("t", "", ("text",))) == [0]
+def test_regression_has_one_output(checkpoint: Path, copy: Path) -> None:
+    score = Task("t", "", ("text",))
+    with pytest.raises(AlumbenchError, match=r"has 2 outputs .*, the task 't' is a regression, 1 output"):
+        label_order(find_model(str(checkpoint)), score)
+    change_json(copy / "config.json", id2label={"0": "score"}, label2id=None, problem_type="regression")
+    assert label_order(find_model(str(copy)), score) == [0]
+
+
+@pytest.mark.parametrize(
+    ("stored", "mapping", "order"),
+    [
+        (["NEGATIVE", "Positive"], [], [0, 1]),
+        (["NEGATIVE", "Positive"], ["negative", "positive"], [0, 1]),
+        (["POS", "NEG"], ["positive", "negative"], [1, 0]),
+        (["POS", "negative"], ["positive", "negative"], [1, 0]),
+    ],
+)
+def test_a_mapping_may_say_what_names_say_or_do_not_say(
+    copy: Path, stored: list[str], mapping: list[str], order: list[int]
+) -> None:
+    change_json(copy / "config.json", **names_of(stored))
+    assert label_order(find_model(str(copy)), TWO, mapping) == order
+
+
+def test_a_tasks_own_labels_may_be_numbers(copy: Path) -> None:
+    change_json(copy / "config.json", **names_of(["1", "0"]))
+    assert label_order(find_model(str(copy)), Task("t", "", ("text",), ("0", "1"))) == [1, 0]
+
+
+ONE = {"id2label": {"0": "positive"}, "label2id": {"positive": 0}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "mapping", "message"),
+    [
+        ({"problem_type": "multi_label_classification"}, [], "problem_type is multi_label_classification: each output"),
+        ({"problem_type": "regression"}, [], "problem_type is regression, but the task 'two' has 2 labels"),
+        (ONE, [], r"has 1 output \(positive\), the task 'two' has 2 labels \(negative, positive\)"),
+        (ONE, ["negative", "positive"], "has 1 output .*, the task 'two' has 2 labels"),
+        ({"id2label": None, "label2id": None, "num_labels": 1}, ["negative", "positive"], "has 1 output, the task"),
+        (names_of(["negative", "neutral", "positive"]), [], "has 3 outputs .*, the task 'two' has 2 labels"),
+        ({"label2id": {"negative": 1, "positive": 0}}, [], "id2label has 'negative' at 0, label2id at 1; correct the"),
+        ({"num_labels": 3}, [], "num_labels is 3, but id2label names 2 outputs"),
+    ],
+    ids=["multi-label", "regression", "one", "one-mapped", "one-nameless", "three", "label2id", "num_labels"],
+)
+def test_outputs_that_do_not_fit_the_task_are_refused(
+    copy: Path, changes: dict[str, Any], mapping: list[str], message: str
+) -> None:
+    change_json(copy / "config.json", **changes)
+    with pytest.raises(AlumbenchError, match=message):
+        label_order(find_model(str(copy)), TWO, mapping)
+
+
+def test_labels_decides_where_a_checkpoints_tables_contradict_one_another(copy: Path) -> None:
+    change_json(copy / "config.json", label2id={"negative": 1, "positive": 0})
+    assert label_order(find_model(str(copy)), TWO, ["positive", "negative"]) == [1, 0]
 
 
 class Payload:
@@ -149,7 +208,7 @@ def test_a_pickle_beside_safetensors_is_not_read(copy: Path, tmp_path: Path) -> 
 def test_safetensors_of_another_name_do_not_let_a_pickle_in(copy: Path, tmp_path: Path) -> None:
     (copy / "model.safetensors").rename(copy / "other.safetensors")
     (copy / "pytorch_model.bin").write_bytes(pickle.dumps(Payload(tmp_path / "marker")))
-    with pytest.raises(AlumbenchError, match="no sequence classifier can be loaded"):
+    with pytest.raises(AlumbenchError, match="has other.safetensors, but no model.safetensors .*; rename it"):
         load_classifier(find_model(str(copy)))
     assert not (tmp_path / "marker").exists()
 
@@ -183,7 +242,7 @@ def without_tokenizer(folder: Path) -> None:
         (lambda folder: os.unlink(folder / "config.json"), "no config.json, so it is no transformers checkpoint"),
         (lambda folder: os.unlink(folder / "model.safetensors"), "no .safetensors file. In a place you trust"),
         (lambda folder: (folder / "config.json").write_text("{"), "config.json: cannot be read as JSON"),
-        (lambda folder: (folder / "model.safetensors").write_bytes(b"torn"), "no sequence classifier can be loaded"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"torn"), "no whole safetensors file"),
         (lambda folder: change_json(folder / "config.json", model_type="none"), "no sequence classifier can be load"),
         (without_tokenizer, "the tokenizer cannot be loaded"),
     ],

@@ -15,7 +15,8 @@ from alumbench.attacks.engine.rows import Row, RowModel
 from alumbench.attacks.engine.scoring import Scorer
 from alumbench.attacks.engine.tokens import Tokens
 from alumbench.attacks.resources import find_cached
-from alumbench.checkpoints import ModelFiles, find_model, load_tokenizer
+from alumbench.checkpoints import ModelFiles, check_vocabulary, find_model, load_tokenizer
+from alumbench.checkpoints.loading import load_model
 from alumbench.errors import AlumbenchError
 
 #: Answers where no search is in flight.
@@ -45,6 +46,7 @@ class LocalModel(RowModel):
         self.path = files.path
         self.tokenizer = load_tokenizer(files)
         self.model = _load(files, kind).to(device).eval()
+        check_vocabulary(files, self.tokenizer, self.model)
         self._tokens = Tokens(self.tokenizer)
         self.pad_id, self.pad_left = self.tokenizer.pad_token_id, self.tokenizer.padding_side == "left"
         self.longest = self.tokenizer.model_max_length
@@ -121,28 +123,8 @@ class MaskedLm(LocalModel):
 
 
 def _load(files: ModelFiles, kind: Any) -> Any:
-    from safetensors import SafetensorError
-    from transformers.utils import logging
-
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        model, report = kind.from_pretrained(
-            files.path, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, output_loading_info=True
-        )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise AlumbenchError(
-            f"{files.path}: cannot be loaded as {kind.__name__} ({str(error)[:200]}); put a whole copy in its place"
-        ) from error
-    finally:
-        logging.set_verbosity(verbosity)
-    absent = sorted(name for name in report["missing_keys"] if "pooler" not in name and "position_ids" not in name)
-    if absent:
-        raise AlumbenchError(
-            f"{files.path}: has no weights for {', '.join(absent[:3])}, so it cannot serve as "
-            f"{kind.__name__.removeprefix('Auto')}; name another model"
-        )
-    return model
+    """The model, whole but for a pooler, which the mean of all states does without."""
+    return load_model(files, kind, kind.__name__.removeprefix("Auto"), lambda _: lambda name: "pooler" in name)[0]
 
 
 def _found(name: str) -> ModelFiles:

@@ -13,7 +13,7 @@ from alumbench.attacks.engine.flight import ask
 from alumbench.attacks.engine.rows import Row, RowModel
 from alumbench.attacks.engine.scoring import Scorer
 from alumbench.attacks.engine.tokens import Tokens
-from alumbench.checkpoints import ModelFiles, label_order, load_classifier, load_tokenizer
+from alumbench.checkpoints import ModelFiles, check_vocabulary, label_order, load_classifier, load_tokenizer
 from alumbench.devices import choose_device
 from alumbench.tasks import Task
 
@@ -70,8 +70,10 @@ class Victim(RowModel):
         """
         self._device: torch.device = choose_device(device)
         order = label_order(files, task, labels)
+        tokenizer = load_tokenizer(files)
         model = load_classifier(files).to(self._device).eval()
-        self._take(files, task, model, load_tokenizer(files), torch.tensor(order, device=self._device))
+        check_vocabulary(files, tokenizer, model)
+        self._take(files, task, model, tokenizer, torch.tensor(order, device=self._device))
         self.batch_size, self.scorer = batch_size, scorer or Scorer()
 
     def _take(self, files: ModelFiles, task: Task, model: Any, tokenizer: Any, order: Tensor) -> None:

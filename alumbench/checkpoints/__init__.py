@@ -3,11 +3,12 @@
 from alumbench.checkpoints.classifier import load_classifier
 from alumbench.checkpoints.files import PROVENANCE, ModelFiles, checkpoint_task, find_model
 from alumbench.checkpoints.labels import label_order
-from alumbench.checkpoints.tokenizer import load_tokenizer, mark_ids
+from alumbench.checkpoints.tokenizer import check_vocabulary, load_tokenizer, mark_ids
 
 __all__ = [
     "PROVENANCE",
     "ModelFiles",
+    "check_vocabulary",
     "checkpoint_task",
     "find_model",
     "label_order",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from alumbench.checkpoints.folder import check_folder, kind_of, read_object
 from alumbench.errors import AlumbenchError, unknown
-from alumbench.storage import read_json, sha256_of
+from alumbench.storage import sha256_of
 from alumbench.tasks import Task, load_task, mirror
 
 PROVENANCE = "training.json"
-CONFIG_FILES = ("config.json", "tokenizer_config.json")
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,8 @@ def find_model(name: str) -> ModelFiles:
             raise unknown("model", name, known) if known else AlumbenchError(f"{path}: no such model in the mirror")
     elif not path.is_dir():
         path, revision = _download(name, wanted)
+    check_folder(path)
     files = ModelFiles(path, revision)
-    if not (path / "config.json").is_file():
-        raise AlumbenchError(f"{path}: no config.json, so it is no transformers checkpoint")
     if not files.weights:
         found = ", ".join(sorted(p.name for p in path.iterdir() if p.suffix in {".bin", ".pt", ".pth", ".pkl"}))
         raise AlumbenchError(
@@ -69,12 +68,6 @@ def find_model(name: str) -> ModelFiles:
             + (f"; {found} is a pickle, which can run code when it is loaded, and is refused" if found else "")
             + ". In a place you trust, convert it: model.save_pretrained(folder, safe_serialization=True)"
         )
-    for file in CONFIG_FILES:
-        if (path / file).is_file() and "auto_map" in read_json(path / file):
-            raise AlumbenchError(
-                f"{path / file}: names Python code of its own (auto_map), which is refused; "
-                f"use a model that the installed transformers knows"
-            )
     return files
 
 
@@ -107,4 +100,7 @@ def checkpoint_task(files: ModelFiles, name: str = "") -> Task:
     record = files.path / PROVENANCE
     if not record.is_file():
         raise AlumbenchError(f"{files.path}: no {PROVENANCE}, so its task is unknown; name it with --task")
-    return Task.from_dict(read_json(record)["task"], where=str(record))
+    values = read_object(record).get("task")
+    if not isinstance(values, dict):
+        raise AlumbenchError(f"{record}: 'task' must be an object, not {kind_of(values)}; name the task with --task")
+    return Task.from_dict(values, where=str(record))

@@ -2,12 +2,64 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from alumbench.checkpoints.files import ModelFiles
+from alumbench.checkpoints.folder import CONFIG, kind_of, read_object
+from alumbench.checkpoints.telling import short, some
 from alumbench.errors import AlumbenchError
 from alumbench.tasks import Task
+
+#: Outputs of a transformers classifier whose configuration says nothing of them.
+DEFAULT_OUTPUTS = 2
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a checkpoint's configuration says of the classifier's outputs.
+
+    Attributes:
+        count: how many there are.
+        names: theirs in order, () where it gives none.
+        named: whether these are more than numbers such as `LABEL_0`.
+        contradiction: how `label2id` gives other numbers than `id2label`, '' where it does not.
+        problem: `problem_type`, '' where it is not said.
+    """
+
+    count: int
+    names: tuple[str, ...]
+    named: bool
+    contradiction: str
+    problem: str
+
+    @classmethod
+    def of(cls, files: ModelFiles) -> Outputs:
+        """Reads config.json.
+
+        Raises:
+            AlumbenchError: Its labels are no names of outputs 0, 1, …, or not as many as it says.
+        """
+        path = files.path / CONFIG
+        config = read_object(path)
+        stored = config.get("id2label") or {}
+        if not isinstance(stored, dict):
+            raise AlumbenchError(
+                f"{path}: id2label must be an object such as {{'0': 'negative'}}, not {kind_of(stored)}"
+            )
+        numbers = [str(number) for number in range(len(stored))]
+        if set(stored) != set(numbers):
+            raise AlumbenchError(
+                f"{path}: id2label has the keys {some(sorted(stored))}; outputs are numbered {some(numbers)}"
+            )
+        names = tuple(str(stored[number]) for number in numbers)
+        count = config.get("num_labels", len(names) or DEFAULT_OUTPUTS)
+        if not isinstance(count, int) or (names and count != len(names)):
+            raise AlumbenchError(f"{path}: num_labels is {short(str(count))}, but id2label names {len(names)} outputs")
+        named = not all(_is_number(name) for name in names)
+        contradiction = _contradiction(names, config.get("label2id")) if named else ""
+        return cls(count, names, named, contradiction, str(config.get("problem_type") or ""))
 
 
 def label_order(files: ModelFiles, task: Task, mapping: Sequence[str] = ()) -> list[int]:
@@ -22,32 +74,90 @@ def label_order(files: ModelFiles, task: Task, mapping: Sequence[str] = ()) -> l
         `order` with `logits[:, order]` in the task's label order.
 
     Raises:
-        AlumbenchError: Names are missing, are only `LABEL_0`-like numbers, or differ from the task's.
+        AlumbenchError: The outputs are of another kind or number than the task's; names are missing, are only
+            `LABEL_0`-like numbers, differ from the task's or contradict one another or the mapping.
     """
+    outputs = Outputs.of(files)
+    _check_kind(files, outputs, task)
     if task.is_regression:
         return [0]
-    config = json.loads((files.path / "config.json").read_text(encoding="utf-8"))
-    stored = {int(index): str(name) for index, name in (config.get("id2label") or {}).items()}
-    names = list(mapping) or [stored[index] for index in sorted(stored)]
-    example = ",".join(task.labels)
-    if mapping and stored and len(mapping) != len(stored):
+    wanted, example = list(map(_plain, task.labels)), ",".join(task.labels)
+    own = list(map(_plain, outputs.names))
+    if not outputs.named and sorted(own) != sorted(wanted):  # a task's own labels may be numbers
+        own = []
+    names = list(map(_plain, mapping)) or own
+    if mapping and len(mapping) != outputs.count:
         raise AlumbenchError(
-            f"{files.path}: --labels names {len(mapping)} outputs, the checkpoint has {len(stored)}; "
+            f"{files.path}: --labels names {len(mapping)} outputs, the checkpoint has {outputs.count}; "
             f"name all in its output order, for example --labels {example}"
         )
-    if not names or all(_plain(name).removeprefix("label").strip().isdigit() for name in names):
+    if outputs.contradiction and not mapping:
         raise AlumbenchError(
-            f"{files.path}: its labels have no names ({', '.join(names) or 'none'}), and a guessed order would "
+            f"{files.path / CONFIG}: {outputs.contradiction}; correct the wrong one, or name the outputs in order, "
+            f"for example --labels {example}"
+        )
+    if not names:
+        raise AlumbenchError(
+            f"{files.path}: its labels have no names ({some(outputs.names) or 'none'}), and a guessed order would "
             f"be wrong without a sign; name its outputs in order, for example --labels {example}"
         )
-    at = {_plain(name): index for index, name in enumerate(names)}
-    missing = [label for label in task.labels if _plain(label) not in at]
-    if missing or len(names) != len(task.labels):
+    if sorted(names) != sorted(wanted):
+        whose = "--labels names" if mapping else "its labels are"
         raise AlumbenchError(
-            f"{files.path}: its labels are {', '.join(names)}, the task '{task.name}' has {example}; "
+            f"{files.path}: {whose} {some(mapping or outputs.names)}, the task '{short(task.name)}' has {example}; "
             f"map them with --labels (the task's names in the checkpoint's output order)"
         )
-    return [at[_plain(label)] for label in task.labels]
+    if mapping and not outputs.contradiction:
+        _check_mapping(files, own, names)
+    return [names.index(label) for label in wanted]
+
+
+def _check_kind(files: ModelFiles, outputs: Outputs, task: Task) -> None:
+    """Raises where the outputs are of another kind or number than the task's."""
+    needed = 1 if task.is_regression else len(task.labels)
+    has = f"{outputs.count} output{'s' * (outputs.count != 1)}"
+    has += f" ({some(outputs.names)})" if outputs.named else ""
+    task_has = "is a regression, 1 output" if task.is_regression else f"has {needed} labels ({', '.join(task.labels)})"
+    if outputs.count != needed:
+        raise AlumbenchError(
+            f"{files.path}: has {has}, the task '{short(task.name)}' {task_has}; name the task that it was trained on "
+            f"with --task, or train it on this one: 'alumbench train --model {files.path}'"
+        )
+    problem = outputs.problem
+    if problem == "multi_label_classification":
+        raise AlumbenchError(
+            f"{files.path / CONFIG}: problem_type is {problem}: each output is decided for itself, and alumbench "
+            f"scores one label a text. Where just one holds, set it to single_label_classification"
+        )
+    if problem and (problem == "regression") != task.is_regression:
+        raise AlumbenchError(
+            f"{files.path / CONFIG}: problem_type is {short(problem)}, but the task '{short(task.name)}' {task_has}; "
+            f"name the task that it was trained on with --task, or correct problem_type"
+        )
+
+
+def _check_mapping(files: ModelFiles, own: Sequence[str], given: Sequence[str]) -> None:
+    """Raises where `--labels` calls an output by another of the task's names than the checkpoint does."""
+    for at, (name, called) in enumerate(zip(own, given, strict=False)):
+        if name in given and name != called:
+            raise AlumbenchError(
+                f"{files.path}: its output {at} is named '{short(name)}', --labels calls it '{called}'; leave --labels "
+                f"out, or correct id2label in {CONFIG} if the name there is wrong"
+            )
+
+
+def _contradiction(names: Sequence[str], label2id: Any) -> str:
+    """Where the two tables of a configuration number a label differently, in words."""
+    if not isinstance(label2id, Mapping):
+        return ""
+    for at, name in enumerate(names):
+        if name in label2id and str(label2id[name]) != str(at):
+            return f"id2label has '{short(name)}' at {at}, label2id at {short(str(label2id[name]))}"
+    return ""
+
+
+def _is_number(name: str) -> bool:
+    return _plain(name).removeprefix("label").strip().isdigit()
 
 
 def _plain(name: str) -> str:

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from alumbench.checkpoints.files import ModelFiles
+from alumbench.checkpoints.folder import TOKENIZER_CONFIG, read_object
+from alumbench.checkpoints.telling import short, told
 from alumbench.errors import AlumbenchError
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+TOKENIZER = "tokenizer.json"
+#: How many times longer a normalizer may make a text: Unicode's own forms stay below it.
+MOST_GROWTH = 32
 
 
 def load_tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
     """The tokenizer beside the weights; with no length limit of its own, 512.
 
     Raises:
-        AlumbenchError: The folder has none that this transformers can read.
+        AlumbenchError: The folder has none that this transformers can read, or one that cannot serve.
     """
     from transformers import AutoTokenizer
 
-    try:
+    _check_files(files.path)
+    with told(f"{files.path}: the tokenizer cannot be loaded"):
         tokenizer = AutoTokenizer.from_pretrained(files.path, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AlumbenchError(f"{files.path}: the tokenizer cannot be loaded: {str(error)[:300]}") from error
     if tokenizer.pad_token is None:
         raise AlumbenchError(f"{files.path}: the tokenizer has no padding token, so texts cannot be batched")
     tokenizer.model_max_length = min(tokenizer.model_max_length, 512)
@@ -34,3 +41,52 @@ def mark_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     words = {tokenizer.unk_token_id, tokenizer.mask_token_id}
     words -= {getattr(tokenizer, f"{role}_token_id") for role in ("bos", "eos", "sep", "cls", "pad")}  # GPT-2 has one
     return [number for number in tokenizer.all_special_ids if number not in words]
+
+
+def check_vocabulary(files: ModelFiles, tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) -> None:
+    """Checks that a model has an embedding for each token.
+
+    Raises:
+        AlumbenchError: The tokenizer gives ids that it has none for; both sizes are named.
+    """
+    rows = int(model.get_input_embeddings().weight.shape[0])
+    token, last = max(tokenizer.get_vocab().items(), key=lambda item: item[1])
+    if last >= rows:
+        raise AlumbenchError(
+            f"{files.path}: the tokenizer has {len(tokenizer):,} tokens ('{short(token)}' is id {last:,}), the model "
+            f"embeddings for {rows:,}; where tokens were added, model.resize_token_embeddings(len(tokenizer)), train, "
+            f"and save both"
+        )
+
+
+def _check_files(folder: Path) -> None:
+    """Raises where a text's tokens would have no bound."""
+    if (folder / TOKENIZER_CONFIG).exists():
+        longest = read_object(folder / TOKENIZER_CONFIG).get("model_max_length")
+        number = isinstance(longest, int | float) and not isinstance(longest, bool)
+        if longest is not None and (not number or not longest >= 1):
+            raise AlumbenchError(
+                f"{folder / TOKENIZER_CONFIG}: model_max_length must be a number from 1 on, not {short(repr(longest))}"
+            )
+    if (folder / TOKENIZER).exists():
+        growth = 1.0
+        for step in _steps(read_object(folder / TOKENIZER).get("normalizer")):
+            pattern = step.get("pattern")
+            replaced = pattern.get("String") if isinstance(pattern, Mapping) else None
+            growth *= max(1.0, len(str(step.get("content", ""))) / len(str(replaced or " ")))
+        if growth > MOST_GROWTH:
+            raise AlumbenchError(
+                f"{folder / TOKENIZER}: its normalizer makes texts up to {growth:,.0f} times longer; "
+                f"more than {MOST_GROWTH} is refused"
+            )
+
+
+def _steps(normalizer: Any) -> Iterator[Mapping[str, Any]]:
+    """A normalizer's steps, those of sequences one by one."""
+    if isinstance(normalizer, Mapping):
+        parts = normalizer.get("normalizers")
+        if isinstance(parts, list):
+            for part in parts:
+                yield from _steps(part)
+        else:
+            yield normalizer

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alumbench.checkpoints import PROVENANCE, find_model, load_classifier, load_tokenizer
+from alumbench.checkpoints import PROVENANCE, check_vocabulary, find_model, load_classifier, load_tokenizer
 from alumbench.devices import choose_device, is_first_process, process_count
 from alumbench.errors import AlumbenchError
 from alumbench.methods import make_method
@@ -76,7 +76,8 @@ def fine_tune(
     if (out / REQUEST).exists():
         same_request(out, {"data": data}, read_json(out / REQUEST))
     set_seed(request.seed)
-    model = load_classifier(files, request.task)
+    model = load_classifier(files, request.task, say)
+    check_vocabulary(files, tokenizer, model)
     limit = model_length(model, tokenizer)
     if request.max_length > limit:
         say(f"note: --max-length {request.max_length} is more than the model takes; {limit} tokens are kept")

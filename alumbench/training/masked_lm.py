@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from alumbench.checkpoints import ModelFiles
+from alumbench.checkpoints import ModelFiles, check_vocabulary
+from alumbench.checkpoints.loading import load_model
+from alumbench.checkpoints.telling import some
+from alumbench.checkpoints.weights import is_head
 from alumbench.errors import AlumbenchError, unknown
 
 if TYPE_CHECKING:
@@ -90,32 +93,10 @@ def load_masked_lm(
     Raises:
         AlumbenchError: No masked-LM can be made of it, or its tokenizer has more tokens than it.
     """
-    import torch
-    from safetensors import SafetensorError
     from transformers import AutoModelForMaskedLM
-    from transformers.utils import logging
 
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()  # what is missing is told below, in one line
-    try:
-        model, found = AutoModelForMaskedLM.from_pretrained(
-            files.path,
-            dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise AlumbenchError(f"{files.path}: no masked-LM can be loaded: {str(error)[:300]}") from error
-    finally:
-        logging.set_verbosity(verbosity)
-    if found["missing_keys"]:
-        say(
-            f"note: {files.path} has no masked-LM head; {len(found['missing_keys'])} tensors begin at random "
-            f"({min(found['missing_keys'])}, …)"
-        )
-    if len(tokenizer) > model.config.vocab_size:
-        raise AlumbenchError(
-            f"{files.path}: its tokenizer has {len(tokenizer)} tokens, its embeddings {model.config.vocab_size}"
-        )
+    model, new = load_model(files, AutoModelForMaskedLM, "masked-LM", is_head)
+    if new:
+        say(f"note: {files.path} has no whole masked-LM head; {len(new)} tensors begin at random ({some(new)})")
+    check_vocabulary(files, tokenizer, model)
     return model

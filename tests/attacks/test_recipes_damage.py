@@ -122,7 +122,7 @@ def no_tokenizer(folder):
     ("damage", "says"),
     [
         (no_weights, "no .safetensors file"),
-        (torn_weights, "cannot be loaded as AutoModelForMaskedLM"),
+        (torn_weights, "model.safetensors: no whole safetensors file"),
         (pickled_weights, "is a pickle"),
         (no_config, "no config.json"),
         (torn_config, "cannot be read as JSON|cannot be loaded|tokenizer"),
@@ -137,7 +137,7 @@ def test_masked_lms(victim, mirror, nltk_data, lm, damage, says):
 
 
 def test_a_classifier_is_no_masked_lm(victim, checkpoint, mirror, nltk_data):
-    with pytest.raises(AlumbenchError, match="has no weights for cls.predictions.*name another model"):
+    with pytest.raises(AlumbenchError, match="there is no cls.predictions.*no trained head for this: name a fine-tuned checkpoint"):
         make(victim, "bert-attack-local", {"masked_lm": str(checkpoint)})
 
 

@@ -112,8 +112,13 @@ def test_wrapper_hands_over_logits_of_texts_and_pairs(victim, pair_victim):
     assert VictimWrapper(pair_victim)([("a", "b"), ("c", "d")]).shape == (2, 3)
 
 
-def test_nameless_outputs_need_names(checkpoint):
-    files = find_model(str(checkpoint))
+def test_nameless_outputs_need_names(checkpoint, tmp_path):
+    nameless = tmp_path / "nameless"
+    shutil.copytree(checkpoint, nameless)
+    config = json.loads((nameless / "config.json").read_text())
+    del config["id2label"], config["label2id"]
+    (nameless / "config.json").write_text(json.dumps(config))
+    files = find_model(str(nameless))
     swapped = Victim(files, checkpoint_task(files), "cpu", labels=("positive", "negative"))
-    named = Victim(files, checkpoint_task(files), "cpu")
+    named = Victim(find_model(str(checkpoint)), checkpoint_task(files), "cpu")
     assert torch.equal(swapped.scores(TEXTS), named.scores(TEXTS)[:, [1, 0]])

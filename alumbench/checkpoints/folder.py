@@ -1,0 +1,105 @@
+"""What must be so of a model folder before a library reads a file of it: plain files, no code, nothing boundless."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from alumbench.errors import AlumbenchError
+from alumbench.storage import read_json
+
+CONFIG = "config.json"
+TOKENIZER_CONFIG = "tokenizer_config.json"
+#: Files that transformers may read, by how their names end.
+READ = (".safetensors", ".json", ".txt", ".model", ".jinja")
+#: Bytes of a configuration, and of a vocabulary; the largest in use are a hundredth of it.
+MOST_CONFIG, MOST_VOCABULARY = 16 << 20, 512 << 20
+#: Keys that name another's code for the attention, which the hub would deliver.
+KERNELS = ("attn_implementation", "_attn_implementation", "experts_implementation", "_experts_implementation")
+
+
+def check_folder(path: Path) -> None:
+    """Looks at a folder's files without loading any.
+
+    Raises:
+        AlumbenchError: It is no transformers checkpoint, something in it is no plain file or too large, or it wants to
+            run code or to read weights from elsewhere.
+    """
+    try:
+        found = sorted(path.iterdir())
+    except OSError as error:
+        raise AlumbenchError(f"{path}: cannot be read ({error.strerror})") from None
+    for file in found:
+        if file.name.endswith(READ):
+            _check_file(file)
+    if (path / "adapter_config.json").exists():
+        raise AlumbenchError(
+            f"{path}: an adapter, whose base model is elsewhere (adapter_config.json); merge them first: "
+            f"model.merge_and_unload().save_pretrained(folder)"
+        )
+    if not (path / CONFIG).is_file():
+        raise AlumbenchError(f"{path}: no config.json, so it is no transformers checkpoint")
+    for name in (CONFIG, TOKENIZER_CONFIG):
+        if (path / name).exists():
+            _check_config(path / name)
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The content of a JSON file that must hold an object.
+
+    Raises:
+        AlumbenchError: It is absent, no JSON, or holds something else.
+    """
+    values = read_json(path)
+    if not isinstance(values, dict):
+        raise AlumbenchError(f"{path}: must hold a JSON object, not {kind_of(values)}")
+    return values
+
+
+def kind_of(value: Any) -> str:
+    """A JSON value's kind in words."""
+    kinds = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a number")
+
+
+def numbers_in(values: Any, name: str = "") -> Iterator[tuple[str, int]]:
+    """Every integer of a configuration with the name of its key, however deep."""
+    if isinstance(values, Mapping):
+        for key, value in values.items():
+            yield from numbers_in(value, str(key))
+    elif isinstance(values, list):
+        for value in values:
+            yield from numbers_in(value, name)
+    elif isinstance(values, int) and not isinstance(values, bool):
+        yield name, values
+
+
+def _check_file(file: Path) -> None:
+    if not file.exists():
+        raise AlumbenchError(f"{file}: a link to {os.readlink(file)}, which is not there")
+    if file.is_dir() and not file.name.endswith((".safetensors", CONFIG, "tokenizer.json")):
+        return
+    if not file.is_file():
+        raise AlumbenchError(f"{file}: is no plain file")
+    most = MOST_CONFIG if file.name.endswith("config.json") else MOST_VOCABULARY
+    if file.suffix != ".safetensors" and file.stat().st_size > most:
+        raise AlumbenchError(f"{file}: {file.stat().st_size:,} bytes; at most {most:,} are read")
+
+
+def _check_config(file: Path) -> None:
+    values = read_object(file)
+    if "auto_map" in values:
+        raise AlumbenchError(
+            f"{file}: names Python code of its own (auto_map), which is refused; "
+            f"use a model that the installed transformers knows"
+        )
+    for name in KERNELS:
+        if "/" in str(values.get(name, "")):
+            raise AlumbenchError(f"{file}: {name} names code on the hub, which is refused; remove the key")
+    if values.get("quantization_config"):
+        raise AlumbenchError(
+            f"{file}: its weights are quantized, and answers are taken in float32; save it unquantized: "
+            f"model.dequantize().save_pretrained(folder)"
+        )

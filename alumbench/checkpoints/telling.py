@@ -1,0 +1,49 @@
+"""Libraries' errors and other people's names in one line of a message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from alumbench.errors import AlumbenchError
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """Turns whatever a library makes of somebody's file into one line, and silences its warnings.
+
+    Libraries have no common error for a file that makes no sense: they fail as their code happens to.
+
+    Args:
+        what: begins the line.
+
+    Raises:
+        AlumbenchError: Anything was raised inside but an AlumbenchError or an interrupt.
+    """
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    except AlumbenchError:
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":  # of Rust's, in tokenizers
+            raise
+        raise AlumbenchError(f"{what}: {short(str(error) or type(error).__name__, 300)}") from error
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def short(text: str, most: int = 60) -> str:
+    """A text of somebody else's in a line: cut, white space as single spaces, nothing that moves a terminal."""
+    line = " ".join(text[: 4 * most].split())
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    return line if len(line) <= most else line[:most] + "…"
+
+
+def some(names: Sequence[str], most: int = 4) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(short(name, 80) for name in names[:most]) + more

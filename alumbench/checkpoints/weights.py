@@ -1,0 +1,204 @@
+"""The tensors of a checkpoint's files, and whether they are those that its model has."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from alumbench.checkpoints.files import ModelFiles
+from alumbench.checkpoints.folder import CONFIG, numbers_in, read_object
+from alumbench.checkpoints.telling import some, told
+from alumbench.errors import AlumbenchError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+Shape = tuple[int, ...]
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+#: Buffers that older files lack or hold in excess: they count positions and are the same in every model.
+COUNTING = ("position_ids", "token_type_ids", "inv_freq")
+#: A number in config.json that no model's size comes near, and as many layers, groups or experts.
+MOST, MOST_LAYERS = 10_000_000, 1_000
+REPEATED = re.compile("layer|block|group|expert|depth", re.IGNORECASE)
+
+
+def stored_shapes(files: ModelFiles) -> dict[str, Shape]:
+    """The shape of each tensor in the files that transformers reads, from their headers.
+
+    Raises:
+        AlumbenchError: They are no safetensors, cut, or not all there.
+    """
+    from safetensors import safe_open
+
+    names = [WEIGHTS]
+    if not (files.path / WEIGHTS).is_file():
+        if not (files.path / INDEX).is_file():
+            there = some([path.name for path in files.weights])
+            raise AlumbenchError(f"{files.path}: has {there}, but no {WEIGHTS} and no {INDEX}; rename it to {WEIGHTS}")
+        shards = read_object(files.path / INDEX).get("weight_map")
+        names = sorted({str(name) for name in shards.values()}) if isinstance(shards, dict) else []
+        absent = [name for name in names if "/" in name or not (files.path / name).is_file()]
+        if absent or not names:
+            raise AlumbenchError(f"{files.path / INDEX}: names {some(absent) or 'no files'}, not in this folder")
+    shapes: dict[str, Shape] = {}
+    for name in names:
+        with (
+            told(f"{files.path / name}: no whole safetensors file"),
+            safe_open(files.path / name, framework="pt") as file,
+        ):
+            shapes |= {tensor: tuple(file.get_slice(tensor).get_shape()) for tensor in file.keys()}  # noqa: SIM118
+    return shapes
+
+
+def check_size(files: ModelFiles, shapes: Mapping[str, Shape]) -> None:
+    """Compares the numbers of config.json with the weights, before a model of that size is made.
+
+    Raises:
+        AlumbenchError: A number has nothing to do with them.
+    """
+    stored = sum(_count(shape) for shape in shapes.values())
+    for name, number in numbers_in(read_object(files.path / CONFIG)):
+        most = max(MOST_LAYERS, len(shapes)) if REPEATED.search(name) else max(MOST, stored)
+        if number > most:
+            held = f"the weights are {len(shapes):,} tensors of {stored:,} numbers"
+            raise AlumbenchError(f"{files.path / CONFIG}: {name} is {number:,}, but {held}; it is another model's")
+
+
+def check_parameters(files: ModelFiles, model: PreTrainedModel, shapes: Mapping[str, Shape]) -> None:
+    """The same of a model without memory (on the device `meta`), made of the configuration.
+
+    Raises:
+        AlumbenchError: It has far more numbers than the files.
+    """
+    stored, made = sum(_count(shape) for shape in shapes.values()), sum(p.numel() for p in model.parameters())
+    if made > 2 * stored + MOST:
+        raise AlumbenchError(
+            f"{files.path / CONFIG}: describes a model of {made:,} numbers, the weights hold {stored:,}; "
+            f"it is another model's"
+        )
+
+
+def _count(shape: Shape) -> int:
+    count = 1
+    for size in shape:
+        count *= size
+    return count
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How the tensors of the files fit those of the model that was made of them.
+
+    Attributes:
+        missing: tensors of the model that no file has.
+        other_shape: of those that a file has in another shape, both: the file's and the model's.
+        further: tensors of layers that the model has not.
+    """
+
+    missing: tuple[str, ...]
+    other_shape: Mapping[str, tuple[Shape, Shape]]
+    further: tuple[str, ...]
+
+    @classmethod
+    def of(cls, model: PreTrainedModel, report: Mapping[str, Any], stored: Mapping[str, Shape]) -> Fit:
+        """Reads what transformers reports of a loading (4 gives lists of names, 5 sets, some with shapes)."""
+        missing = set(report["missing_keys"])
+        tensors = dict(model.named_parameters(remove_duplicate=False))
+        loaded = {tensor.data_ptr() for name, tensor in tensors.items() if name not in missing}
+        tied = {name for name in missing if name in tensors and tensors[name].data_ptr() in loaded}
+        state = model.state_dict()
+        kinds = {_kind(name) for name in state}
+        prefix = f"{model.base_model_prefix}."
+        further = [
+            name
+            for name in report["unexpected_keys"]
+            if not name.endswith(COUNTING) and {_kind(name), _kind(prefix + name)} & kinds
+        ]
+        shapes = {}
+        for name in sorted(item if isinstance(item, str) else item[0] for item in report["mismatched_keys"]):
+            there = stored.get(name) or stored.get(name.removeprefix(prefix)) or ()
+            shapes[name] = (there, tuple(state[name].shape))
+        absent = sorted(name for name in missing - tied if not name.endswith(COUNTING))
+        return cls(tuple(absent), shapes, tuple(sorted(further)))
+
+    def new(self) -> list[str]:
+        """Tensors of the model that begin at random."""
+        return sorted({*self.missing, *self.other_shape})
+
+
+def _kind(name: str) -> str:
+    return re.sub(r"(?<=\.)\d+(?=\.)", "#", name)
+
+
+def is_head(model: PreTrainedModel) -> Callable[[str], bool]:
+    """Says of a tensor's name whether it is above the encoder: of the head, or of the pooler that feeds it."""
+    encoder = f"{model.base_model_prefix}."
+    if not hasattr(model, model.base_model_prefix):
+        return lambda name: False
+    return lambda name: not name.startswith(encoder) or "pooler" in name.split(".")
+
+
+def check_fit(files: ModelFiles, model: PreTrainedModel, fit: Fit, may_be_new: Callable[[str], bool]) -> None:
+    """Checks that a model's answers come from its files alone.
+
+    Args:
+        files: what was loaded.
+        model: what came of it.
+        fit: how they fit.
+        may_be_new: of which tensors it is fine that they begin at random.
+
+    Raises:
+        AlumbenchError: They do not fit, or hold values that are no numbers; tensors and what mends it are named.
+    """
+    missing = [name for name in fit.missing if not may_be_new(name)]
+    shapes = {name: both for name, both in fit.other_shape.items() if not may_be_new(name)}
+    found = [f"there is no {some(missing)}"] if missing else []
+    found += [f"{some([_both(name, *both) for name, both in shapes.items()])}"] if shapes else []
+    found += [f"{some(fit.further)} have no place in it"] if fit.further else []
+    if found:
+        raise AlumbenchError(
+            f"{files.path}: its weights are not those of the {type(model).__name__} in config.json: "
+            f"{'; '.join(found)}. {_cause(files, model, [*missing, *shapes], fit)}"
+        )
+    import torch
+
+    broken = [name for name, tensor in model.named_parameters() if not bool(torch.isfinite(tensor).all())]
+    if broken:
+        raise AlumbenchError(
+            f"{files.path}: weights that are no numbers (NaN or infinite) in {some(broken)}: its training diverged, or "
+            f"it was saved in float16 with values that do not fit; take an earlier checkpoint"
+        )
+
+
+def _both(name: str, there: Shape, here: Shape) -> str:
+    return f"{name} is {_sizes(there)} in the file and {_sizes(here)} in the model"
+
+
+def _sizes(shape: Shape) -> str:
+    return "×".join(map(str, shape)) or "one number"
+
+
+def _cause(files: ModelFiles, model: PreTrainedModel, unfit: Sequence[str], fit: Fit) -> str:
+    prefix = common_prefix(stored_shapes(files), fit.missing)
+    if prefix:
+        return f"In the file the names begin with '{prefix}': save the model inside the wrapper, not the wrapper"
+    if unfit and not fit.further and all(map(is_head(model), unfit)):
+        return "It has no trained head for this: name a fine-tuned checkpoint, or train one with 'alumbench train'"
+    return "Its config.json and weights are of different models, or a part was lost: copy or save it again"
+
+
+def common_prefix(stored: Iterable[str], missing: Sequence[str]) -> str:
+    """What stands before the names in a file, where most that are missing are there behind it; '' where nothing."""
+    names = set(missing)
+    found: Counter[str] = Counter()
+    for name in stored:
+        parts = name.split(".")
+        for at in range(1, len(parts)):
+            if ".".join(parts[at:]) in names:
+                found[".".join(parts[:at]) + "."] += 1
+                break
+    prefix, count = found.most_common(1)[0] if found else ("", 0)
+    return prefix if 2 * count > len(names) else ""
