@@ -186,7 +186,12 @@ def _cause(files: ModelFiles, model: PreTrainedModel, unfit: Sequence[str], fit:
     if prefix:
         return f"In the file the names begin with '{prefix}': save the model inside the wrapper, not the wrapper"
     if unfit and not fit.further and all(map(is_head(model), unfit)):
-        return "It has no trained head for this: name a fine-tuned checkpoint, or train one with 'alumbench train'"
+        train = (
+            f", or train one: 'alumbench train --model {files.path}'"
+            if "Classification" in type(model).__name__
+            else ""
+        )
+        return f"It has no trained head for this: name a model that has one{train}"
     return "Its config.json and weights are of different models, or a part was lost: copy or save it again"
 
 
