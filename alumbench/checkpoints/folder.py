@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from alumbench.config import parse_json, read_text
 from alumbench.errors import AlumbenchError
-from alumbench.storage import read_json
 
 CONFIG = "config.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
@@ -52,7 +52,7 @@ def read_object(path: Path) -> dict[str, Any]:
     Raises:
         AlumbenchError: It is absent, no JSON, or holds something else.
     """
-    values = read_json(path)
+    values = parse_json(read_text(path, MOST_VOCABULARY, "a JSON file"), str(path))
     if not isinstance(values, dict):
         raise AlumbenchError(f"{path}: must hold a JSON object, not {kind_of(values)}")
     return values

@@ -8,7 +8,7 @@ from typing import Any
 
 from alumbench.checkpoints.files import ModelFiles
 from alumbench.checkpoints.folder import CONFIG, kind_of, read_object
-from alumbench.checkpoints.telling import short, some
+from alumbench.checkpoints.telling import brief, some
 from alumbench.errors import AlumbenchError
 from alumbench.tasks import Task
 
@@ -56,7 +56,7 @@ class Outputs:
         names = tuple(str(stored[number]) for number in numbers)
         count = config.get("num_labels", len(names) or DEFAULT_OUTPUTS)
         if not isinstance(count, int) or (names and count != len(names)):
-            raise AlumbenchError(f"{path}: num_labels is {short(str(count))}, but id2label names {len(names)} outputs")
+            raise AlumbenchError(f"{path}: num_labels is {brief(count)}, but id2label names {len(names)} outputs")
         named = not all(_is_number(name) for name in names)
         contradiction = _contradiction(names, config.get("label2id")) if named else ""
         return cls(count, names, named, contradiction, str(config.get("problem_type") or ""))
@@ -104,7 +104,7 @@ def label_order(files: ModelFiles, task: Task, mapping: Sequence[str] = ()) -> l
     if sorted(names) != sorted(wanted):
         whose = "--labels names" if mapping else "its labels are"
         raise AlumbenchError(
-            f"{files.path}: {whose} {some(mapping or outputs.names)}, the task '{short(task.name)}' has {example}; "
+            f"{files.path}: {whose} {some(mapping or outputs.names)}, the task '{brief(task.name)}' has {example}; "
             f"map them with --labels (the task's names in the checkpoint's output order)"
         )
     if mapping and not outputs.contradiction:
@@ -120,7 +120,7 @@ def _check_kind(files: ModelFiles, outputs: Outputs, task: Task) -> None:
     task_has = "is a regression, 1 output" if task.is_regression else f"has {needed} labels ({', '.join(task.labels)})"
     if outputs.count != needed:
         raise AlumbenchError(
-            f"{files.path}: has {has}, the task '{short(task.name)}' {task_has}; name the task that it was trained on "
+            f"{files.path}: has {has}, the task '{brief(task.name)}' {task_has}; name the task that it was trained on "
             f"with --task, or train it on this one: 'alumbench train --model {files.path}'"
         )
     problem = outputs.problem
@@ -131,7 +131,7 @@ def _check_kind(files: ModelFiles, outputs: Outputs, task: Task) -> None:
         )
     if problem and (problem == "regression") != task.is_regression:
         raise AlumbenchError(
-            f"{files.path / CONFIG}: problem_type is {short(problem)}, but the task '{short(task.name)}' {task_has}; "
+            f"{files.path / CONFIG}: problem_type is {brief(problem)}, but the task '{brief(task.name)}' {task_has}; "
             f"name the task that it was trained on with --task, or correct problem_type"
         )
 
@@ -141,7 +141,7 @@ def _check_mapping(files: ModelFiles, own: Sequence[str], given: Sequence[str]) 
     for at, (name, called) in enumerate(zip(own, given, strict=False)):
         if name in given and name != called:
             raise AlumbenchError(
-                f"{files.path}: its output {at} is named '{short(name)}', --labels calls it '{called}'; leave --labels "
+                f"{files.path}: its output {at} is named '{brief(name)}', --labels calls it '{called}'; leave --labels "
                 f"out, or correct id2label in {CONFIG} if the name there is wrong"
             )
 
@@ -152,7 +152,7 @@ def _contradiction(names: Sequence[str], label2id: Any) -> str:
         return ""
     for at, name in enumerate(names):
         if name in label2id and str(label2id[name]) != str(at):
-            return f"id2label has '{short(name)}' at {at}, label2id at {short(str(label2id[name]))}"
+            return f"id2label has '{brief(name)}' at {at}, label2id at {brief(label2id[name])}"
     return ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from alumbench.errors import AlumbenchError
+from alumbench.errors import AlumbenchError, shown
 
 
 @contextmanager
@@ -31,19 +31,17 @@ def told(what: str) -> Iterator[None]:
     except BaseException as error:
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":  # of Rust's, in tokenizers
             raise
-        raise AlumbenchError(f"{what}: {short(str(error) or type(error).__name__, 300)}") from error
+        raise AlumbenchError(f"{what}: {shown(str(error) or type(error).__name__, 300)}") from error
     finally:
         logging.set_verbosity(verbosity)
 
 
-def short(text: str, most: int = 60) -> str:
-    """A text of somebody else's in a line: cut, white space as single spaces, nothing that moves a terminal."""
-    line = " ".join(text[: 4 * most].split())
-    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-    return line if len(line) <= most else line[:most] + "…"
+def brief(text: object) -> str:
+    """A name or value of somebody else's, for a message."""
+    return shown(text, 80)
 
 
 def some(names: Sequence[str], most: int = 4) -> str:
     """The first few names, and how many more there are."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(short(name, 80) for name in names[:most]) + more
+    return ", ".join(brief(name) for name in names[:most]) + more

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from alumbench.checkpoints.files import ModelFiles
 from alumbench.checkpoints.folder import TOKENIZER_CONFIG, read_object
-from alumbench.checkpoints.telling import short, told
+from alumbench.checkpoints.telling import brief, told
 from alumbench.errors import AlumbenchError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def check_vocabulary(files: ModelFiles, tokenizer: PreTrainedTokenizerBase, mode
     token, last = max(tokenizer.get_vocab().items(), key=lambda item: item[1])
     if last >= rows:
         raise AlumbenchError(
-            f"{files.path}: the tokenizer has {len(tokenizer):,} tokens ('{short(token)}' is id {last:,}), the model "
+            f"{files.path}: the tokenizer has {len(tokenizer):,} tokens ('{brief(token)}' is id {last:,}), the model "
             f"embeddings for {rows:,}; where tokens were added, model.resize_token_embeddings(len(tokenizer)), train, "
             f"and save both"
         )
@@ -66,7 +66,7 @@ def _check_files(folder: Path) -> None:
         number = isinstance(longest, int | float) and not isinstance(longest, bool)
         if longest is not None and (not number or not longest >= 1):
             raise AlumbenchError(
-                f"{folder / TOKENIZER_CONFIG}: model_max_length must be a number from 1 on, not {short(repr(longest))}"
+                f"{folder / TOKENIZER_CONFIG}: model_max_length must be a number from 1 on, not {brief(repr(longest))}"
             )
     if (folder / TOKENIZER).exists():
         growth = 1.0
