@@ -28,6 +28,10 @@ class Gradient(RowModel):
         self._victim, self.pad_id, self.longest = victim, victim.pad_id, victim.longest
         self.pad_left = victim.pad_left
 
+    def filling(self, rows: Sequence[Row]) -> int:
+        """The victim's."""
+        return self._victim.filling(rows)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Gradient) and other._victim is self._victim
 
@@ -47,7 +51,7 @@ class Gradient(RowModel):
         words = WordEmbeddings(self._victim.model)
         zero = torch.zeros_like(words(batch["input_ids"]), requires_grad=True)
         with torch.enable_grad(), words.added(zero):
-            logits = self._victim.model(**batch).logits
+            logits = self._victim.logits(batch, rows)
             (gradient,) = torch.autograd.grad(cross_entropy(logits, logits.argmax(-1), reduction="sum"), zero)
         return [gradient[at, batch["attention_mask"][at].bool()].float().cpu() for at in range(len(rows))]
 

@@ -15,7 +15,7 @@ from alumbench.attacks.engine.rows import Row, RowModel
 from alumbench.attacks.engine.scoring import Scorer
 from alumbench.attacks.engine.tokens import Tokens
 from alumbench.attacks.resources import find_cached
-from alumbench.checkpoints import ModelFiles, check_vocabulary, find_model, load_tokenizer
+from alumbench.checkpoints import ModelFiles, check_vocabulary, find_model, fit, load_tokenizer, longest
 from alumbench.checkpoints.loading import load_model
 from alumbench.errors import AlumbenchError
 
@@ -47,9 +47,10 @@ class LocalModel(RowModel):
         self.tokenizer = load_tokenizer(files)
         self.model = _load(files, kind).to(device).eval()
         check_vocabulary(files, self.tokenizer, self.model)
+        fit(self.tokenizer, self.model)
         self._tokens = Tokens(self.tokenizer)
         self.pad_id, self.pad_left = self.tokenizer.pad_token_id, self.tokenizer.padding_side == "left"
-        self.longest = self.tokenizer.model_max_length
+        self.longest = longest(self.tokenizer, self.model)
 
     def __repr__(self) -> str:
         return str(self.path)

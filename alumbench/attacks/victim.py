@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,16 +11,26 @@ import torch
 from torch import Tensor
 
 from alumbench.attacks.engine.flight import ask
-from alumbench.attacks.engine.rows import Row, RowModel
-from alumbench.attacks.engine.scoring import Scorer
-from alumbench.attacks.engine.tokens import Tokens
-from alumbench.checkpoints import ModelFiles, check_vocabulary, label_order, load_classifier, load_tokenizer
+from alumbench.attacks.engine.rows import Row, RowModel, cut_batches, in_batch
+from alumbench.attacks.engine.scoring import FULL_WIDTH, Scorer
+from alumbench.attacks.engine.tokens import Shares, Tokens, View
+from alumbench.checkpoints import (
+    ModelFiles,
+    check_vocabulary,
+    finds_last_token,
+    fit,
+    label_order,
+    load_classifier,
+    load_tokenizer,
+    longest,
+    own_padding,
+    padding_note,
+    set_padding,
+)
 from alumbench.devices import choose_device
 from alumbench.tasks import Task
 
 Texts = Sequence[str]
-#: Above this a tokenizer's `model_max_length` says that it knows of no limit.
-NO_LIMIT = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -79,11 +90,15 @@ class Victim(RowModel):
     def _take(self, files: ModelFiles, task: Task, model: Any, tokenizer: Any, order: Tensor) -> None:
         self.files, self.task, self.model, self.tokenizer, self._order = files, task, model, tokenizer, order
         self.batch_size, self.scorer = 64, Scorer()
-        self._tokens = Tokens(tokenizer)
+        fit(tokenizer, model)
+        self._tokens, self.longest = Tokens(tokenizer), longest(tokenizer, model)
         self.pad_id, self.pad_left = tokenizer.pad_token_id, tokenizer.padding_side == "left"
-        if model.config.pad_token_id is None:  # a model that looks for a text's last token needs to know
-            model.config.pad_token_id = self.pad_id
-        self.longest = min(tokenizer.model_max_length, positions(model), NO_LIMIT)
+        self._any_filling = False
+        if finds_last_token(model):
+            # Filled up with the model's own padding, a text is read at the token that it is read at alone. A model that
+            # knows of none reads it at its last, which no filling may then be like.
+            own = own_padding(model)
+            self.pad_id, self._any_filling = self.pad_id if own is None else own, own is None
 
     def named(self) -> dict[object, RowModel]:
         """What stands for it, and for its gradient, where it came from another process."""
@@ -103,11 +118,12 @@ class Victim(RowModel):
         """Where it runs."""
         return self._device
 
-    def scores(self, texts: Sequence[Texts]) -> Tensor:
+    def scores(self, texts: Sequence[Texts], shares: Sequence[Shares | None] | None = None) -> Tensor:
         """Logits of a list of texts or pairs, in the order given.
 
         Args:
             texts: for each example one string a column.
+            shares: for each example how a pair that is too long is cut; None for the tokenizer's own way.
 
         Returns:
             (n, labels) float32 on the CPU, labels in the task's order; (n, 1) for regression.
@@ -117,55 +133,89 @@ class Victim(RowModel):
         """
         if not texts:
             return torch.zeros(0, max(1, len(self.task.labels)))
-        return torch.stack(ask(self, self.rows(texts), self.scorer))
+        return torch.stack(ask(self, self.rows(texts, shares), self.scorer))
 
-    def rows(self, texts: Sequence[Texts]) -> list[Row]:
-        """The texts as the model reads them."""
-        return self._tokens.rows(texts, self.pad_id or 0)
+    def rows(self, texts: Sequence[Texts], shares: Sequence[Shares | None] | None = None) -> list[Row]:
+        """The texts as the model reads them; `shares`: how pairs that are too long are cut, see `shares`."""
+        return self._tokens.rows(texts, self.pad_id or 0, shares)
+
+    def shares(self, texts: Texts, protected: Sequence[str]) -> Shares | None:
+        """How the variants of a pair are to be cut: its protected columns keep the tokens that they have in it.
+
+        Whatever becomes of the other column, what may not change is read as it was.
+        """
+        return self._tokens.shares(texts, [column in protected for column in self.task.columns])
+
+    def view(self, texts: Texts, shares: Shares | None = None) -> View:
+        """What the model reads of one text or pair, token by token."""
+        return self._tokens.view(texts, shares)
+
+    def cut(self, texts: Sequence[Texts]) -> list[bool]:
+        """Which of the texts are longer than what the model reads."""
+        limit = self.longest
+        return [limit is not None and length > limit for length in self._tokens.lengths(texts)]
+
+    def reading(self) -> dict[str, Any]:
+        """How it reads, for the record: `longest`, tokens at most (null: no limit); `padding`; `notes` to be told."""
+        note = padding_note(self.tokenizer)
+        padding = self.tokenizer.convert_ids_to_tokens(self.pad_id)
+        return {"longest": self.longest, "padding": padding, "notes": [note] if note else []}
+
+    def filling(self, rows: Sequence[Row]) -> int:
+        """Its own padding; where it knows of none, a token that none of the rows ends in."""
+        if not self._any_filling:
+            return self.pad_id or 0
+        last = {row.ids[-1] for row in rows}
+        return next(token for token in itertools.chain([self.pad_id or 0], itertools.count()) if token not in last)
+
+    def logits(self, batch: Mapping[str, Tensor], rows: Sequence[Row]) -> Tensor:
+        """The model's own answer to a batch of these rows, in its own order of labels."""
+        if self._any_filling:
+            set_padding(self.model, self.filling(rows))
+        logits: Tensor = self.model(**batch).logits
+        return logits
 
     def forward(self, batch: Mapping[str, Tensor], rows: Sequence[Row]) -> Sequence[Tensor]:
         """Logits, (labels,) float32 a row."""
         with torch.inference_mode():
-            logits: Tensor = self.model(**batch).logits[: len(rows)].float()
+            logits = self.logits(batch, rows)[: len(rows)].float()
         return self.in_task_order(logits).cpu().unbind()
 
     def batches_by_length(self, texts: Sequence[Texts]) -> list[list[int]]:
         """Numbers of the texts in batches of like length, so that little is padding; the same for the same texts."""
         lengths = [len(row.ids) for row in self.rows(texts)] if texts else []
         order = sorted(range(len(texts)), key=lambda i: (lengths[i], i))
-        return [order[at : at + self.batch_size] for at in range(0, len(order), self.batch_size)]
+        parts = cut_batches([lengths[i] for i in order], self.batch_size, self.batch_size * FULL_WIDTH)
+        return [order[part] for part in parts]
 
-    def predictions(self, texts: Sequence[Texts]) -> Iterator[tuple[list[int], Tensor]]:
+    def predictions(
+        self, texts: Sequence[Texts], shares: Sequence[Shares | None] | None = None
+    ) -> Iterator[tuple[list[int], Tensor]]:
         """For each batch of like length, the numbers of its texts and their logits."""
         for batch in self.batches_by_length(texts):
-            yield batch, self.scores([texts[i] for i in batch])
+            yield batch, self.scores([texts[i] for i in batch], [shares[i] for i in batch] if shares else None)
 
-    def _encode(self, texts: Sequence[Texts], **kwargs: Any) -> Any:
-        columns = [list(column) for column in zip(*texts, strict=True)]
-        return self.tokenizer(*columns, truncation=True, **kwargs)
+    def plain(self, texts: Texts) -> Tensor:
+        """Logits of one text by itself, with no filling, as transformers alone gives them in fp32, (labels,)."""
+        (row,) = self.rows([texts])
+        encoded = self.tokenizer(*texts, truncation=self.longest is not None, return_tensors="pt")
+        batch = encoded if encoded["input_ids"].shape[1] else in_batch([row], 1, len(row.ids), self)
+        if self._any_filling:
+            set_padding(self.model, None)
+        with torch.inference_mode():
+            logits: Tensor = self.model(**{name: values.to(self.device) for name, values in batch.items()}).logits[0]
+        return self.in_task_order(logits).float().cpu()
 
-    def encode(self, texts: Sequence[Texts]) -> Any:
+    def encode(self, texts: Sequence[Texts]) -> dict[str, Tensor]:
         """One padded batch on the victim's device."""
-        encoded = self._encode(texts, padding=True, return_tensors="pt").to(self.device)
-        if encoded["input_ids"].shape[1] == 0:  # nothing but empty texts, and a tokenizer without marks of its own
-            encoded = self.tokenizer.pad(encoded, padding="max_length", max_length=1, return_tensors="pt")
-            encoded = encoded.to(self.device)
-        return encoded
+        rows = self.rows(texts)
+        if self._any_filling:
+            set_padding(self.model, self.filling(rows))
+        return in_batch(rows, len(rows), max(len(row.ids) for row in rows), self)
 
     def in_task_order(self, logits: Tensor) -> Tensor:
         """Logits of the model with their columns in the order of the task's labels."""
         return logits.index_select(-1, self._order)
-
-
-def positions(model: Any) -> int:
-    """Tokens that a model has positions for."""
-    found: int | None = getattr(model.config, "max_position_embeddings", None)
-    if not found or found < 0:
-        return NO_LIMIT
-    table = next((m for name, m in model.named_modules() if name.endswith("position_embeddings")), None)
-    # RoBERTa's kind begins to count behind the padding's own place.
-    padding = getattr(table, "padding_idx", None)
-    return found - (0 if padding is None else padding + 1)
 
 
 class VictimWrapper:

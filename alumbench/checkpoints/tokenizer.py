@@ -20,7 +20,7 @@ MOST_GROWTH = 32
 
 
 def load_tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
-    """The tokenizer beside the weights; with no length limit of its own, 512.
+    """The tokenizer beside the weights; one without a padding token fills texts up with its end-of-text token.
 
     Raises:
         AlumbenchError: The folder has none that this transformers can read, or one that cannot serve.
@@ -31,8 +31,12 @@ def load_tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
     with told(f"{files.path}: the tokenizer cannot be loaded"):
         tokenizer = AutoTokenizer.from_pretrained(files.path, trust_remote_code=False)
     if tokenizer.pad_token is None:
-        raise AlumbenchError(f"{files.path}: the tokenizer has no padding token, so texts cannot be batched")
-    tokenizer.model_max_length = min(tokenizer.model_max_length, 512)
+        if tokenizer.eos_token is None:
+            raise AlumbenchError(
+                f"{files.path}: the tokenizer has neither a padding nor an end-of-text token, so texts cannot be "
+                f"batched; give it one: tokenizer.pad_token = '...', then save it beside the model"
+            )
+        tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
 

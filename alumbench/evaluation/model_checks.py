@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from alumbench.attacks.engine.flight import ask
+from alumbench.attacks.engine.scoring import Scorer
 from alumbench.attacks.gradient import Gradient
 from alumbench.attacks.recipe import Recipe
 from alumbench.attacks.search import Searcher
@@ -29,7 +30,9 @@ def check_model(victim: Victim, examples: Sequence[Example], collapse: Mapping[s
 
     Returns:
         `texts`; `training_modules`, names; `again` and `alone`, the largest difference in a probability (a score, for
-        a regression) between two passes, and between texts scored together and one by one; `zero_gradients` of
+        a regression) between two passes, and between texts scored together and one by one; `unpadded`, likewise
+        between texts scored in fp32 as they are evaluated and by plain transformers, each alone and not filled up,
+        with `unpadded_labels`, answers that differ; `zero_gradients` of
         `right_answers`: examples answered right at whose embeddings the gradient of the loss is 0. What could not be
         found out is null, with a `reason`.
     """
@@ -37,7 +40,7 @@ def check_model(victim: Victim, examples: Sequence[Example], collapse: Mapping[s
     found: dict[str, Any] = {
         "texts": len(examples),
         "training_modules": [name or "all" for name, module in victim.model.named_modules() if module.training],
-        **dict.fromkeys(("again", "alone", "zero_gradients", "right_answers")),
+        **dict.fromkeys(("again", "alone", "unpadded", "unpadded_labels", "zero_gradients", "right_answers")),
         "reason": "",
     }
     devices = [victim.device] if victim.device.type == "cuda" else []
@@ -46,6 +49,7 @@ def check_model(victim: Victim, examples: Sequence[Example], collapse: Mapping[s
             together = _probabilities(victim, examples)
             found["again"] = _largest(together, _probabilities(victim, examples))
             found["alone"] = _largest(together, torch.cat([_probabilities(victim, [one]) for one in examples]))
+            found |= _against_plain(victim, examples)
             if not victim.task.is_regression:
                 found |= _gradients(victim, examples, together, collapse)
     except Exception as error:  # an attack on the same text is recorded as an error, and the run goes on
@@ -59,8 +63,19 @@ def uses_gradients(recipe: Recipe, victim: Victim, parts: Mapping[str, str]) -> 
 
 
 def _probabilities(victim: Victim, examples: Sequence[Example]) -> Tensor:
-    scores = victim.scores([example.texts for example in examples])
+    return _as_probabilities(victim, victim.scores([example.texts for example in examples]))
+
+
+def _as_probabilities(victim: Victim, scores: Tensor) -> Tensor:
     return scores if victim.task.is_regression else scores.softmax(-1)
+
+
+def _against_plain(victim: Victim, examples: Sequence[Example]) -> dict[str, Any]:
+    rows = victim.rows([example.texts for example in examples])
+    batched = _as_probabilities(victim, torch.stack(ask(victim, rows, Scorer(victim.scorer.scoring))))
+    plain = _as_probabilities(victim, torch.stack([victim.plain(example.texts) for example in examples]))
+    changed = 0 if victim.task.is_regression else int((batched.argmax(-1) != plain.argmax(-1)).sum())
+    return {"unpadded": _largest(batched, plain), "unpadded_labels": changed}
 
 
 def _largest(a: Tensor, b: Tensor) -> float:

@@ -58,6 +58,13 @@ def model_flags(check: Mapping[str, Any]) -> Iterator[Flag]:
         if check[name] is not None and check[name] > DIFFERENCE:
             detail = f"{check['texts']} texts {how}: probabilities differ by up to {check[name]:.1e}"
             yield _flag("not-deterministic", "", detail)
+    if (check.get("unpadded") or 0) > DIFFERENCE:  # evaluations before it was looked at do not say
+        yield _flag(
+            "padding-changes-answers",
+            "",
+            f"{check['texts']} texts in batches and alone, unpadded, by plain transformers: probabilities differ by up "
+            f"to {check['unpadded']:.1e}, {check['unpadded_labels']} answers change",
+        )
     if check["zero_gradients"]:
         detail = f"the gradient is 0 at {check['zero_gradients']} of {check['right_answers']} examples answered right"
         yield _flag("zero-gradients", "", f"{detail}: white-box attacks see nothing there")

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alumbench.checkpoints import PROVENANCE, check_vocabulary, find_model, load_classifier, load_tokenizer
+from alumbench.checkpoints import (
+    PROVENANCE,
+    check_vocabulary,
+    find_model,
+    finds_last_token,
+    fit,
+    load_classifier,
+    load_tokenizer,
+    longest,
+    padding_note,
+    set_padding,
+)
 from alumbench.devices import choose_device, is_first_process, process_count
 from alumbench.errors import AlumbenchError
 from alumbench.methods import make_method
@@ -21,7 +32,7 @@ from alumbench.training.arguments import training_arguments
 from alumbench.training.label_noise import flip_labels
 from alumbench.training.pretraining import pretraining_of
 from alumbench.training.request import REQUEST, FineTuning, finished, same_request
-from alumbench.training.run import disk_errors_told, leave, model_length, run, silent
+from alumbench.training.run import disk_errors_told, leave, run, silent
 from alumbench.training.trackers import check_trackers
 from alumbench.training.trainer_fields import check_trainer_fields
 
@@ -78,13 +89,18 @@ def fine_tune(
     set_seed(request.seed)
     model = load_classifier(files, request.task, say)
     check_vocabulary(files, tokenizer, model)
-    limit = model_length(model, tokenizer)
-    if request.max_length > limit:
+    read = _fit(tokenizer, model, str(files.path), say)
+    limit = longest(tokenizer, model)
+    if limit is not None and request.max_length > limit:
         say(f"note: --max-length {request.max_length} is more than the model takes; {limit} tokens are kept")
         request = replace(request, max_length=limit)
     arguments = training_arguments(request, out, len(train) + slot_count(method, len(train)), report_to)
     with disk_errors_told(out):
         trainer = _trainer(request, method, model, tokenizer, train, dev, arguments, say)
+    truncated = {
+        name: _cut(name, examples, tokenizer, request.max_length, say)
+        for name, examples in (("train", train), ("dev", dev))
+    }
     if is_main:
         write_json(out / REQUEST, asked | {"data": data})  # not before all of it was found to be right
     for warning in method.warnings(request.precision):
@@ -102,7 +118,8 @@ def fine_tune(
         | {"schedule": asdict(request.schedule), "compiled": request.compiled, "processes": arguments.world_size}
         | ({"augmentation": asdict(request.augmentation)} if request.augmentation else {})
         | ({"label_noise": request.label_noise} if request.label_noise else {}),
-        "data": data,
+        "data": data | {name: data[name] | {"truncated": count} for name, count in truncated.items()},
+        "reading": read,
         **measured,
     }
     tokenizer.model_max_length = request.max_length
@@ -110,6 +127,40 @@ def fine_tune(
         leave(trainer, tokenizer, out, PROVENANCE, record)
     trainer.accelerator.wait_for_everyone()
     return read_json(out / PROVENANCE)  # type: ignore[no-any-return]
+
+
+def _fit(tokenizer: PreTrainedTokenizerBase, model: Any, where: str, say: Callable[[str], None]) -> dict[str, Any]:
+    """Makes tokenizer and model go together; what texts are filled up with, and what was said of it."""
+    fit(tokenizer, model)
+    notes = [note for note in [padding_note(tokenizer)] if note]
+    if finds_last_token(model):  # it reads a text at the last token that is not this one
+        own = model.config.get_text_config().pad_token_id
+        if own is not None and own != tokenizer.pad_token_id:
+            notes.append(f"config.json's pad_token_id {own} gives way to the tokenizer's, {tokenizer.pad_token_id}")
+        set_padding(model, tokenizer.pad_token_id)
+    for note in notes:
+        say(f"note: {where}: {note}")
+    return {"padding": tokenizer.pad_token, "notes": notes}
+
+
+def _cut(
+    name: str,
+    examples: Sequence[Example],
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    say: Callable[[str], None],
+) -> int:
+    """How many examples are longer than what is kept of them."""
+    count = 0
+    for at in range(0, len(examples), 1000):
+        columns = [list(column) for column in zip(*(e.texts for e in examples[at : at + 1000]), strict=True)]
+        count += sum(len(ids) > max_length for ids in tokenizer(*columns, verbose=False)["input_ids"])
+    if count:
+        say(
+            f"note: {count} of {len(examples)} {name} texts are longer than the {max_length} tokens that are kept; "
+            f"--max-length takes more"
+        )
+    return count
 
 
 def load_data(

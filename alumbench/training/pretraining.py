@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from alumbench.checkpoints import ModelFiles, find_model, load_tokenizer
+from alumbench.checkpoints import ModelFiles, find_model, load_tokenizer, longest
 from alumbench.devices import choose_device, is_first_process, process_count
 from alumbench.errors import AlumbenchError
 from alumbench.methods import load_method, make_method
@@ -17,7 +17,7 @@ from alumbench.training.corpus import Corpus
 from alumbench.training.masked_lm import Architecture, load_masked_lm
 from alumbench.training.packing import Blocks, pack
 from alumbench.training.request import REQUEST, check_numbers, finished, same_request
-from alumbench.training.run import disk_errors_told, leave, model_length, run, silent
+from alumbench.training.run import disk_errors_told, leave, run, silent
 from alumbench.training.schedule import Schedule
 from alumbench.training.tokenizer import load_learned
 from alumbench.training.trackers import check_trackers
@@ -256,8 +256,8 @@ def _model(
     if files is None:
         return cast(Architecture, request.architecture).make(tokenizer, request.max_length)
     model = load_masked_lm(files, tokenizer, say)
-    limit = model_length(model, tokenizer)
-    if request.max_length > limit:
+    limit = longest(tokenizer, model)
+    if limit is not None and request.max_length > limit:
         raise AlumbenchError(f"--max-length {request.max_length}: {files.path} takes {limit} tokens; give that or less")
     return model
 

@@ -160,11 +160,6 @@ def silent(line: str) -> None:
     """What all processes but the first have to say."""
 
 
-def model_length(model: Any, tokenizer: PreTrainedTokenizerBase) -> int:
-    """Tokens that the model has positions for, as far as its files say."""
-    return min(int(getattr(model.config, "max_position_embeddings", 512)), int(tokenizer.model_max_length))
-
-
 def _is_json(path: Path) -> bool:
     try:
         json.loads(path.read_text(encoding="utf-8"))

@@ -24,6 +24,8 @@ SOUND = {
     "training_modules": [],
     "again": 0.0,
     "alone": 0.0,
+    "unpadded": 0.0,
+    "unpadded_labels": 0,
     "zero_gradients": 0,
     "right_answers": 30,
     "reason": "",

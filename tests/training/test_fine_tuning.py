@@ -18,7 +18,7 @@ from alumbench.errors import AlumbenchError
 from alumbench.methods.standard import Standard
 from alumbench.storage import read_json, sha256_of
 from alumbench.tasks import Source, Task, data_hash, load_task, miniature
-from alumbench.training.fine_tuning import fine_tune, load_data
+from alumbench.training.fine_tuning import _cut, fine_tune, load_data
 from alumbench.training.request import FineTuning
 from alumbench.training.schedule import Schedule
 
@@ -51,8 +51,26 @@ def test_training_json_says_how_the_checkpoint_came_to_be(finished: tuple[FineTu
     assert record["method"]["parameters"]["alpha"] == 1.0, "defaults are recorded too"
     assert Task.from_dict(record["task"]) == request.task
     assert record["model"]["weights_sha256"] == sha256_of(Path(request.model) / "model.safetensors")
-    assert record["data"]["train"] | {"sources": 0} == {"examples": 96, "sha256": data_hash(train), "sources": 0}
-    assert record["data"]["dev"] == {"examples": 64, "sha256": data_hash(dev), "sources": [{"from": "held-out"}]}
+    kept = {"truncated": 0}
+    assert (
+        record["data"]["train"] | {"sources": 0}
+        == {
+            "examples": 96,
+            "sha256": data_hash(train),
+            "sources": 0,
+        }
+        | kept
+    )
+    assert (
+        record["data"]["dev"]
+        == {
+            "examples": 64,
+            "sha256": data_hash(dev),
+            "sources": [{"from": "held-out"}],
+        }
+        | kept
+    )
+    assert record["reading"] == {"padding": "[PAD]", "notes": []}
     assert record["seed"] == 7
     assert record["settings"]["steps"] == 24
     assert [entry["epoch"] for entry in record["dev"]] == [1.0, 2.0]
@@ -229,3 +247,12 @@ def test_what_cannot_be_run_is_refused_and_leaves_the_folder_free_for_a_mended_r
         fine_tune(small_request(**change), tmp_path / "out", quiet)
     mended = small_request(trainer={"max_steps": 1})
     assert fine_tune(mended, tmp_path / "out", quiet)["settings"]["steps"] == 1
+
+
+def test_texts_that_are_cut_are_counted(finished: tuple[FineTuning, Path]) -> None:
+    tokenizer, examples, said = AutoTokenizer.from_pretrained(finished[1]), load_data(finished[0], quiet)[0], []
+    lengths = [len(tokenizer(*example.texts)["input_ids"]) for example in examples]
+    for limit in (min(lengths), 12, max(lengths)):
+        assert _cut("train", examples, tokenizer, limit, said.append) == sum(length > limit for length in lengths)
+    assert len(said) == 2 and "--max-length" in said[0]
+    assert 0 < sum(length > 12 for length in lengths) < len(lengths)

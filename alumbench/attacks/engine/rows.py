@@ -41,6 +41,10 @@ class RowModel(ABC):
     pad_left: bool = False
     longest: int | None
 
+    def filling(self, rows: Sequence[Row]) -> int:
+        """The token that fills up a batch of these rows."""
+        return self.pad_id or 0
+
     @property
     @abstractmethod
     def device(self) -> torch.device:
@@ -61,6 +65,19 @@ class RowModel(ABC):
         """
 
 
+def cut_batches(lengths: Sequence[int], rows: int, tokens: int) -> list[slice]:
+    """Where to part rows, given from short to long, so that no batch has more rows, or more tokens with its filling.
+
+    A row with more tokens than that is a batch of its own.
+    """
+    found, begin = [], 0
+    for end, length in enumerate(lengths):
+        if end > begin and (end - begin == rows or (end - begin + 1) * length > tokens):
+            found.append(slice(begin, end))
+            begin = end
+    return [*found, slice(begin, len(lengths))] if lengths else []
+
+
 def in_batch(rows: Sequence[Row], size: int, width: int, model: RowModel) -> dict[str, Tensor]:
     """A batch of `size` rows and `width` tokens, padded on the model's side.
 
@@ -68,7 +85,7 @@ def in_batch(rows: Sequence[Row], size: int, width: int, model: RowModel) -> dic
     refuse a batch in which the marks differ. Where that one has no padded token, its last counts as one.
     """
     shortest = min(rows, key=lambda row: len(row.ids))
-    ids = np.full((size, width), model.pad_id or 0, dtype=np.int64)
+    ids = np.full((size, width), model.filling(rows), dtype=np.int64)
     mask, types = np.zeros_like(ids), np.zeros_like(ids)
     for at in range(size):
         row = rows[at] if at < len(rows) else shortest

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from alumbench.attacks.engine.rows import Row, RowModel, in_batch
+from alumbench.attacks.engine.rows import Row, RowModel, cut_batches, in_batch
 from alumbench.bfloat16 import bf16_products
 from alumbench.errors import AlumbenchError
 
@@ -22,6 +22,8 @@ STEP = 8
 #: 3 labels, up to 128 wide), with 16 it did not for any size tried. A GPU is idle below 64.
 FIXED_ROWS = {"cpu": 16, "cuda": 64}
 FAST_ROWS = 64
+#: Tokens up to which a batch of fixed shape has all its rows; longer ones have fewer, so that memory stays bounded.
+FULL_WIDTH = 512
 
 Answer = Tensor | Exception
 
@@ -119,12 +121,12 @@ class Scorer:
         if model.pad_id is None:
             yield from (([row], 1, len(row.ids)) for row in rows)
             return
-        size = FIXED_ROWS.get(model.device.type, FIXED_ROWS["cuda"])
         by_width: dict[int, list[Row]] = {}
         for row in rows:
             width = STEP * -(-len(row.ids) // STEP)
             by_width.setdefault(min(width, model.longest or width), []).append(row)
         for width, group in sorted(by_width.items()):
+            size = fixed_rows(model.device, width)
             group.sort(key=lambda row: len(row.ids))
             while group:  # the shortest goes with the longest, so that one row, of these or of filling, is padded
                 room = size if len(group[0].ids) < width else size - 1
@@ -137,8 +139,8 @@ class Scorer:
             yield from (([row], 1, len(row.ids)) for row in rows)
             return
         ordered = sorted(rows, key=lambda row: len(row.ids))
-        for at in range(0, len(ordered), FAST_ROWS):
-            batch = ordered[at : at + FAST_ROWS]
+        for part in cut_batches([len(row.ids) for row in ordered], FAST_ROWS, FAST_ROWS * FULL_WIDTH):
+            batch = ordered[part]
             yield batch, len(batch), max(1, len(batch[-1].ids))
 
     def _score(self, model: RowModel, rows: Sequence[Row], size: int, width: int) -> list[Answer]:
@@ -163,6 +165,17 @@ class Scorer:
         ):
             return list(answers)
         return [answer if bool(torch.isfinite(answer).all()) else _no_numbers(model) for answer in answers]
+
+
+def fixed_rows(device: torch.device, width: int) -> int:
+    """Rows of a batch of fixed shape: of long texts as many as have the tokens of full ones; on a CPU one.
+
+    On a CPU fewer than 16 rows may differ with their place, and one has but one place.
+    """
+    rows = FIXED_ROWS.get(device.type, FIXED_ROWS["cuda"])
+    if width <= FULL_WIDTH:
+        return rows
+    return 1 if device.type == "cpu" else max(1, rows * FULL_WIDTH // width)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -6,15 +6,37 @@ import itertools
 import os
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from alumbench.attacks.engine.rows import Row
+from alumbench.checkpoints import NO_LIMIT
 
 #: A text and a pair with what goes wrong first: punctuation, accents, case, Chinese, controls, a model's own marks.
 PROBES = (
     ("It's a test , isn't it?  Naïve—co-op… e\u0301té 我喜欢\x1f\x85 [UNK] a.b",),
     ("One two", "THREE ,four [MASK] \tfive\nsix \u00a0seven"),
 )
+
+#: Of each column of a pair how many of its tokens stay when the pair has to be cut; None for what is left over.
+Shares = tuple[int | None, ...]
+
+
+class View(NamedTuple):
+    """What a model reads of a text or pair.
+
+    Attributes:
+        ids: tokens.
+        types: their types, empty where the tokenizer gives none.
+        columns: which text each token is of, None for marks.
+        spans: the characters of its text that each token stands for, (begin, end).
+        read: of each text the characters that are read, (begin, end).
+    """
+
+    ids: tuple[int, ...]
+    types: tuple[int, ...]
+    columns: tuple[int | None, ...]
+    spans: tuple[tuple[int, int], ...]
+    read: tuple[tuple[int, int], ...]
 
 
 class Tokens:
@@ -33,30 +55,101 @@ class Tokens:
         self._piece = lru_cache(maxsize=2**17)(self._of_piece)
         self._remembers = self._can_remember()
 
-    def rows(self, texts: Sequence[Sequence[str]], empty: int) -> list[Row]:
+    def rows(
+        self, texts: Sequence[Sequence[str]], empty: int, shares: Sequence[Shares | None] | None = None
+    ) -> list[Row]:
         """Each text or pair as a model reads it.
 
         Args:
             texts: for each example one string a column.
             empty: the token that stands for a text of none, where the tokenizer sets no marks.
+            shares: for each example how a pair is cut; None for the tokenizer's own way.
         """
-        if not self._remembers:
-            return self._asked(texts, empty)
-        remembered = [self._remembered(columns) for columns in texts]
-        too_long = [at for at, row in enumerate(remembered) if len(row.ids) > self._tokenizer.model_max_length]
-        for at, row in zip(too_long, self._asked([texts[at] for at in too_long], empty), strict=True):
-            remembered[at] = row
-        return remembered
+        limit = self._tokenizer.model_max_length
+        rows = [self._remembered(columns) for columns in texts] if self._remembers else self._asked(texts, empty)
+        # What was asked is cut already: a row of full length may or may not have lost something.
+        long = [at for at, row in enumerate(rows) if len(row.ids) >= limit + self._remembers]
+        shared = [at for at in long if shares is not None and shares[at] is not None]
+        own = [at for at in long if at not in shared] if self._remembers else []
+        for at, row in zip(own, self._asked([texts[at] for at in own], empty), strict=True):
+            rows[at] = row
+        for at in shared:
+            view = self.view(texts[at], shares[at] if shares is not None else None)
+            rows[at] = Row(view.ids, view.types)
+        return rows
+
+    def lengths(self, texts: Sequence[Sequence[str]]) -> list[int]:
+        """The tokens of each text or pair, marks included, before anything is cut."""
+        if self._remembers:
+            return [len(self._remembered(columns).ids) for columns in texts]
+        if not texts:
+            return []
+        columns = (list(column) for column in zip(*texts, strict=True))
+        return [len(ids) for ids in self._tokenizer(*columns, verbose=False)["input_ids"]]
+
+    def shares(self, columns: Sequence[str], protected: Sequence[bool]) -> Shares | None:
+        """Tokens that each protected text of a pair has in it as the tokenizer cuts the pair, None for the others.
+
+        None where nothing is protected, or the tokenizer cannot say which token is of which text.
+        """
+        if not any(protected) or not self._tokenizer.is_fast:
+            return None
+        of = self._tokenizer(*columns, truncation=self._cuts()).sequence_ids()
+        return tuple(of.count(at) if kept else None for at, kept in enumerate(protected))
+
+    def view(self, columns: Sequence[str], shares: Shares | None = None) -> View:
+        """What a model reads of one text or pair, by a fast tokenizer."""
+        whole = self._tokenizer(*columns, return_offsets_mapping=True, verbose=False)
+        of, spans, types = whole.sequence_ids(), whole["offset_mapping"], whole.get("token_type_ids")
+        places = [[at for at, column in enumerate(of) if column == text] for text in range(len(columns))]
+        dropped, read = set[int](), []
+        for content, own, room in zip(columns, places, self._rooms(columns, of, shares), strict=True):
+            left = self._tokenizer.truncation_side == "left"
+            out = own[: len(own) - room] if left else own[room:]
+            inside = own[len(own) - room :] if left else own[:room]
+            begin, end = (spans[inside[0]][0], spans[inside[-1]][1]) if inside else (0, 0)
+            read.append((begin if out and left else 0, end if out and not left else len(content)))
+            if not inside and out:
+                read[-1] = (0, 0)
+            dropped.update(out)
+        kept = [at for at in range(len(of)) if at not in dropped]
+        return View(
+            tuple(whole["input_ids"][at] for at in kept),
+            tuple(types[at] for at in kept) if types else (),
+            tuple(of[at] for at in kept),
+            tuple(spans[at] for at in kept),
+            tuple(read),
+        )
+
+    def _rooms(self, columns: Sequence[str], of: Sequence[int | None], shares: Shares | None) -> list[int]:
+        """How many tokens of each text are kept."""
+        counts = [of.count(text) for text in range(len(columns))]
+        limit = self._tokenizer.model_max_length
+        if len(of) <= limit:
+            return counts
+        if shares is None:
+            cut = self._tokenizer(*columns, truncation=self._cuts()).sequence_ids()
+            return [cut.count(text) for text in range(len(columns))]
+        kept = [0 if share is None else min(share, count) for share, count in zip(shares, counts, strict=True)]
+        rest = max(0, limit - of.count(None) - sum(kept))
+        return [min(rest, counts[at]) if share is None else kept[at] for at, share in enumerate(shares)]
 
     def _asked(self, texts: Sequence[Sequence[str]], empty: int) -> list[Row]:
         if not texts:
             return []
-        encoded = self._tokenizer(*(list(column) for column in zip(*texts, strict=True)), truncation=True)
+        encoded = self._tokenizer(
+            *(list(column) for column in zip(*texts, strict=True)),
+            truncation=self._cuts(),
+        )
         types = encoded.get("token_type_ids") or [()] * len(texts)
         return [
             Row(tuple(ids) or (empty,), tuple(kinds) if ids else ())
             for ids, kinds in zip(encoded["input_ids"], types, strict=True)
         ]
+
+    def _cuts(self) -> bool:
+        """Whether there is a length that texts are cut at."""
+        return bool(self._tokenizer.model_max_length < NO_LIMIT)
 
     def _remembered(self, columns: Sequence[str]) -> Row:
         pieces = [itertools.chain.from_iterable(map(self._piece, text.split(" "))) for text in columns]
@@ -70,14 +163,15 @@ class Tokens:
 
     def _between(self, columns: int) -> list[tuple[list[int], list[int], int]]:
         """The marks before each text and after the last, with their types and that of the text that follows."""
-        texts = [[-1 - number] for number in range(columns)]
-        ids = self._tokenizer.build_inputs_with_special_tokens(*texts)
-        types = self._tokenizer.create_token_type_ids_from_sequences(*texts)
+        encoded = self._tokenizer(*["a"] * columns)
+        ids = encoded["input_ids"]
+        types, of = encoded.get("token_type_ids") or [0] * len(ids), encoded.sequence_ids()
         found, begin = [], 0
-        for at in [*(ids.index(text[0]) for text in texts), len(ids)]:
-            found.append((ids[begin:at], types[begin:at], types[at] if at < len(ids) else 0))
-            begin = at + 1
-        return found
+        for text in range(columns):
+            at = of.index(text)
+            found.append((ids[begin:at], types[begin:at], types[at]))
+            begin = at + of.count(text)
+        return [*found, (ids[begin:], types[begin:], 0)]
 
     def _of_piece(self, piece: str) -> tuple[int, ...]:
         return tuple(self._tokenizer(piece, add_special_tokens=False)["input_ids"])
