@@ -39,25 +39,28 @@ def learn(out: Path, **options: Any) -> None:
     alumbench tokenizer learn --corpus wikipedia_sample --kind bpe --vocab-size 8000 --out runs/tokenizer
     """  # noqa: D301 - click wants the character
     quiet_and_parallel()
+    from alumbench.config import check
     from alumbench.errors import AlumbenchError
     from alumbench.storage import read_json, write_json
     from alumbench.training.corpus import Texts
-    from alumbench.training.tokenizer import learn_tokenizer
+    from alumbench.training.run import disk_errors_told
+    from alumbench.training.tokenizer import learn_tokenizer, load_learned
     from alumbench.versions import library_versions
 
     loaded = [corpus.load() for corpus in corpora_of(options)]
     asked = json.loads(json.dumps(options | {"corpora": [origin for _, origin in loaded]}))
     if (out / LEARNED).exists():
-        before = read_json(out / LEARNED)
+        before = check(dict[str, Any], read_json(out / LEARNED), str(out / LEARNED))
         for name, value in asked.items():
             if before.get(name) != value:
                 raise AlumbenchError(
                     f"{out}: holds a tokenizer whose {name.replace('_', ' ')} differs ({before.get(name)!r:.99} there, "
                     f"{value!r:.200} asked for); give another --out, or delete it to learn anew"
                 )
+        load_learned(out)  # says what is missing or damaged
         click.echo(f"{out}: this tokenizer was learned already")
         return
-    if out.is_dir() and any(out.iterdir()):
+    if (out.exists() and not out.is_dir()) or (out.is_dir() and any(out.iterdir())):
         raise AlumbenchError(f"{out}: not empty; give another --out")
     learned = learn_tokenizer(
         options["kind"],
@@ -67,9 +70,10 @@ def learn(out: Path, **options: Any) -> None:
     )
     half = out.with_name(f".{out.name}.half")  # so that a kill leaves nothing in `out`
     shutil.rmtree(half, ignore_errors=True)
-    learned.save_pretrained(half)
-    write_json(half / LEARNED, {"schema": 1, **asked, "versions": library_versions()})
-    half.replace(out)
+    with disk_errors_told(out):
+        learned.save_pretrained(half)
+        write_json(half / LEARNED, {"schema": 1, **asked, "versions": library_versions()})
+        half.replace(out)
     click.echo(f"{out}: {options['kind']}, {len(learned):,} pieces")
     click.echo(next_line("tokenizer", "apply", out, "A birthday party."))
 
@@ -82,9 +86,10 @@ def learn(out: Path, **options: Any) -> None:
 def apply(folder: Path, texts: tuple[str, ...], file: Path | None, as_json: bool) -> None:
     """Print the pieces and ids of texts, with the special tokens a model would see."""
     quiet_libraries()
+    from alumbench.config import read_text
     from alumbench.training.tokenizer import load_learned
 
-    lines = [*texts, *(file.read_text(encoding="utf-8").splitlines() if file else [])]
+    lines = [*texts, *(read_text(file).splitlines() if file else [])]
     if not lines:
         raise click.UsageError("Give a text or --file.")
     learned = load_learned(folder)

@@ -99,12 +99,18 @@ def training_arguments(
 
 def optimizer_steps(request: FineTuning | Pretraining, examples: int, accumulated: int) -> int:
     """Updates of the weights that the request's epochs take."""
-    return max(1, math.ceil(request.epochs * steps_an_epoch(request, examples, accumulated)))
+    return _steps(request.epochs, examples, request.batch_size * process_count(), accumulated)
 
 
-def steps_an_epoch(request: FineTuning | Pretraining, examples: int, accumulated: int) -> int:
-    """Updates of the weights in an epoch of so many examples, over all processes."""
-    return math.ceil(math.ceil(examples / (request.batch_size * process_count())) / accumulated)
+def planned_steps(arguments: TrainingArguments, examples: int) -> int:
+    """Updates of the weights that a run with these arguments takes."""
+    batch = arguments.per_device_train_batch_size * arguments.world_size
+    accumulated = arguments.gradient_accumulation_steps
+    return max(arguments.max_steps, 0) or _steps(arguments.num_train_epochs, examples, batch, accumulated)
+
+
+def _steps(epochs: float, examples: int, batch: int, accumulated: int) -> int:
+    return max(1, math.ceil(epochs * math.ceil(math.ceil(examples / batch) / accumulated)))
 
 
 def _check_decay(arguments: TrainingArguments, steps: int) -> None:

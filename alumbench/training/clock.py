@@ -9,9 +9,8 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from alumbench.storage import read_json, write_json
-
-TIME_FILE = "alumbench.json"
+from alumbench.storage import write_json
+from alumbench.training.resuming import TIME_FILE, time_spent
 
 
 class Clock(TrainerCallback):  # type: ignore[misc]
@@ -29,9 +28,7 @@ class Clock(TrainerCallback):  # type: ignore[misc]
 
     def resume(self, checkpoint: Path) -> None:
         """Takes up the time of an intermediate checkpoint."""
-        if (checkpoint / TIME_FILE).exists():
-            spent = read_json(checkpoint / TIME_FILE)
-            self.before, self.cpu_before = spent["seconds"], spent.get("cpu_seconds", 0.0)
+        self.before, self.cpu_before = time_spent(checkpoint)
 
     def seconds(self) -> float:
         """Spent so far, in all parts of the run."""

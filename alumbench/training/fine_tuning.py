@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
@@ -31,7 +31,7 @@ from alumbench.tasks.source import load_examples_from
 from alumbench.training.arguments import training_arguments
 from alumbench.training.label_noise import flip_labels
 from alumbench.training.pretraining import pretraining_of
-from alumbench.training.request import REQUEST, FineTuning, finished, same_request
+from alumbench.training.request import REQUEST, FineTuning, Finished, finished, read_request, same_request
 from alumbench.training.run import disk_errors_told, leave, run, silent
 from alumbench.training.trackers import check_trackers
 from alumbench.training.trainer_fields import check_trainer_fields
@@ -43,6 +43,14 @@ if TYPE_CHECKING:
     from alumbench.training.method_trainer import MethodTrainer
 
 SETTINGS = ("epochs", "batch_size", "lr", "max_length", "precision", "train_size", "held_out")
+
+
+class _Model(TypedDict):
+    weights_sha256: str
+
+
+class _Finished(Finished):
+    model: _Model
 
 
 def fine_tune(
@@ -72,7 +80,7 @@ def fine_tune(
     method = make_method(request.method, request.parameters)
     asked = asdict(request) | {"task": request.task.to_dict()}
     asked |= {"method_parameters": method.parameters(), "processes": process_count()}
-    done = finished(out, asked, say)
+    done = finished(out, asked, say, kind=_Finished)
     if done is not None:
         local = Path(request.model).is_dir()
         if local and find_model(request.model).weights_sha256() != done["model"]["weights_sha256"]:
@@ -85,7 +93,7 @@ def fine_tune(
     tokenizer = load_tokenizer(files)
     train, dev, data = load_data(request, say)
     if (out / REQUEST).exists():
-        same_request(out, {"data": data}, read_json(out / REQUEST))
+        same_request(out, {"data": data}, read_request(out))
     set_seed(request.seed)
     model = load_classifier(files, request.task, say)
     check_vocabulary(files, tokenizer, model)

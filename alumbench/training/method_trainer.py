@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +19,7 @@ from alumbench.adversary import WordEmbeddings
 from alumbench.checkpoints import mark_ids
 from alumbench.errors import AlumbenchError
 from alumbench.methods import Loss, Method, Step
+from alumbench.training.resuming import check_optimizer, loading
 from alumbench.training.schedule import Schedule
 
 EXAMPLE, WEIGHT = "example", "weight"
@@ -25,6 +28,10 @@ EXAMPLE, WEIGHT = "example", "weight"
 torch.serialization.register_package(
     0, lambda storage: None, lambda storage, location: storage if location.startswith("cpu:") else None
 )
+
+
+class Diverged(AlumbenchError):
+    """A run has ended in numbers that are none."""
 
 
 class PaddingCollator:
@@ -175,22 +182,50 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
             self.check_finite()
         return super()._maybe_log_save_evaluate(*args, **kwargs)
 
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, *args: Any, **kwargs: Any) -> None:
+        with loading(resume_from_checkpoint, "model.safetensors"):
+            super()._load_from_checkpoint(resume_from_checkpoint, *args, **kwargs)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        with loading(checkpoint, "optimizer.pt or scheduler.pt"):
+            super()._load_optimizer_and_scheduler(checkpoint)
+            if checkpoint is not None:
+                check_optimizer(self, Path(checkpoint))
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        with loading(checkpoint, "rng_state.pth"):
+            super()._load_rng_state(checkpoint)
+
+    def check_result(self) -> None:
+        """Stops a run whose end is no use: its very last step can have broken the weights.
+
+        Raises:
+            Diverged: A weight, the dev loss, the loss or the ascent is not finite.
+        """
+        self.check_finite()
+        broken = [name for name, weight in self.model.named_parameters() if not weight.isfinite().all()]
+        dev = [entry["eval_loss"] for entry in self.state.log_history if "eval_loss" in entry]
+        if broken or (dev and not math.isfinite(dev[-1])):
+            raise self._diverged(f"weight {broken[0]}" if broken else "dev loss", "after the last step")
+
     def check_finite(self) -> None:
         """Stops a run whose loss or ascent has turned NaN or infinite.
 
         Raises:
-            AlumbenchError: It has; the text says which, and since which step.
+            Diverged: It has; the text says which, and since which step.
         """
         # The ascent comes first in a step, so where both are bad it is the cause.
         for what, flag in (("gradient of the inner ascent", self._bad_ascent), ("loss", self._bad_loss)):
             # Of all processes, so that none goes on to write a checkpoint while another stops.
             bad = [int(step) for step in self._gathered(flag) if step >= 0]
             if bad:
-                raise AlumbenchError(
-                    f"the {what} is not finite since step {min(bad)} of {self.state.max_steps}; stopped. "
-                    f"A checkpoint written before it, if any, is kept in {self.args.output_dir}. Start anew with a "
-                    f"lower --lr, or a smaller alpha or epsilon, and another --out"
-                )
+                raise self._diverged(what, f"since step {min(bad)} of {self.state.max_steps}")
+
+    def _diverged(self, what: str, since: str) -> Diverged:
+        return Diverged(
+            f"the {what} is not finite {since}; stopped. A checkpoint written before it, if any, is kept in "
+            f"{self.args.output_dir}. Start anew with a lower --lr, or a smaller alpha or epsilon, and another --out"
+        )
 
 
 def embedding_norm(model: nn.Module) -> float:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from alumbench.checkpoints import ModelFiles, find_model, load_tokenizer, longest
+from alumbench.config import check
 from alumbench.devices import choose_device, is_first_process, process_count
 from alumbench.errors import AlumbenchError
 from alumbench.methods import load_method, make_method
 from alumbench.storage import read_json, sha256_of, write_json
-from alumbench.training.arguments import optimizer_steps, steps_an_epoch, training_arguments
+from alumbench.training.arguments import optimizer_steps, training_arguments
 from alumbench.training.corpus import Corpus
 from alumbench.training.masked_lm import Architecture, load_masked_lm
 from alumbench.training.packing import Blocks, pack
-from alumbench.training.request import REQUEST, check_numbers, finished, same_request
+from alumbench.training.request import REQUEST, Finished, check_numbers, finished, read_request, same_request
 from alumbench.training.run import disk_errors_told, leave, run, silent
 from alumbench.training.schedule import Schedule
 from alumbench.training.tokenizer import load_learned
@@ -49,6 +50,10 @@ SETTINGS = (
     "mask_rate_start",
     "precision",
 )
+
+
+class _Finished(Finished):
+    tokens_per_second: int
 
 
 @dataclass(frozen=True)
@@ -149,7 +154,7 @@ def pretraining_of(files: ModelFiles) -> dict[str, Any]:
     path = files.path / RECORD
     if not path.exists():
         return {}
-    record = read_json(path)
+    record = check(dict[str, Any], read_json(path), str(path))
     return {"pretraining": {name: record[name] for name in KEPT if name in record}}
 
 
@@ -177,14 +182,14 @@ def pretrain(
     say = say if is_main else silent
     method = make_method(request.method, parameters_for_pretraining(request, say))
     asked = asdict(request) | {"method_parameters": method.parameters(), "processes": process_count()}
-    done = finished(out, asked, say, RECORD)
+    done = finished(out, asked, say, RECORD, _Finished)
     if done is not None:
         return done
     check_trainer_fields(request.trainer, choose_device(request.device).type == "cpu", pretraining=True)
     tokenizer, files = _tokenizer(request)
     blocks, corpus = pack(request.corpora, tokenizer, request.max_length, say)
     if (out / REQUEST).exists():
-        same_request(out, {"corpus": corpus}, read_json(out / REQUEST))
+        same_request(out, {"corpus": corpus}, read_request(out))
     set_seed(request.seed)
     model = _model(request, tokenizer, files, say)
     train, dev = blocks.split(request.held_out)
@@ -290,7 +295,7 @@ def _arguments(
 
 def _blocks_seen(request: Pretraining, examples: int, steps: int) -> int:
     """Blocks trained on in so many steps; an epoch's last step takes what is left of it."""
-    epochs, rest = divmod(steps, steps_an_epoch(request, examples, request.accumulation))
+    epochs, rest = divmod(steps, optimizer_steps(replace(request, epochs=1.0), examples, request.accumulation))
     a_step = request.batch_size * request.accumulation * process_count()
     return epochs * examples + min(rest * a_step, examples)
 

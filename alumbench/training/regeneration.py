@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from alumbench.attacks.outcome import BROKEN
 from alumbench.attacks.search import Searcher
 from alumbench.attacks.victim import Victim
 from alumbench.checkpoints import ModelFiles
+from alumbench.config import check
 from alumbench.devices import process_count
 from alumbench.errors import AlumbenchError
 from alumbench.methods import Method
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Row = dict[str, Any]
+
+
+class _Found(TypedDict):
+    texts: list[str] | None
+
+
 WEIGHT = "weight"
 
 
@@ -152,8 +159,10 @@ class Regeneration(TrainerCallback):  # type: ignore[misc]
                 records = list(log.records)
         finally:
             model.train(training)
-        if [record["id"] for record in records] != [example.id for example in chosen]:
+        if [record.get("id") for record in records] != [example.id for example in chosen]:
             raise AlumbenchError(f"{folder}: holds adversarial texts of other examples; give another --out")
+        for number, record in enumerate(records, start=1):
+            check(_Found, record, f"{folder}/adversarial-{epoch}.jsonl, line {number}")
         pairs = zip(chosen, records, strict=True)
         adversarial = [replace(e, texts=tuple(r["texts"])) for e, r in pairs if r["texts"] is not None]
         return self.tokenize(adversarial) if adversarial else []

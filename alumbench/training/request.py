@@ -7,9 +7,10 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from alumbench.checkpoints import PROVENANCE
+from alumbench.config import check
 from alumbench.errors import AlumbenchError
 from alumbench.storage import read_json
 from alumbench.tasks import Task
@@ -92,20 +93,66 @@ def check_numbers(request: Any) -> None:
         raise AlumbenchError(f"--seed {request.seed}: must be from 0 to {2**32 - 1}")
 
 
+class _Settings(TypedDict):
+    steps: int
+
+
+class Finished(TypedDict):
+    """What a command tells of the record of a finished run."""
+
+    settings: _Settings
+    seconds: float
+    dev: list[dict[str, float | None]]
+
+
 def finished(
-    out: Path, asked: dict[str, Any], say: Callable[[str], None], record: str = PROVENANCE
+    out: Path, asked: dict[str, Any], say: Callable[[str], None], record: str = PROVENANCE, kind: Any = Finished
 ) -> dict[str, Any] | None:
-    """The record of a finished run of the same request, None where there is work to do."""
+    """The record of a finished run of the same request, None where there is work to do.
+
+    Args:
+        out: the run's folder.
+        asked: the request.
+        say: takes a line of progress.
+        record: name of the record.
+        kind: what it must hold.
+
+    Raises:
+        AlumbenchError: The folder holds something else, another run, or a finished one that was damaged.
+    """
     if not (out / REQUEST).exists():
         # A kill just before the request is written leaves the Trainer's empty folder or our temporary file.
         if out.is_dir() and any(p.name != TRAINER_FOLDER and not p.name.startswith(".") for p in out.iterdir()):
             raise AlumbenchError(f"{out}: not empty and not a training run; give another --out")
         return None
-    same_request(out, asked, read_json(out / REQUEST))
-    if (out / record).exists():
-        say(f"{out}: this run is finished already")
-        return read_json(out / record)  # type: ignore[no-any-return]
-    return None
+    before = read_request(out)
+    same_request(out, asked, before)
+    if not (out / record).exists():
+        return None
+    try:
+        done: dict[str, Any] = check(kind, read_json(out / record), str(out / record))
+    except AlumbenchError as error:
+        raise AlumbenchError(f"{error}; delete {out} to train anew, or give another --out") from error
+    for name in ("config.json", "*.safetensors"):
+        if not any(out.glob(name)):
+            raise AlumbenchError(
+                f"{out}: {record} says that this run is finished, but {name.replace('*', 'model')} is missing; "
+                f"delete the folder to train anew, or give another --out"
+            )
+    say(f"{out}: this run is finished already")
+    return done
+
+
+def read_request(out: Path) -> dict[str, Any]:
+    """The request that a folder was begun with.
+
+    Raises:
+        AlumbenchError: It is damaged.
+    """
+    try:
+        return check(dict[str, Any], read_json(out / REQUEST), str(out / REQUEST))  # type: ignore[no-any-return]
+    except AlumbenchError as error:
+        raise AlumbenchError(f"{error}; delete {out} to train anew, or give another --out") from error
 
 
 def same_request(out: Path, asked: Mapping[str, Any], before: Mapping[str, Any]) -> None:
@@ -118,7 +165,7 @@ def same_request(out: Path, asked: Mapping[str, Any], before: Mapping[str, Any])
     later = {"processes": 1, "compiled": False, "schedule": asdict(Schedule()), "augmentation": asdict(Augmentation())}
     later |= {"label_noise": 0.0}
     before = later | dict(before)
-    if "method_parameters" in asked and "method_parameters" in before:
+    if "method_parameters" in asked and isinstance(before.get("method_parameters"), dict):
         # A parameter that came later stood at its default; one that was set is among the `parameters` too.
         before["method_parameters"] = _as_json(asked["method_parameters"]) | before["method_parameters"]
     for name, value in asked.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +15,9 @@ import filelock
 from alumbench.devices import device_name, is_first_process, keep_freed_memory
 from alumbench.errors import AlumbenchError
 from alumbench.storage import write_json
-from alumbench.training.request import TRAINER_FOLDER
+from alumbench.training.arguments import planned_steps
+from alumbench.training.request import REQUEST, TRAINER_FOLDER
+from alumbench.training.resuming import check_files, last_checkpoint, load_state
 from alumbench.versions import library_versions
 
 if TYPE_CHECKING:
@@ -24,7 +25,16 @@ if TYPE_CHECKING:
 
     from alumbench.training.method_trainer import MethodTrainer
 
-DISK_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EIO, errno.ENOTDIR}
+DISK_ERRORS = {
+    errno.ENOSPC,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.ENOTDIR,
+    errno.EEXIST,
+}
 
 
 def run(
@@ -45,7 +55,6 @@ def run(
         AlumbenchError: The loss diverged, or the disk is full.
     """
     import torch
-    from transformers import TrainerState
 
     from alumbench.bfloat16 import bf16_products
     from alumbench.training.clock import Clock
@@ -53,16 +62,17 @@ def run(
 
     if trainer.args.device.type == "cpu":
         keep_freed_memory()
-    clock, last = Clock(say), last_checkpoint(out / TRAINER_FOLDER)
+    clock, last = Clock(say), last_checkpoint(out / TRAINER_FOLDER, say)
     trainer.add_callback(clock)
     state, length_before = None, embedding_norm(trainer.model)
     if last is not None:
         say(f"going on from {last}")
+        state = load_state(last, planned_steps(trainer.args, len(trainer.train_dataset)))
+        check_files(last, trainer.model, trainer.args.process_index, trainer.args.world_size)
         clock.resume(last)
-        state = TrainerState.load_from_json(str(last / "trainer_state.json"))
     widened = trainer.args.bf16 and trainer.model._compiled_call_impl is None
     products = bf16_products(trainer.args.device, enabled=widened)
-    with disk_errors_told(out), _alone(out), products, warnings.catch_warnings():
+    with _cleared_if_diverged(out), disk_errors_told(out), _alone(out), products, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="mtime may not be reliable")  # true of some disks, and harmless
         if state is not None and state.global_step >= state.max_steps:
             # All steps were done. Where they end within an epoch, the Trainer would take one more.
@@ -70,7 +80,7 @@ def run(
             trainer.state = state
         else:
             trainer.train(resume_from_checkpoint=str(last) if last is not None else None)
-    trainer.check_finite()
+        trainer.check_result()
     return {
         **_figures(trainer, at),
         # under a perturbation of fixed length, embeddings that grow are the trivial way out
@@ -100,6 +110,22 @@ def _alone(out: Path) -> Iterator[None]:
         lock.release()
 
 
+@contextlib.contextmanager
+def _cleared_if_diverged(out: Path) -> Iterator[None]:
+    """Takes away what a run has made that came to no checkpoint, so that its folder can be used again."""
+    from alumbench.training.method_trainer import Diverged
+
+    try:
+        yield
+    except Diverged:
+        if is_first_process() and last_checkpoint(out / TRAINER_FOLDER) is None:
+            shutil.rmtree(out / TRAINER_FOLDER, ignore_errors=True)
+            (out / REQUEST).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a tracker's files may be there
+                out.rmdir()
+        raise
+
+
 def _figures(trainer: MethodTrainer, at: Sequence[str]) -> dict[str, Any]:
     history, kept = trainer.state.log_history, {"step", "epoch", "embedding_norm"}
     return {
@@ -122,8 +148,12 @@ def leave(
     """Writes the checkpoint, then its record, whose presence says that the run is whole; clears the Trainer's files."""
     trainer.method.finish(trainer.model)
     with disk_errors_told(out):
+        for abandoned in out.glob(".tmp*"):  # of safetensors, by a killed run
+            abandoned.unlink()
         trainer.model.float().save_pretrained(out, safe_serialization=True)
         tokenizer.save_pretrained(out)
+        for weights in out.glob("*.safetensors"):  # which safetensors lets nobody but its owner read
+            weights.chmod((out / "config.json").stat().st_mode)
     write_json(out / name, record)
     shutil.rmtree(out / TRAINER_FOLDER, ignore_errors=True)
 
@@ -150,22 +180,8 @@ def disk_errors_told(out: Path) -> Iterator[None]:
         ) from error
 
 
-def last_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint: the Trainer writes its state last, so one without a whole state was cut off."""
-    whole = [p for p in folder.glob("checkpoint-*") if _is_json(p / "trainer_state.json")]
-    return max(whole, key=lambda p: int(p.name.split("-")[1]), default=None)
-
-
 def silent(line: str) -> None:
     """What all processes but the first have to say."""
-
-
-def _is_json(path: Path) -> bool:
-    try:
-        json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 def _is_metric(key: str) -> bool:

@@ -91,7 +91,7 @@ def load_learned(folder: Path) -> PreTrainedTokenizerFast:
         )
     try:
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # `tokenizers` raises plain ones
         raise AlumbenchError(f"{folder}: the tokenizer cannot be loaded: {str(error)[:300]}") from error
 
 
