@@ -13,6 +13,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
@@ -93,6 +94,7 @@ def work(job: Job, width: int, pipe: Connection) -> None:
 @contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
     """Processes that begin here see no Ctrl-C, which goes to all of a terminal's: the one they work for ends them."""
+    resource_tracker.ensure_running()  # which the first process would start, and let interrupts through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
