@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 TOKENIZER = "tokenizer.json"
+#: Files that hold a vocabulary, of one tokenizer or another.
+VOCABULARIES = (TOKENIZER, "vocab*", "*.model", "*.vocab", "spiece*", "bpe*", "entity_vocab*")
+#: Tokenizers of bytes and characters have none.
+WITHOUT_VOCABULARY = ("ByT5", "Canine", "Perceiver")
 #: How many times longer a normalizer may make a text: Unicode's own forms stay below it.
 MOST_GROWTH = 32
 
@@ -64,9 +68,14 @@ def check_vocabulary(files: ModelFiles, tokenizer: PreTrainedTokenizerBase, mode
 
 
 def _check_files(folder: Path) -> None:
-    """Raises where a text's tokens would have no bound."""
-    if (folder / TOKENIZER_CONFIG).exists():
-        longest = read_object(folder / TOKENIZER_CONFIG).get("model_max_length")
+    """Raises where there is no vocabulary, or a text's tokens would have no bound."""
+    named = read_object(folder / TOKENIZER_CONFIG) if (folder / TOKENIZER_CONFIG).exists() else {}
+    by_bytes = str(named.get("tokenizer_class")).startswith(WITHOUT_VOCABULARY)
+    if not by_bytes and not any(path.match(name) for path in folder.iterdir() for name in VOCABULARIES):
+        # transformers 5 would make a tokenizer that knows no word
+        raise AlumbenchError(f"{folder}: the tokenizer cannot be loaded: no {TOKENIZER} and no vocabulary beside it")
+    if named:
+        longest = named.get("model_max_length")
         number = isinstance(longest, int | float) and not isinstance(longest, bool)
         if longest is not None and (not number or not longest >= 1):
             raise AlumbenchError(

@@ -28,7 +28,7 @@ def verify(evaluation: Path, checkpoint: str | None, device: str) -> None:
     from alumbench.attacks.victim import Victim
     from alumbench.checkpoints import find_model
     from alumbench.evaluation.stored import evaluations_of
-    from alumbench.evaluation.verify import scorer_of
+    from alumbench.evaluation.verify import check_model, scorer_of
     from alumbench.evaluation.verify import verify as verify_texts
     from alumbench.tasks import Task
 
@@ -37,6 +37,7 @@ def verify(evaluation: Path, checkpoint: str | None, device: str) -> None:
         identity = stored.document["identity"]
         task = Task.from_dict(stored.document["task"])
         files = find_model(checkpoint or stored.document["checkpoint"]["path"])
+        check_model(identity, files, str(stored.folder))  # before a changed label or tokenizer stops it otherwise
         victim = Victim(files, task, device, identity["labels"], identity["batch_size"], scorer_of(identity))
         verdicts = verify_texts(stored, victim)
         tell(str(stored.folder), verdicts)

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import PROVENANCE
+from alumbench.checkpoints import PROVENANCE, ModelFiles
+from alumbench.checkpoints.identity import changed, configuration
+from alumbench.checkpoints.telling import some
 from alumbench.devices import device_name
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.request import Request
@@ -28,6 +30,7 @@ def open_document(request: Request, victim: Victim, out: Path) -> dict[str, Any]
     """
     identity = {
         "model": victim.files.weights_sha256(),
+        "configuration": configuration(victim.files),
         "task": victim.task.name,
         "suite": {"name": request.suite.name, "version": request.suite.version, "sha256": request.suite.digest()},
         "seed": request.seed,
@@ -46,6 +49,12 @@ def open_document(request: Request, victim: Victim, out: Path) -> dict[str, Any]
     path = out / EVALUATION
     if path.exists():
         document = read_document(path)
+        changes = [*model_changes(document["identity"], victim.files), *_task_changes(document["task"], victim)]
+        if changes:
+            raise AlumbenchError(
+                f"{out}: cannot go on, changed since it was begun: {some(changes)}. "
+                f"Give another --out, or run with what was there"
+            )
         for name, there, now in _differences(document["identity"], identity):
             raise AlumbenchError(
                 f"{out}: cannot go on, {name} changed: {there!r} there, {now!r} now. "
@@ -89,6 +98,27 @@ def read_document(path: Path) -> dict[str, Any]:
     return document
 
 
+def model_changes(identity: Mapping[str, Any], files: ModelFiles) -> list[str]:
+    """What of a model is not as an evaluation recorded it: `weights`, `config.json: id2label`, `tokenizer.json`.
+
+    Evaluations by earlier versions recorded the weights alone; of the rest nothing can be said.
+    """
+    found = [] if identity["model"] == files.weights_sha256() else ["weights"]
+    if "configuration" in identity:
+        found += changed(identity["configuration"], configuration(files))
+    return found
+
+
+def _task_changes(there: Mapping[str, Any], victim: Victim) -> list[str]:
+    """What of the task that decides a text's rows and label is not as it was."""
+    now = victim.task.to_dict()
+    return [
+        f"the task's {name}"
+        for name in ("columns", "labels", "protected")
+        if list(there.get(name, ())) != list(now[name])
+    ]
+
+
 def _training(record: Mapping[str, Any]) -> dict[str, Any]:
     """The part of `training.json` that a table needs."""
     names = ("model", "method", "seed", "settings", "data", "dev", "embedding_norm", "device", "versions")
@@ -98,7 +128,7 @@ def _training(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _differences(there: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
     found = []
-    for name in sorted(there.keys() | now.keys()):
+    for name in sorted((there.keys() | now.keys()) - {"model", "configuration"}):  # see `model_changes`
         a, b = there.get(name), now.get(name)
         if isinstance(a, dict) and isinstance(b, dict):
             found += _differences(a, b, f"{prefix}{name}.")

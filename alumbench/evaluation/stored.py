@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from alumbench.checkpoints.identity import changed
+from alumbench.checkpoints.telling import some
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.document import EVALUATION, RECORDS, read_document
 from alumbench.evaluation.ensembles import HARMLESS, as_entries, column_records
@@ -113,6 +115,14 @@ def finished_entries(evaluations: Sequence[Stored]) -> dict[str, tuple[Stored, d
             f"{' and '.join(str(stored.folder) for stored in weights.values())} were made with different weights: "
             f"the checkpoint changed in between; delete the outdated one"
         )
+    told = [stored for stored in evaluations if "configuration" in stored.document["identity"]]
+    for stored in told[1:]:
+        changes = list(changed(*(one.document["identity"]["configuration"] for one in (told[0], stored))))
+        if changes:
+            raise AlumbenchError(
+                f"{told[0].folder} and {stored.folder} were made with the same weights, but the checkpoint changed in "
+                f"between ({some(changes)}); delete the outdated one"
+            )
     found: dict[str, tuple[Stored, dict[str, Any]]] = {}
     for stored in evaluations:
         for name, entry in stored.complete_entries().items():

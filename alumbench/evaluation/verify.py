@@ -11,7 +11,10 @@ import torch
 from alumbench.attacks.engine.scoring import Scorer
 from alumbench.attacks.outcome import BROKEN
 from alumbench.attacks.victim import Victim
+from alumbench.checkpoints import ModelFiles
+from alumbench.checkpoints.telling import some
 from alumbench.errors import AlumbenchError
+from alumbench.evaluation.document import model_changes
 from alumbench.evaluation.stored import Stored
 
 #: A probability margin below this may flip with padding or device; it is reported, not failed.
@@ -48,13 +51,28 @@ def verify(stored: Stored, victim: Victim) -> list[Verdict]:
     Raises:
         AlumbenchError: The checkpoint is not the one that was attacked.
     """
-    made_with, now = stored.document["identity"]["model"], victim.files.weights_sha256()
-    if made_with != now:
+    check_model(stored.document["identity"], victim.files, str(stored.folder))
+    return replay(stored.document["entries"], stored.records, victim)
+
+
+def check_model(identity: Mapping[str, Any], files: ModelFiles, where: str) -> None:
+    """Checks that a model is the one that was evaluated: weights, and configuration and tokenizer where recorded.
+
+    Raises:
+        AlumbenchError: It is not; what differs is named.
+    """
+    changes = model_changes(identity, files)
+    if "weights" in changes:
+        made_with, now = identity["model"], files.weights_sha256()
         raise AlumbenchError(
-            f"{victim.files.path}: its weights ({now[:12]}) are not those that {stored.folder} was made with "
+            f"{files.path}: its weights ({now[:12]}) are not those that {where} was made with "
             f"({made_with[:12]}); name the right ones with --checkpoint"
         )
-    return replay(stored.document["entries"], stored.records, victim)
+    if changes:
+        raise AlumbenchError(
+            f"{files.path}: has the weights that {where} was made with, but these changed since: {some(changes)}; "
+            f"name the unchanged checkpoint with --checkpoint"
+        )
 
 
 def replay(

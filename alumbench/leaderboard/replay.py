@@ -9,7 +9,7 @@ from pathlib import Path
 from alumbench.attacks.victim import Victim
 from alumbench.checkpoints import find_model
 from alumbench.errors import AlumbenchError
-from alumbench.evaluation.verify import Verdict, replay, scorer_of
+from alumbench.evaluation.verify import Verdict, check_model, replay, scorer_of
 from alumbench.leaderboard.checking import load
 from alumbench.leaderboard.entries import Entry
 from alumbench.tasks import Task
@@ -58,6 +58,8 @@ def replay_board(folder: Path, checkpoints: Sequence[str], device: str = "auto")
             )
         entry = by_weights[digest]
         identity = entry.content["evaluations"][0]
+        for one in entry.content["evaluations"]:
+            check_model(one, files, str(entry.path))
         task = Task.from_dict(entry.content["task"], str(entry.path))
         victim = Victim(files, task, device, identity["labels"], identity["batch_size"], scorer_of(identity))
         every = [record for records in entry.records.values() for record in records]

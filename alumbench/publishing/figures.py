@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from alumbench.checkpoints import ModelFiles
+from alumbench.checkpoints.telling import some
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.data_sets import DataSet, data_set_of
-from alumbench.evaluation.document import EVALUATION
+from alumbench.evaluation.document import EVALUATION, model_changes
 from alumbench.evaluation.ensembles import WORST
 from alumbench.evaluation.reliability import told
 from alumbench.evaluation.stored import EVALUATIONS, Stored, finished_entries, is_plain
@@ -96,9 +97,10 @@ def evaluated(files: ModelFiles) -> Evaluated:
 
 
 def _check_weights(stored: Stored, files: ModelFiles) -> None:
-    if stored.document["identity"]["model"] != files.weights_sha256():
+    changes = model_changes(stored.document["identity"], files)
+    if changes:
         raise AlumbenchError(
-            f"{stored.folder}: made with other weights than {files.path} has now, so its figures are not this "
+            f"{stored.folder}: made with other {some(changes)} than {files.path} has now, so its figures are not this "
             f"checkpoint's; move it away and run 'alumbench attack {files.path} --suite "
             f"{stored.document['identity']['suite']['name']}' again"
         )

@@ -21,6 +21,7 @@ from alumbench.checkpoints import (
     padding_note,
     set_padding,
 )
+from alumbench.checkpoints.identity import configuration_sha256
 from alumbench.devices import choose_device, is_first_process, process_count
 from alumbench.errors import AlumbenchError
 from alumbench.methods import make_method
@@ -31,7 +32,16 @@ from alumbench.tasks.source import load_examples_from
 from alumbench.training.arguments import training_arguments
 from alumbench.training.label_noise import flip_labels
 from alumbench.training.pretraining import pretraining_of
-from alumbench.training.request import REQUEST, FineTuning, Finished, finished, read_request, same_request
+from alumbench.training.request import (
+    REQUEST,
+    FineTuning,
+    Finished,
+    base_of,
+    finished,
+    read_request,
+    same_base,
+    same_request,
+)
 from alumbench.training.run import disk_errors_told, leave, run, silent
 from alumbench.training.trackers import check_trackers
 from alumbench.training.trainer_fields import check_trainer_fields
@@ -82,11 +92,8 @@ def fine_tune(
     asked |= {"method_parameters": method.parameters(), "processes": process_count()}
     done = finished(out, asked, say, kind=_Finished)
     if done is not None:
-        local = Path(request.model).is_dir()
-        if local and find_model(request.model).weights_sha256() != done["model"]["weights_sha256"]:
-            raise AlumbenchError(
-                f"{out}: {request.model} had other weights when this was trained; delete it to start anew"
-            )
+        if Path(request.model).is_dir():
+            same_base(out, find_model(request.model), {"base": done["model"]} | read_request(out))
         return done
     check_trainer_fields(request.trainer, choose_device(request.device).type == "cpu")
     files = find_model(request.model)
@@ -94,6 +101,7 @@ def fine_tune(
     train, dev, data = load_data(request, say)
     if (out / REQUEST).exists():
         same_request(out, {"data": data}, read_request(out))
+        same_base(out, files, read_request(out))
     set_seed(request.seed)
     model = load_classifier(files, request.task, say)
     check_vocabulary(files, tokenizer, model)
@@ -110,7 +118,9 @@ def fine_tune(
         for name, examples in (("train", train), ("dev", dev))
     }
     if is_main:
-        write_json(out / REQUEST, asked | {"data": data})  # not before all of it was found to be right
+        write_json(
+            out / REQUEST, asked | {"data": data, "base": base_of(files)}
+        )  # not before all of it was found to be right
     for warning in method.warnings(request.precision):
         say(f"warning: {warning}")
     measured = run(trainer, out, say)
@@ -118,6 +128,7 @@ def fine_tune(
         "schema": 1,
         "task": request.task.to_dict(),
         "model": {"name": request.model, "revision": files.revision, "weights_sha256": files.weights_sha256()}
+        | {"configuration_sha256": configuration_sha256(files)}
         | pretraining_of(files),
         "method": {"name": request.method, "parameters": method.parameters()},
         "seed": request.seed,

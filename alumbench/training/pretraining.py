@@ -17,7 +17,16 @@ from alumbench.training.arguments import optimizer_steps, training_arguments
 from alumbench.training.corpus import Corpus
 from alumbench.training.masked_lm import Architecture, load_masked_lm
 from alumbench.training.packing import Blocks, pack
-from alumbench.training.request import REQUEST, Finished, check_numbers, finished, read_request, same_request
+from alumbench.training.request import (
+    REQUEST,
+    Finished,
+    base_of,
+    check_numbers,
+    finished,
+    read_request,
+    same_base,
+    same_request,
+)
 from alumbench.training.run import disk_errors_told, leave, run, silent
 from alumbench.training.schedule import Schedule
 from alumbench.training.tokenizer import load_learned
@@ -190,6 +199,8 @@ def pretrain(
     blocks, corpus = pack(request.corpora, tokenizer, request.max_length, say)
     if (out / REQUEST).exists():
         same_request(out, {"corpus": corpus}, read_request(out))
+        if files is not None:
+            same_base(out, files, read_request(out))
     set_seed(request.seed)
     model = _model(request, tokenizer, files, say)
     train, dev = blocks.split(request.held_out)
@@ -197,7 +208,8 @@ def pretrain(
     with disk_errors_told(out):
         trainer = _trainer(request, method, model, tokenizer, train, dev, arguments)
     if is_main:
-        write_json(out / REQUEST, asked | {"corpus": corpus})  # not before all of it was found to be right
+        base = {"base": base_of(files)} if files else {}
+        write_json(out / REQUEST, asked | {"corpus": corpus} | base)  # not before all of it was found to be right
     for warning in method.warnings(request.precision):
         say(f"warning: {warning}")
     say(f"{model.num_parameters():,} parameters, {len(train):,} blocks, {arguments.max_steps:,} steps")

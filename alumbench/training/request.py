@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypedDict
 
-from alumbench.checkpoints import PROVENANCE
+from alumbench.checkpoints import PROVENANCE, ModelFiles
+from alumbench.checkpoints.identity import changed, configuration
+from alumbench.checkpoints.telling import some
 from alumbench.config import check
 from alumbench.errors import AlumbenchError
 from alumbench.storage import read_json
@@ -174,6 +176,28 @@ def same_request(out: Path, asked: Mapping[str, Any], before: Mapping[str, Any])
                 f"{out}: holds a run whose {name.replace('_', ' ')} differs ({before.get(name)!r:.200} there, "
                 f"{value!r:.200} asked for); give another --out, or delete it to start anew"
             )
+
+
+def base_of(files: ModelFiles) -> dict[str, Any]:
+    """What a run was begun from, so that it goes on from the same."""
+    return {"weights_sha256": files.weights_sha256(), "configuration": configuration(files)}
+
+
+def same_base(out: Path, files: ModelFiles, before: Mapping[str, Any]) -> None:
+    """Checks that a base model is still what a folder's run was begun from, as far as it was recorded.
+
+    Raises:
+        AlumbenchError: It is not; what changed is named.
+    """
+    there = before.get("base", {})
+    if there.get("weights_sha256", files.weights_sha256()) != files.weights_sha256():
+        raise AlumbenchError(f"{out}: {files.path} had other weights when this was trained; delete it to start anew")
+    changes = list(changed(there["configuration"], configuration(files))) if "configuration" in there else []
+    if changes:
+        raise AlumbenchError(
+            f"{out}: {files.path} changed since this was begun ({some(changes)}); give another --out, or delete it to "
+            f"start anew"
+        )
 
 
 def _as_json(value: Any) -> Any:

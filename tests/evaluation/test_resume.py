@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -12,9 +13,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from alumbench.attacks.victim import Victim
+from alumbench.checkpoints import checkpoint_task, find_model
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.evaluate import EVALUATION, RECORDS
 from alumbench.evaluation.stored import Stored
+from alumbench.evaluation.verify import verify
 from alumbench.storage import RecordLog, read_json
 from tests.evaluation.conftest import SMALL, lines, run
 
@@ -132,12 +136,79 @@ def test_other_weights_and_versions_are_refused(pair_checkpoint, evaluated, writ
     from alumbench.evaluation import document as module
 
     shutil.copytree(evaluated, tmp_path / "out")
-    with pytest.raises(AlumbenchError, match="cannot go on, model changed"):
+    with pytest.raises(AlumbenchError, match="cannot go on, changed since it was begun: weights"):
         run(changed_weights(pair_checkpoint, tmp_path), tmp_path / "out", write_suite())
     versions = module.library_versions() | {"transformers": "0.0"}
     monkeypatch.setattr(module, "library_versions", lambda: versions)
     with pytest.raises(AlumbenchError, match=r"cannot go on, versions.transformers changed: .* '0.0' now"):
         run(pair_checkpoint, tmp_path / "out", write_suite())
+
+
+CHANGES = {
+    "config.json: id2label": ("config.json", {"id2label": {"0": "neutral", "1": "entailment", "2": "contradiction"}}),
+    "config.json: pad_token_id": ("config.json", {"pad_token_id": 1}),
+    "config.json: position_embedding_type": ("config.json", {"position_embedding_type": "relative_key"}),
+    "tokenizer_config.json: do_lower_case": ("tokenizer_config.json", {"do_lower_case": "x"}),
+    "special_tokens_map.json: sep_token": ("special_tokens_map.json", {"sep_token": "[PAD]"}),
+    "tokenizer.json": ("tokenizer.json", {"normalizer": None}),
+}
+HARMLESS = {
+    "config.json": {
+        "transformers_version": "0",
+        "dtype": "float16",
+        "_name_or_path": "/home/me",
+        "architectures": ["x"],
+    },
+    "tokenizer_config.json": {"name_or_path": "/home/me"},
+    "tokenizer.json": {"truncation": {"direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0}},
+}
+
+
+def changed_file(folder: Path, file: str, values: dict) -> None:
+    there = json.loads((folder / file).read_text())
+    (folder / file).write_text(json.dumps(dict(reversed((there | values).items()))))
+
+
+@pytest.mark.parametrize(("what", "file", "values"), [(what, *how) for what, how in CHANGES.items()])
+def test_another_configuration_or_tokenizer_is_refused(
+    pair_checkpoint, evaluated, write_suite, tmp_path, what, file, values
+):
+    """The weights are the same; the answers are others."""
+    shutil.copytree(evaluated, tmp_path / "out")
+    other = Path(shutil.copytree(pair_checkpoint, tmp_path / "other"))
+    changed_file(other, file, values)
+    victim = Victim(find_model(str(pair_checkpoint)), checkpoint_task(find_model(str(pair_checkpoint))), "cpu")
+    victim.files = find_model(str(other))
+    with pytest.raises(AlumbenchError, match=f"cannot go on, changed since it was begun: {what}"):
+        run(other, tmp_path / "out", write_suite(), victim=victim)
+    with pytest.raises(AlumbenchError, match=f"weights that .* was made with, but these changed since: {what}"):
+        verify(Stored.read(tmp_path / "out"), victim)
+
+
+def test_what_changes_no_answer_and_what_was_not_recorded_is_no_other_model(
+    pair_checkpoint, evaluated, write_suite, tmp_path
+):
+    out, other = tmp_path / "out", Path(shutil.copytree(pair_checkpoint, tmp_path / "other"))
+    shutil.copytree(evaluated, out)
+    for file, values in HARMLESS.items():
+        changed_file(other, file, values)
+    before = (out / RECORDS).read_bytes()
+    run(other, out, write_suite())
+    document = read_json(out / EVALUATION)
+    del document["identity"]["configuration"]  # as earlier versions left it
+    (out / EVALUATION).write_text(json.dumps(document))
+    changed_file(other, "config.json", {"classifier_dropout": 0.5})
+    run(other, out, write_suite())
+    assert (out / RECORDS).read_bytes() == before
+
+
+def test_another_order_of_the_tasks_labels_is_refused(pair_checkpoint, evaluated, write_suite, tmp_path):
+    shutil.copytree(evaluated, tmp_path / "out")
+    files = find_model(str(pair_checkpoint))
+    task = checkpoint_task(files)
+    victim = Victim(files, dataclasses.replace(task, labels=task.labels[::-1]), "cpu")
+    with pytest.raises(AlumbenchError, match="changed since it was begun: the task's labels"):
+        run(pair_checkpoint, tmp_path / "out", write_suite(), victim=victim)
 
 
 def test_records_without_their_document_and_unknown_schemas_are_refused(
