@@ -35,10 +35,14 @@ _PLAIN = (str, bool, int, type(None))
 
 #: A name that tables show and that commands take.
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME)]
+#: A name that signatures, columns and folders are made of, so without their separators.
+Slug = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x20/\\:|][^\x00-\x1f/\\:|]*$")]
 #: How many; 0 is often for no limit.
 Count = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 #: How many, at least one.
 Positive = Annotated[int, msgspec.Meta(ge=1, le=10**12)]
+#: Seconds, a radius, a margin: no less than 0.
+Amount = Annotated[float, msgspec.Meta(ge=0, le=10**9)]
 #: A share.
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
@@ -250,15 +254,16 @@ def _typed_dict(kind: Any, value: Any, where: str, at: str) -> Any:
 
 def _list(kind: Any, args: tuple[Any, ...], value: Any, where: str, at: str) -> Any:
     several = args[0] if args else Any
-    if isinstance(value, Mapping) and (dataclasses.is_dataclass(several) or typing.is_typeddict(several)):
+    if isinstance(value, Mapping) and get_origin(kind) is tuple and _expected(several) == "a table":
         return (_value(several, value, where, at),)  # a single table may stand for a list of one
     _is(Sequence, value, _expected(kind), where, at)
     fixed = get_origin(kind) is tuple and args[-1:] != (...,)
     if fixed and len(value) != len(args):
         raise _wrong(where, at, _expected(kind), value)
     kinds = args if fixed else [several] * len(value)
-    items = [_value(of, item, where, _at(at, n)) for n, (of, item) in enumerate(zip(kinds, value, strict=True))]
-    return tuple(items)
+    return tuple(
+        _value(of, item, where, _item(at, n, item)) for n, (of, item) in enumerate(zip(kinds, value, strict=True))
+    )
 
 
 def _table(kind: Any, args: tuple[Any, ...], value: Any, where: str, at: str) -> Any:
@@ -336,6 +341,8 @@ def _bare(kind: Any) -> Any:
 def _bounded(kind: Any, bounds: Sequence[msgspec.Meta]) -> str:
     words = _expected(kind)
     for bound in bounds:
+        if bound.pattern:
+            words = "a name without '/', '\\\\', ':' and '|'"
         low, high = bound.min_length, bound.max_length
         if low is not None or high is not None:
             words += f" of {low or 0} to {high} characters" if high is not None else f" of at least {low} characters"
@@ -372,6 +379,13 @@ def _at(at: str, key: object) -> str:
     if isinstance(key, int):
         return f"{at}[{key}]"
     return f"{at}.{shown(key, 60)}" if at else shown(key, 60)
+
+
+def _item(at: str, number: int, item: Any) -> str:
+    """An item's place, with its name where it has one: nobody counts to [37]."""
+    names = [item[key] for key in ("name", "title", "row", "id") if key in item] if isinstance(item, Mapping) else []
+    named = f" ({shown(names[0], 60)})" if names and isinstance(names[0], str) and names[0] else ""
+    return f"{at}[{number}]{named}"
 
 
 def _place(where: str, at: str) -> str:

@@ -71,7 +71,7 @@ def test_tables_become_dataclasses_and_lists_tuples() -> None:
         ({"column": {**COLUMN, "n": -1}}, "column.n: expected a whole number from 0 to 1,000,000,000,000, found a"),
         (
             {"column": {**COLUMN, "n": True}},
-            "column.n: expected a whole number from 0 to 1,000,000, found true",
+            "000,000,000, found true",
         ),
         ({"column": {**COLUMN, "n": 10**30}}, "found a number (1000000000000000000000000000000)"),
         ({"column": {**COLUMN, "n": 10**5000}}, "found a number of more than 40 digits"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import statistics
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,6 +12,7 @@ from typing import Any
 
 from alumbench.claims.settings import CLAIMS, Claim, Claims, Part
 from alumbench.claims.verdict import SEEDS, UNMEASURED, line, of_claim, verdict
+from alumbench.config import check, read_toml
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.evaluation.geometry_file import read_geometry
 from alumbench.leaderboard.cells import over_seeds
@@ -203,11 +203,8 @@ def _cost(board: Board, row: Sequence[Entry], against: Sequence[Entry]) -> float
 def _promised(board: Path) -> set[str]:
     """The rows that a board's plan will make."""
     path = board / "runs.toml"
-    try:
-        plan = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except tomllib.TOMLDecodeError as error:
-        raise AlumbenchError(f"{path}: {error}") from None
-    return {str(row.get("row")) for row in plan.get("rows", [])}
+    rows = read_toml(path).get("rows", []) if path.is_file() else []
+    return {str(row.get("row")) for row in check(Sequence[Mapping[str, Any]], rows, f"{path}: rows")}
 
 
 def _command(folder: Path, board: Path) -> str:

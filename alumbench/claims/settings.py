@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from alumbench.claims.verdict import DIRECTIONS
+from alumbench.config import Amount, Name, convert, read_toml
 from alumbench.errors import AlumbenchError, unknown
-from alumbench.tasks.task import build
 
 CLAIMS = "claims.toml"
 
@@ -31,15 +29,34 @@ class Part:
         shows: what it is there to show.
     """
 
-    against: str
+    against: Name
     direction: str
     board: str = ""
     row: str = ""
     column: str = ""
     figures: str = ""
     name: str = ""
-    margin: float = 0.0
+    margin: Amount = 0.0
     shows: str = ""
+
+    def check(self) -> None:
+        """Looks its values through.
+
+        Raises:
+            AlumbenchError: It cannot decide anything.
+        """
+        if self.direction not in DIRECTIONS:
+            raise unknown("direction", self.direction, DIRECTIONS)
+        if self.margin < 0 or bool(self.margin) != (self.direction != "more"):
+            raise AlumbenchError(
+                f"margin = {self.margin:g} with direction '{self.direction}'; 'no less' and 'equal' take one "
+                f"above 0, in points, 'more' takes none"
+            )
+        of_board, of_figures = (self.board, self.row, self.column), (self.figures, self.name)
+        if not (all(of_board) and not any(of_figures)) and not (all(of_figures) and not any(of_board)):
+            raise AlumbenchError("a part has board, row and column, or figures and name")
+        if self.subject == self.against:
+            raise AlumbenchError(f"'{self.against}' is held against itself")
 
     @property
     def subject(self) -> str:
@@ -63,10 +80,15 @@ class Claim:
         parts: what must hold for it to hold.
     """
 
-    id: str
+    id: Name
     says: str
     source: str
-    parts: tuple[Part, ...]
+    parts: tuple[Part, ...] = field(metadata={"key": "part"})
+
+    def check(self) -> None:
+        """Raises an `AlumbenchError` where it has no part."""
+        if not self.parts:
+            raise AlumbenchError("has no [[claim.part]], so nothing can decide it")
 
 
 @dataclass(frozen=True)
@@ -84,7 +106,7 @@ class Claims:
 
     folder: Path
     title: str
-    claims: tuple[Claim, ...]
+    claims: tuple[Claim, ...] = field(metadata={"key": "claim"})
     about: str = ""
     reading: str = ""
     commands: Mapping[str, str] = field(default_factory=dict)
@@ -102,48 +124,20 @@ class Claims:
                 f"{path}: no such file. It has a title, and [[claim]] with id, says, source and [[claim.part]]: board, "
                 f"row, against, column and direction"
             )
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError as error:
-            raise AlumbenchError(f"{path}: {error}") from None
-        claims = tuple(_claim(claim, path) for claim in values.pop("claim", []))
-        ids = [claim.id for claim in claims]
+        return convert(cls, read_toml(path), str(path), folder=folder)
+
+    def check(self) -> None:
+        """Looks its claims through.
+
+        Raises:
+            AlumbenchError: There are none, two have one id, or no command makes a file of figures.
+        """
+        ids = [claim.id for claim in self.claims]
         for name in ids:
             if ids.count(name) > 1:
-                raise AlumbenchError(f"{path}: two claims are '{name}'")
-        if not claims:
-            raise AlumbenchError(f"{path}: it has no [[claim]]")
-        read = cls(**build(cls, {**values, "claims": claims, "folder": folder}, str(path)))
-        for name in sorted({part.figures for claim in claims for part in claim.parts if part.figures}):
-            if name not in read.commands:
-                raise AlumbenchError(
-                    f'{path}: no command makes {name}; add [commands] with "{name}" = "alumbench geometry …"'
-                )
-        return read
-
-
-def _claim(values: Mapping[str, Any], path: Path) -> Claim:
-    where = f"{path}, claim {values.get('id', '')}".rstrip()
-    parts = tuple(Part(**build(Part, part, f"{where}, part")) for part in values.get("part", []))
-    others = {key: value for key, value in values.items() if key != "part"}
-    claim = Claim(**build(Claim, {**others, "parts": parts}, where))
-    if not parts:
-        raise AlumbenchError(f"{where}: has no [[claim.part]], so nothing can decide it")
-    for part in parts:
-        _check(part, where)
-    return claim
-
-
-def _check(part: Part, where: str) -> None:
-    if part.direction not in DIRECTIONS:
-        raise AlumbenchError(f"{where}: {unknown('direction', part.direction, DIRECTIONS)}")
-    if part.margin < 0 or bool(part.margin) != (part.direction != "more"):
-        raise AlumbenchError(
-            f"{where}: margin = {part.margin:g} with direction '{part.direction}'; 'no less' and 'equal' take one "
-            f"above 0, in points, 'more' takes none"
-        )
-    of_board, of_figures = (part.board, part.row, part.column), (part.figures, part.name)
-    if not (all(of_board) and not any(of_figures)) and not (all(of_figures) and not any(of_board)):
-        raise AlumbenchError(f"{where}: a part has board, row and column, or figures and name")
-    if part.subject == part.against:
-        raise AlumbenchError(f"{where}: '{part.against}' is held against itself")
+                raise AlumbenchError(f"two claims are '{name}'")
+        if not self.claims:
+            raise AlumbenchError("it has no [[claim]]")
+        for name in sorted({part.figures for claim in self.claims for part in claim.parts if part.figures}):
+            if name not in self.commands:
+                raise AlumbenchError(f'no command makes {name}; add [commands] with "{name}" = "alumbench geometry …"')

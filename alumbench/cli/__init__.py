@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 
@@ -9,7 +10,7 @@ import click
 
 from alumbench import __version__
 from alumbench.cli.streams import standard_streams
-from alumbench.errors import AlumbenchError, unknown
+from alumbench.errors import AlumbenchError, shown, unknown
 
 COMMANDS = {
     "demo": "a table from nothing: trains, attacks and compares two methods on a miniature task",
@@ -87,6 +88,7 @@ def _run() -> None:
         click.echo(f"alumbench: {error}", err=True)
         sys.exit(1)
     except click.ClickException as error:
+        vars(error)["message"] = shown(error.message)  # it quotes what was typed
         error.show()
         sys.exit(error.exit_code)
     except click.exceptions.Exit as stop:
@@ -96,3 +98,10 @@ def _run() -> None:
             "\nalumbench: stopped. What was finished is kept; the same command again goes on from there.", err=True
         )
         sys.exit(130)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.EPIPE:
+            raise
+        from alumbench.cli.failure import tell
+
+        tell(error)
+        sys.exit(70)  # EX_SOFTWARE

@@ -28,7 +28,7 @@ def key_values(pairs: Sequence[str], option: str) -> dict[str, Any]:
             value = value.casefold()
         try:
             values[key.replace("-", "_")] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             values[key.replace("-", "_")] = value
     return values
 

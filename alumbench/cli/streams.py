@@ -9,6 +9,9 @@ import os
 import select
 import sys
 from collections.abc import Iterator
+from typing import Any
+
+from alumbench.errors import visible
 
 #: What a shell reports of a program that SIGPIPE ended, as `cat` in `cat file | head -1`.
 READER_GONE = 128 + 13
@@ -27,9 +30,11 @@ def standard_streams() -> Iterator[None]:
     _open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # so that `alumbench train … | tee log` shows each line at once
+        sys.stdout.reconfigure(errors="backslashreplace")  # what the locale's encoding lacks
     try:
         try:
-            yield
+            with inert(sys.stdout), inert(sys.stderr):
+                yield
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -40,6 +45,32 @@ def standard_streams() -> Iterator[None]:
         for number in filter(reader_is_gone, (1, 2)):
             os.dup2(os.open(os.devnull, os.O_WRONLY), number)  # what is still buffered goes there
         raise SystemExit(READER_GONE) from None
+
+
+@contextlib.contextmanager
+def inert(stream: Any) -> Iterator[None]:
+    """Has all that is written to a stream (tables, notes, progress, others' libraries) be shown, not obeyed.
+
+    Names, labels and texts come from others' files, and may hold what moves a terminal's cursor or turns its direction.
+    """
+    write = stream.write
+    try:
+        stream.write = lambda text: write(text if isinstance(text, bytes) else _inert(text))
+    except AttributeError:  # a stream of another kind, which a caller has put there
+        yield
+        return
+    try:
+        yield
+    finally:
+        del stream.write
+
+
+def _inert(text: str) -> str:
+    """The text with what a terminal obeys escaped, but for line ends and tabs, and a bar's return to where it began."""
+    if text.isascii() and text.isprintable() or not text.strip("\n\r\x1b[A"):
+        return text
+    begin = "\r" if text.startswith("\r") else ""
+    return begin + "".join(c if c in "\n\t" else visible(c) for c in text.removeprefix("\r"))
 
 
 def reader_is_gone(number: int) -> bool:

@@ -159,17 +159,13 @@ def train(ctx: click.Context, /, **options: Any) -> None:
 
 def _with_config(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
     """The options with those of the TOML file where the command line says nothing."""
-    import tomllib
-
+    from alumbench.config import check, read_toml
     from alumbench.errors import AlumbenchError, unknown
 
     path = options.pop("config")
     if path is None:
         return options
-    try:
-        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise AlumbenchError(f"{path}: cannot be read as TOML: {error}") from error
+    values = read_toml(Path(path))
     names = {"set": "settings", "task": "task_name", "compile": "compiled"}
     known = {parameter.opts[0].removeprefix("--").replace("-", "_") for parameter in ctx.command.params} - {"config"}
     for key, value in values.items():
@@ -179,11 +175,16 @@ def _with_config(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
         name = names.get(plain, plain)
         if ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
             continue
-        if isinstance(value, dict):
+        parameter = next(p for p in ctx.command.params if p.name == name)
+        if isinstance(value, dict) and plain in {"set", "trainer"}:
             options[name] = tuple(f"{k}={json.dumps(v)}" for k, v in value.items())
-        else:
-            parameter = next(p for p in ctx.command.params if p.name == name)
+            continue
+        one = str | float | bool
+        check(list[one] if getattr(parameter, "multiple", False) else one, value, f"{path}: {plain}")
+        try:
             options[name] = parameter.type_cast_value(ctx, value)
+        except click.BadParameter as error:
+            raise AlumbenchError(f"{path}: {plain}: {error.message}") from None
     return options
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from alumbench.attacks.outcome import ALREADY_WRONG, ATTACK_OUTCOMES, BROKEN, ERROR, ROBUST, SKIPPED, TIMEOUT
-from alumbench.errors import AlumbenchError, unknown
+from alumbench.config import Positive, Slug
+from alumbench.errors import AlumbenchError, shown, unknown
 from alumbench.evaluation.entry import Entry
 from alumbench.evaluation.seeds import main_records
 from alumbench.evaluation.summary import UNDER_ATTACK, no_number, under_attack
-from alumbench.tasks.task import build
 
 Record = Mapping[str, Any]
 #: The first that any member shows is the worst case's outcome.
@@ -35,8 +35,8 @@ class Ensemble:
         entries: names of the suite's entries, in the suite's order.
     """
 
-    name: str
-    version: int
+    name: Slug
+    version: Positive
     entries: tuple[str, ...]
 
     @property
@@ -44,37 +44,45 @@ class Ensemble:
         """`name@version`."""
         return f"{self.name}@{self.version}"
 
+    def check(self) -> None:
+        """Looks its members through.
 
-def read_ensemble(values: Mapping[str, Any], entries: Sequence[Entry], where: str) -> Ensemble:
-    """An ensemble from its table in a suite's file.
+        Raises:
+            AlumbenchError: They are fewer than two, or one is there twice.
+        """
+        if len(self.entries) < 2 or len(set(self.entries)) < len(self.entries):
+            raise AlumbenchError("entries has to name two or more attacks, each once")
 
-    Raises:
-        AlumbenchError: It names an entry that is not there, is no attack on texts or looks for no other label, or
-            entries that attack different examples.
-    """
-    ensemble = Ensemble(**build(Ensemble, values, where))
-    known = {entry.name: entry for entry in entries}
-    for name in ensemble.entries:
-        if name not in known:
-            raise AlumbenchError(f"{where}: {unknown('entry', str(name), known)}")
-        if known[name].kind != "attack":
-            raise AlumbenchError(f"{where}: entry {name} is of kind {known[name].kind}; members are attacks")
-        if known[name].load_recipe().goal == "reduction":
-            raise AlumbenchError(
-                f"{where}: entry {name} is a reduction: the label stays right, so it breaks nothing; take it out"
-            )
-    members = [entry for entry in entries if entry.name in ensemble.entries]
-    if len(members) < 2 or len(members) != len(ensemble.entries):
-        raise AlumbenchError(f"{where}: entries has to name two or more attacks, each once")
-    for member in members[1:]:
-        for name in ("tasks", "source", "examples"):
-            here, first = getattr(member, name), getattr(members[0], name)
-            if here != first:
+    def among(self, entries: Sequence[Entry]) -> Ensemble:
+        """The same with its members in the order of their suite.
+
+        Args:
+            entries: the suite's.
+
+        Raises:
+            AlumbenchError: It names an entry that is not there, is no attack on texts or looks for no other label, or
+                entries that attack different examples.
+        """
+        known = {entry.name: entry for entry in entries}
+        for name in self.entries:
+            if name not in known:
+                raise unknown("entry", name, known)
+            if known[name].kind != "attack":
+                raise AlumbenchError(f"entry {name} is of kind {known[name].kind}; members are attacks")
+            if known[name].load_recipe().goal == "reduction":
                 raise AlumbenchError(
-                    f"{where}: {member.name} has {name} = {here!r}, {members[0].name} has {first!r}; members attack "
-                    f"the same examples"
+                    f"entry {name} is a reduction: the label stays right, so it breaks nothing; take it out"
                 )
-    return Ensemble(ensemble.name, ensemble.version, tuple(member.name for member in members))
+        members = [entry for entry in entries if entry.name in self.entries]
+        for member in members[1:]:
+            for part in ("tasks", "source", "examples"):
+                here, first = getattr(member, part), getattr(members[0], part)
+                if here != first:
+                    raise AlumbenchError(
+                        f"{member.name} has {part} = {shown(repr(here), 80)}, {members[0].name} has "
+                        f"{shown(repr(first), 80)}; members attack the same examples"
+                    )
+        return replace(self, entries=tuple(member.name for member in members))
 
 
 def worst_case(records: Mapping[str, Sequence[Record]]) -> list[dict[str, Any]]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from alumbench.attacks import load_recipe
 from alumbench.attacks.recipe import Recipe
+from alumbench.config import Amount, Count, Positive, Slug
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.tasks import Source, Task
-from alumbench.tasks.task import build
 
 KINDS = ("clean", "fixed", "attack", "embedding")
 ALL_TASKS = "*"
@@ -40,22 +39,49 @@ class Entry:
         seed_examples: examples that the seeds after the first are for: the first so many of those drawn.
     """
 
-    name: str
+    name: Slug
     kind: str
     tasks: tuple[str, ...] = (ALL_TASKS,)
     source: tuple[Source, ...] = field(default=())
     group: str = ""
     collapse: Mapping[str, str] = field(default_factory=dict)
     recipe: str = ""
-    examples: int = 0
-    queries: int = 0
-    seconds: float = 0.0
-    radius: float = 0.0
-    steps: int = 0
+    examples: Count = 0
+    queries: Count = 0
+    seconds: Amount = 0.0
+    radius: Amount = 0.0
+    steps: Count = 0
     note: str = ""
     parts: Mapping[str, str] = field(default_factory=dict)
-    seeds: int = 1
-    seed_examples: int = 0
+    seeds: Positive = 1
+    seed_examples: Count = 0
+
+    def check(self) -> None:
+        """Looks its values through.
+
+        Raises:
+            AlumbenchError: They do not go together.
+        """
+        if self.kind not in KINDS:
+            raise unknown("kind", self.kind, KINDS)
+        if self.collapse and self.kind != "fixed":
+            raise AlumbenchError(f"collapse is for fixed sets, this entry is of kind {self.kind}")
+        for name in ("parts", "seed_examples", "recipe"):
+            if getattr(self, name) and self.kind != "attack":
+                raise AlumbenchError(f"{name} is for attacks, this entry is of kind {self.kind}")
+        if self.kind == "attack":
+            name, _, version = self.recipe.partition("@")
+            recipe = load_recipe(name)
+            if version != str(recipe.version):
+                raise AlumbenchError(
+                    f"asks for {self.recipe}, this alumbench has {recipe.signature}; "
+                    f"a suite names the version it was made for"
+                )
+        if self.kind == "embedding" and not (self.radius > 0 and self.steps > 0):
+            raise AlumbenchError("an embedding attack needs a radius and steps above 0")
+        if self.kind == "fixed" and not self.source:
+            raise AlumbenchError("a fixed set needs a [[entry.source]]")
+        _check_seeds(self)
 
     def is_for(self, task: Task) -> bool:
         """Whether a checkpoint of that task takes it."""
@@ -68,57 +94,15 @@ class Entry:
         return load_recipe(self.recipe.partition("@")[0])
 
 
-def read_entry(values: Mapping[str, Any], where: str) -> Entry:
-    """An entry from its table in a suite's file.
-
-    Raises:
-        AlumbenchError: It says something it cannot; the file, the entry and the key are named.
-    """
-    sources = values.get("source", [])
-    parts = build(Entry, values, where)
-    parts["source"] = tuple(
-        Source(**build(Source, source, f"{where}, source"))
-        for source in (sources if isinstance(sources, list) else [sources])
-    )
-    entry = Entry(**parts)
-    if entry.kind not in KINDS:
-        raise AlumbenchError(f"{where}: {unknown('kind', entry.kind, KINDS)}")
-    for name in ("examples", "queries", "seconds", "seed_examples"):
-        if getattr(entry, name) < 0:
-            raise AlumbenchError(f"{where}: {name} = {getattr(entry, name)} is negative; 0 is for no limit")
-    if entry.collapse and entry.kind != "fixed":
-        raise AlumbenchError(f"{where}: collapse is for fixed sets, this entry is of kind {entry.kind}")
-    _check_parts_and_seeds(entry, where)
-    if entry.kind == "attack":
-        name, _, version = entry.recipe.partition("@")
-        recipe = load_recipe(name)
-        if version != str(recipe.version):
-            raise AlumbenchError(
-                f"{where}: asks for {entry.recipe}, this alumbench has {recipe.signature}; "
-                f"a suite names the version it was made for"
-            )
-    if entry.kind == "embedding" and not (entry.radius > 0 and entry.steps > 0):
-        raise AlumbenchError(f"{where}: an embedding attack needs a radius and steps above 0")
-    if entry.kind == "fixed" and not entry.source:
-        raise AlumbenchError(f"{where}: a fixed set needs a [[entry.source]]")
-    return entry
-
-
-def _check_parts_and_seeds(entry: Entry, where: str) -> None:
-    for name in ("parts", "seed_examples"):
-        if getattr(entry, name) and entry.kind != "attack":
-            raise AlumbenchError(f"{where}: {name} is for attacks, this entry is of kind {entry.kind}")
-    for name, value in entry.parts.items():
-        if not isinstance(value, str):
-            raise AlumbenchError(f"{where}: parts: {name} = {value!r} is no str")
+def _check_seeds(entry: Entry) -> None:
     if entry.seeds == 1 and not entry.seed_examples:
         return
     if entry.kind != "attack" or entry.load_recipe().goal == "reduction":
-        raise AlumbenchError(f"{where}: seeds are for attacks that look for another label")
+        raise AlumbenchError("seeds are for attacks that look for another label")
     if entry.seeds < 2 or not entry.seed_examples:
         raise AlumbenchError(
-            f"{where}: seeds = {entry.seeds} with seed_examples = {entry.seed_examples}; several seeds are for the "
+            f"seeds = {entry.seeds} with seed_examples = {entry.seed_examples}; several seeds are for the "
             f"first so many examples: seeds = 3 with seed_examples = 50, say"
         )
     if 0 < entry.examples < entry.seed_examples:
-        raise AlumbenchError(f"{where}: seed_examples = {entry.seed_examples} of examples = {entry.examples}")
+        raise AlumbenchError(f"seed_examples = {entry.seed_examples} of examples = {entry.examples}")

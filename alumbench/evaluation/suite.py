@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from alumbench.config import Positive, Slug, convert, parse_toml, read_toml
 from alumbench.errors import AlumbenchError, unknown
-from alumbench.evaluation.ensembles import Ensemble, read_ensemble
-from alumbench.evaluation.entry import Entry, read_entry
+from alumbench.evaluation.ensembles import Ensemble
+from alumbench.evaluation.entry import Entry
 from alumbench.evaluation.thresholds import Thresholds
 from alumbench.tasks import Source, Task
-from alumbench.tasks.task import build
 
 #: Keys that came after suites were out: a suite that says nothing of them has the digest that it always had.
 LATER = {"parts": {}, "seeds": 1, "seed_examples": 0, "ensembles": (), "validity": asdict(Thresholds())}
@@ -35,12 +34,28 @@ class Suite:
         validity: what an adversarial text has to keep, to be counted by the measures that ask for it.
     """
 
-    name: str
-    version: int
+    name: Slug
+    version: Positive
     title: str
-    entries: tuple[Entry, ...]
-    ensembles: tuple[Ensemble, ...] = ()
+    entries: tuple[Entry, ...] = field(metadata={"key": "entry"})
+    ensembles: tuple[Ensemble, ...] = field(default=(), metadata={"key": "ensemble"})
     validity: Thresholds = Thresholds()
+
+    def check(self) -> None:
+        """Looks its entries through.
+
+        Raises:
+            AlumbenchError: There are none, or two entries or ensembles have the same name.
+        """
+        if not self.entries:
+            raise AlumbenchError("a suite needs an [[entry]]")
+        for kind, names in (
+            ("entries", [entry.name for entry in self.entries]),
+            ("ensembles", [ensemble.signature for ensemble in self.ensembles]),
+        ):
+            for name in names:
+                if names.count(name) > 1:
+                    raise AlumbenchError(f"two {kind} are called {name}")
 
     def digest(self) -> str:
         """A hash of all it says, so that an edited suite is not taken for the one that was run."""
@@ -113,31 +128,20 @@ def load_suite(name: str) -> Suite:
         AlumbenchError: There is none of that name, or the file says something it cannot.
     """
     if name.endswith(".toml"):
-        path = Path(name)
-        if not path.is_file():
-            raise AlumbenchError(f"{path}: no such file")
-        text, where = path.read_text(encoding="utf-8"), str(path)
+        values, where = read_toml(Path(name)), name
     elif name in suite_names():
-        text, where = (_folder() / f"{name}.toml").read_text(encoding="utf-8"), f"suite {name}"
+        where = f"suite {name}"
+        values = parse_toml((_folder() / f"{name}.toml").read_text(encoding="utf-8"), where)
     else:
         raise unknown("suite", name, suite_names(), "alumbench suites")
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise AlumbenchError(f"{where}: {error}") from None
-    entries = []
-    for number, entry in enumerate(values.pop("entry", []), start=1):
-        entries.append(read_entry(entry, f"{where}, entry {entry.get('name', number)}"))
-    if len({entry.name for entry in entries}) != len(entries):
-        raise AlumbenchError(f"{where}: two entries have the same name")
+    suite = convert(Suite, values, where)
     ensembles = []
-    for number, ensemble in enumerate(values.pop("ensemble", []), start=1):
-        ensembles.append(read_ensemble(ensemble, entries, f"{where}, ensemble {ensemble.get('name', number)}"))
-    if len({ensemble.signature for ensemble in ensembles}) != len(ensembles):
-        raise AlumbenchError(f"{where}: two ensembles have the same name and version")
-    validity = Thresholds.read(values.pop("validity", {}), f"{where}, validity")
-    parts = build(Suite, {**values, "entries": entries, "ensembles": ensembles}, where)
-    return Suite(**parts, validity=validity)
+    for ensemble in suite.ensembles:
+        try:
+            ensembles.append(ensemble.among(suite.entries))
+        except AlumbenchError as error:
+            raise AlumbenchError(f"{where}: ensemble {ensemble.name}: {error}") from None
+    return replace(suite, ensembles=tuple(ensembles))
 
 
 def _folder() -> Any:

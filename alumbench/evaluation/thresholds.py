@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from alumbench.errors import AlumbenchError
-from alumbench.tasks.task import build
+from alumbench.config import Share, convert
 
 #: Least cosine of MiniLM's sentence vectors; the bound of TextBugger (Li et al. 2019) on another encoder's scale.
 MIN_SIMILARITY = 0.8
@@ -27,9 +26,9 @@ class Thresholds:
         min_grammar: of the grammar proxy; 0 does not ask.
     """
 
-    min_similarity: float = MIN_SIMILARITY
-    max_words_changed: float = MAX_WORDS_CHANGED
-    min_grammar: float = MIN_GRAMMAR
+    min_similarity: Share = MIN_SIMILARITY
+    max_words_changed: Share = MAX_WORDS_CHANGED
+    min_grammar: Share = MIN_GRAMMAR
 
     @classmethod
     def read(cls, values: Mapping[str, Any], where: str) -> Thresholds:
@@ -38,11 +37,12 @@ class Thresholds:
         Raises:
             AlumbenchError: A key is unknown, or a value lies outside 0 to 1.
         """
-        found = cls(**{name: float(value) for name, value in build(cls, values, where).items()})
-        for name, value in vars(found).items():
-            if not 0 <= value <= 1:
-                raise AlumbenchError(f"{where}: {name} = {value:g} is not between 0 and 1")
-        return found
+        return convert(cls, values, where)
+
+    def __post_init__(self) -> None:
+        """Has 1 count as 1.0, in hashes too."""
+        for name, value in list(vars(self).items()):
+            object.__setattr__(self, name, float(value))
 
     @property
     def signature(self) -> str:

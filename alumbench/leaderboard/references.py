@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from alumbench.config import Name, convert, read_toml
 from alumbench.errors import AlumbenchError
 from alumbench.storage import file_name
 from alumbench.tasks import Source
-from alumbench.tasks.task import build
 
 REFERENCES = "references.toml"
 
@@ -26,8 +23,8 @@ class Predictions:
         source: the table; its gold labels have to be those of the entry's examples.
     """
 
-    entry: str
-    key: str
+    entry: Name
+    key: Name
     source: Source
 
 
@@ -42,8 +39,8 @@ class Row:
         model: what it is.
     """
 
-    row: str
-    prediction: str
+    row: Name
+    prediction: Name
     scores: str = ""
     model: str = ""
 
@@ -85,19 +82,15 @@ class References:
                 f"{path}: no such file. It names task, suite, where predictions were published, [[predictions]] with "
                 f"entry, key and source, and [[rows]] with row and prediction"
             )
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError as error:
-            raise AlumbenchError(f"{path}: {error}") from None
-        rows = tuple(Row(**build(Row, row, f"{path}, rows")) for row in values.pop("rows", []))
-        tables = tuple(_predictions(table, f"{path}, predictions") for table in values.pop("predictions", []))
-        if not rows or not tables:
-            raise AlumbenchError(f"{path}: has no [[{'predictions' if rows else 'rows'}]]")
-        if len({file_name(row.row) for row in rows}) < len(rows):
-            raise AlumbenchError(f"{path}: two rows have the same name, or names that make the same file's")
-        return cls(**build(cls, {**values, "rows": rows, "predictions": tables}, str(path)))
+        return convert(cls, read_toml(path), str(path))
 
+    def check(self) -> None:
+        """Looks its tables through.
 
-def _predictions(values: Mapping[str, Any], where: str) -> Predictions:
-    source = Source(**build(Source, values.get("source", {}), f"{where}, source"))
-    return Predictions(**build(Predictions, {**values, "source": source}, where))
+        Raises:
+            AlumbenchError: There are no rows or predictions, or two rows have one name.
+        """
+        if not self.rows or not self.predictions:
+            raise AlumbenchError(f"has no [[{'predictions' if self.rows else 'rows'}]]")
+        if len({file_name(row.row) for row in self.rows}) < len(self.rows):
+            raise AlumbenchError("two rows have the same name, or names that make the same file's")

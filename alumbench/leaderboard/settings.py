@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from alumbench.config import Name, convert, read_toml
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.evaluation.ensembles import WORST, Ensemble
 from alumbench.leaderboard.compare import MEASURES
-from alumbench.tasks.task import build as build_fields
 
 #: What a column names in place of an entry where its figure is about the training run.
 TRAINING = "training"
@@ -30,9 +29,9 @@ class Column:
         task: whose entry it is, where a board has several tasks: each has its own `clean`, say.
     """
 
-    title: str
-    entry: str
-    measure: str
+    title: Name
+    entry: Name
+    measure: Name
     group: str = ""
     role: str = ""
     task: str = ""
@@ -69,7 +68,7 @@ class Board:
 
     folder: Path
     title: str
-    columns: tuple[Column, ...]
+    columns: tuple[Column, ...] = ()
     tasks: tuple[str, ...] = ()
     suites: tuple[str, ...] = ()
     scored: tuple[str, ...] = ()
@@ -93,19 +92,7 @@ class Board:
                 f"{path}: no such file. A board is a folder with a board.toml: title, baseline, and [[columns]] with "
                 f"title, entry and measure"
             )
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError as error:
-            raise AlumbenchError(f"{path}: {error}") from None
-        columns = tuple(Column(**build_fields(Column, c, f"{path}, column")) for c in values.pop("columns", []))
-        ensembles = tuple(
-            Ensemble(**build_fields(Ensemble, e, f"{path}, ensemble")) for e in values.pop("ensembles", [])
-        )
-        board = cls(
-            **build_fields(cls, {**values, "columns": columns, "ensembles": ensembles, "folder": folder}, str(path))
-        )
-        board.check()
-        return board
+        return convert(cls, read_toml(path), str(path), folder=folder)
 
     def check(self) -> None:
         """Looks its settings through.
@@ -114,18 +101,21 @@ class Board:
             AlumbenchError: A measure, a role, the column to rank by or, on a board of several tasks, a column's task is
                 unknown, or two columns are one.
         """
-        path = self.folder / "board.toml"
+        keys = [column.key for column in self.columns]
         for column in self.columns:
             for what, value, known in (("measure", column.measure, MEASURES), ("role", column.role, ROLES)):
                 if value not in known:
-                    raise AlumbenchError(f"{path}: {unknown(what, value, known)}")
+                    raise AlumbenchError(f"column {column.title}: {unknown(what, value, known)}")
             if len(self.tasks) > 1 and column.task not in self.tasks:
-                raise AlumbenchError(f"{path}: column {column.title}: {unknown('task', column.task, self.tasks)}")
-            if [other.key for other in self.columns].count(column.key) > 1:
-                raise AlumbenchError(f"{path}: two columns are {column.key}")
+                raise AlumbenchError(f"column {column.title}: {unknown('task', column.task, self.tasks)}")
+            if keys.count(column.key) > 1:
+                raise AlumbenchError(f"two columns are {column.key}")
         titles = [column.title for column in self.columns]
+        for title in titles:
+            if titles.count(title) > 1:
+                raise AlumbenchError(f"two columns have the title '{title}'")
         if self.rank and self.rank not in titles:
-            raise AlumbenchError(f"{path}: rank: {unknown('column', self.rank, titles)}")
+            raise AlumbenchError(f"rank: {unknown('column', self.rank, titles)}")
 
     @property
     def rank_column(self) -> Column | None:

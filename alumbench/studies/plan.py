@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from alumbench.config import Amount, Count, Name, check, convert, read_toml
 from alumbench.errors import AlumbenchError
 from alumbench.storage import file_name
-from alumbench.tasks.task import build
 
 RUNS = "runs.toml"
 #: A row's model that an earlier `[[pretrain]]` of the same file makes.
 PRETRAINED = "pretrained:"
 
 Options = Mapping[str, Any]
+#: What an option may be: arguments are made of these (see `arguments`).
+Value = str | float | bool | list[str | float | bool]
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,28 @@ class Sweep:
         at_most_cost: training time that a candidate may take, in those of the first; 0 for any.
     """
 
-    suite: str
+    suite: Name
     score: tuple[tuple[str, ...], ...]
     train: Options = field(default_factory=dict)
     attack: Options = field(default_factory=dict)
-    seed: int = 1
+    seed: Count = 1
     keep: str = ""
-    at_most_below: float = 0.0
-    at_most_cost: float = 0.0
+    at_most_below: Amount = 0.0
+    at_most_cost: Amount = 0.0
+
+    def check(self) -> None:
+        """Looks its values through.
+
+        Raises:
+            AlumbenchError: The score has no groups, a figure is not ENTRY:MEASURE, or an option is none.
+        """
+        if not self.score or not all(self.score):
+            raise AlumbenchError('score: give groups of entries, [["ENTRY:MEASURE", ...], ...]')
+        for name in self.figures:
+            if not all(name.partition(":")):
+                raise AlumbenchError(f"'{name}' is not ENTRY:MEASURE")
+        for part in ("train", "attack"):
+            _options(getattr(self, part), part)
 
     @property
     def figures(self) -> list[str]:
@@ -117,42 +132,75 @@ class Plan:
                 f"{path}: no such file. It says what is trained: seeds, suites, [train] with options of 'alumbench "
                 f"train', and [[rows]] with a row's name and its own"
             )
+        file = convert(_File, read_toml(path), str(path))
         try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError as error:
+            pretrain = {options["name"]: _without(options, "name") for options in file.pretrain}
+            rows = tuple(_row(row, file.train, pretrain) for row in file.rows)
+            _check_candidates(rows, file.sweep)
+        except AlumbenchError as error:
             raise AlumbenchError(f"{path}: {error}") from None
-        for key in ("rows", "seeds", "suites"):
-            if not values.get(key):
-                raise AlumbenchError(f"{path}: {key} is missing")
-        shared = values.pop("train", {})
-        pretrain: dict[str, Options] = {}
-        for options in values.pop("pretrain", []):
-            name = str(_pop(options, "name", path))
-            if name in pretrain:
-                raise AlumbenchError(f"{path}: two [[pretrain]] have the name {name}")
-            pretrain[name] = options
-        rows = tuple(_row(row, shared, pretrain, path) for row in values.pop("rows"))
-        sweep = values.pop("sweep", None)
-        if sweep is not None:
-            sweep = _sweep(sweep, rows, path)
-        defaults: dict[str, Any] = {"attack": {}}
-        plan = cls(
-            **build(
-                cls,
-                {**defaults, **values, "rows": rows, "pretrain": pretrain, "sweep": sweep, "board": board},
-                str(path),
-            )
-        )
-        counts = {len(row.candidates) for row in rows if row.candidates}
-        if len(counts) > 1:
-            raise AlumbenchError(
-                f"{path}: rows have {sorted(counts)} candidates; one budget for all is what makes them comparable"
-            )
-        if counts and sweep is None:
-            raise AlumbenchError(f"{path}: rows have candidates, and no [sweep] says how to choose")
-        if len({row.slug for row in rows}) < len(rows):
-            raise AlumbenchError(f"{path}: two rows have the same name, or names that make the same folder's")
-        return plan
+        return cls(board, rows, file.seeds, file.suites, file.attack, pretrain, file.sweep)
+
+
+@dataclass(frozen=True)
+class _File:
+    """The tables of a `runs.toml`; those of rows and pre-training have options of commands beside their name."""
+
+    rows: tuple[Options, ...]
+    seeds: tuple[Count, ...]
+    suites: tuple[Name, ...]
+    attack: Options = field(default_factory=dict)
+    train: Options = field(default_factory=dict)
+    pretrain: tuple[Options, ...] = ()
+    sweep: Sweep | None = None
+
+    def check(self) -> None:
+        """Looks its values through.
+
+        Raises:
+            AlumbenchError: Nothing is asked for, something twice, a table lacks its name, or an option is none.
+        """
+        for part in ("rows", "seeds", "suites"):
+            if not getattr(self, part):
+                raise AlumbenchError(f"{part} is empty")
+        for part, values in (("seeds", self.seeds), ("suites", self.suites)):
+            if len(set(values)) < len(values):
+                raise AlumbenchError(f"{part}: one is there twice")
+        names = [_named(options, "name", "pretrain") for options in self.pretrain]
+        for name in names:
+            if names.count(name) > 1:
+                raise AlumbenchError(f"two [[pretrain]] have the name {name}")
+        rows = [_named(row, "row", "rows") for row in self.rows]
+        if len({file_name(row) for row in rows}) < len(rows):
+            raise AlumbenchError("two rows have the same name, or names that make the same folder's")
+        for part, options in (("attack", self.attack), ("train", self.train)):
+            _options(options, part)
+        for options in self.pretrain:
+            tokenizer = options.get("tokenizer")
+            if isinstance(tokenizer, Mapping):
+                _options(tokenizer, "pretrain.tokenizer")
+            _options(options, "pretrain")
+
+
+def _named(options: Options, key: str, table: str) -> str:
+    """The name of a table, which names folders too."""
+    if key not in options:
+        raise AlumbenchError(f"a [[{table}]] has no {key}")
+    name: str = check(Name, options[key], f"{table}: {key}")
+    if not file_name(name).strip("."):
+        raise AlumbenchError(f"{table}: {key} '{name}' has no letter or digit to name a folder by")
+    return name
+
+
+def _options(options: Options, where: str) -> None:
+    """Raises an `AlumbenchError` where a value is none that a command line can carry."""
+    for name, value in options.items():
+        if not isinstance(value, Mapping):
+            check(Value, value, f"{where}.{name}")
+
+
+def _without(options: Options, *names: str) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in names}
 
 
 def arguments(options: Options) -> Iterator[str]:
@@ -181,31 +229,26 @@ def merged(*parts: Options) -> dict[str, Any]:
     return out
 
 
-def _sweep(values: Mapping[str, Any], rows: Iterable[Row], path: Path) -> Sweep:
-    score = values.get("score")
-    groups = score if isinstance(score, list) and all(isinstance(group, list) and group for group in score) else []
-    if not groups:
-        raise AlumbenchError(f'{path}, sweep: score = {score!r}: give groups of entries, [["ENTRY:MEASURE", ...], ...]')
-    sweep = Sweep(**build(Sweep, {**values, "score": tuple(map(tuple, groups))}, f"{path}, sweep"))
-    for name in sweep.figures:
-        if not all(str(name).partition(":")):
-            raise AlumbenchError(f"{path}, sweep: {name!r} is not ENTRY:MEASURE")
-    for row in rows:
-        for both in sorted({option for candidate in row.candidates for option in candidate} & sweep.train.keys()):
-            raise AlumbenchError(f"{path}: {both} is in [sweep] train, so row {row.name} cannot choose it")
-    return sweep
-
-
-def _row(values: dict[str, Any], shared: Options, pretrain: Mapping[str, Options], path: Path) -> Row:
-    name, candidates = str(_pop(values, "row", path)), tuple(values.pop("candidates", ()))
-    train = merged(shared, values)
-    row = Row(name, train, candidates)
+def _row(values: Options, shared: Options, pretrain: Mapping[str, Options]) -> Row:
+    name = values["row"]
+    candidates = values.get("candidates", [])
+    candidates = check(list[Options], [candidates] if isinstance(candidates, Mapping) else candidates, "candidates")
+    own = _without(values, "row", "candidates")
+    for options in (own, *candidates):
+        _options(options, f"row {name}")
+    row = Row(name, merged(shared, own), tuple(candidates))
     if row.pretrained and row.pretrained not in pretrain:
-        raise AlumbenchError(f"{path}: row {name}: no [[pretrain]] has the name {row.pretrained}")
+        raise AlumbenchError(f"row {name}: no [[pretrain]] has the name {row.pretrained}")
     return row
 
 
-def _pop(values: dict[str, Any], key: str, path: Path) -> Any:
-    if key not in values:
-        raise AlumbenchError(f"{path}: a [[{'rows' if key == 'row' else 'pretrain'}]] has no {key}")
-    return values.pop(key)
+def _check_candidates(rows: Sequence[Row], sweep: Sweep | None) -> None:
+    counts = {len(row.candidates) for row in rows if row.candidates}
+    if len(counts) > 1:
+        raise AlumbenchError(f"rows have {sorted(counts)} candidates; one budget for all is what makes them comparable")
+    if counts and sweep is None:
+        raise AlumbenchError("rows have candidates, and no [sweep] says how to choose")
+    for row in rows:
+        chosen = {option for candidate in row.candidates for option in candidate}
+        for both in sorted(chosen & (sweep.train.keys() if sweep else set())):
+            raise AlumbenchError(f"{both} is in [sweep] train, so row {row.name} cannot choose it")

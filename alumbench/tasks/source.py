@@ -71,6 +71,19 @@ class Source:
     take: str = ""
     where: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
+    def check(self) -> None:
+        """Looks its values through, before anything is loaded.
+
+        Raises:
+            AlumbenchError: It names no table, `take` is no slice, or the mirror's path leads out of the mirror.
+        """
+        if not (self.hub or self.generated or self.file or self.mirror):
+            raise AlumbenchError("names no table: give hub, file, generated or mirror")
+        if self.take:
+            _slice(self.take, "source")
+        if Path(self.mirror).is_absolute() or ".." in Path(self.mirror).parts:
+            raise AlumbenchError(f"mirror = '{self.mirror}' leads out of the mirror's data/")
+
     @staticmethod
     def without_later(values: dict[str, Any]) -> dict[str, Any]:
         """A source's fields less those of `LATER` that say nothing."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from typing import Any
 
+from alumbench.config import Name, convert, parse_toml
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.tasks.source import Source
 
@@ -30,11 +30,11 @@ class Task:
         note: what to know before comparing figures.
     """
 
-    name: str
+    name: Name
     title: str
-    columns: tuple[str, ...]
-    labels: tuple[str, ...] = ()
-    protected: tuple[str, ...] = ()
+    columns: tuple[Name, ...]
+    labels: tuple[Name, ...] = ()
+    protected: tuple[Name, ...] = ()
     metrics: tuple[str, ...] = ("accuracy",)
     train: tuple[Source, ...] = field(default=())
     dev: tuple[Source, ...] = field(default=())
@@ -57,50 +57,29 @@ class Task:
         """Builds a task from TOML or JSON values.
 
         Raises:
-            AlumbenchError: A key or metric is unknown, or a needed one is missing.
+            AlumbenchError: A key or metric is unknown, a needed one is missing, or a value is not what it has to be.
         """
-        parts = dict(build(cls, values, where))
-        for name in ("train", "dev"):
-            parts[name] = tuple(Source(**build(Source, entry, f"{where}, {name}")) for entry in values.get(name, ()))
-        task = cls(**parts)
-        for metric in task.metrics:
+        return convert(cls, values, where)
+
+    def check(self) -> None:
+        """Looks its values through.
+
+        Raises:
+            AlumbenchError: A metric is unknown, a protected column is none of its columns, or a name is there twice.
+        """
+        for name in ("columns", "labels"):
+            if len(set(getattr(self, name))) < len(getattr(self, name)):
+                raise AlumbenchError(f"{name}: a name is there twice")
+        if not self.columns or not self.metrics:
+            raise AlumbenchError("a task needs one or two text columns and a metric")
+        if len(self.labels) == 1:
+            raise AlumbenchError("labels: one label alone leaves nothing to learn; give two, or none for a regression")
+        for metric in self.metrics:
             if metric not in METRICS:
                 raise unknown("metric", metric, METRICS)
-        for column in task.protected:
-            if column not in task.columns:
-                raise AlumbenchError(f"{where}: protected column '{column}' is none of {', '.join(task.columns)}")
-        return task
-
-
-def build(cls: type, values: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Checks TOML or JSON values against a dataclass' fields and turns lists into tuples.
-
-    Raises:
-        AlumbenchError: A key that the class lacks (the nearest is named), a value of another type, or a needed key is
-            absent.
-    """
-    known = {item.name: item for item in fields(cls)}
-    for key in values:
-        if key not in known:
-            raise AlumbenchError(f"{where}: {unknown('key', key, known)}")
-        kinds = _KINDS.get(str(known[key].type).partition("[")[0], object)
-        if not isinstance(values[key], kinds) or (isinstance(values[key], bool) and kinds is not bool):
-            raise AlumbenchError(f"{where}: {key} = {values[key]!r} is no {known[key].type}")
-    try:
-        cls(**values)
-    except TypeError as error:
-        raise AlumbenchError(f"{where}: {error}") from None
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-
-
-_KINDS: dict[str, Any] = {
-    "int": int,
-    "float": (int, float),
-    "str": str,
-    "bool": bool,
-    "tuple": (list, tuple, dict),  # a single table may stand for a list of one
-    "Mapping": Mapping,
-}
+        for column in self.protected:
+            if column not in self.columns:
+                raise AlumbenchError(f"protected column '{column}' is none of {', '.join(self.columns)}")
 
 
 def task_names() -> list[str]:
@@ -117,7 +96,7 @@ def load_task(name: str) -> Task:
     if name not in task_names():
         raise unknown("task", name, task_names(), "alumbench tasks")
     text = (_catalog() / f"{name}.toml").read_text(encoding="utf-8")
-    return Task.from_dict({"name": name, **tomllib.loads(text)}, where=f"task {name}")
+    return Task.from_dict({"name": name, **parse_toml(text, f"task {name}")}, where=f"task {name}")
 
 
 def _catalog() -> Any:

@@ -55,14 +55,14 @@ def test_each_table_names_one_place_and_a_verified_commit(name: str) -> None:
         ({"titel": "x"}, "unknown key 'titel'. Did you mean 'title'?"),
         ({"metrics": ["acuracy"]}, "unknown metric 'acuracy'. Did you mean 'accuracy'?"),
         ({"protected": ["b"]}, "protected column 'b' is none of a"),
-        ({"train": [{"hubb": "x"}]}, "task, train: unknown key 'hubb'. Did you mean 'hub'?"),
-        ({"columns": None}, "missing .*'columns'"),
+        ({"train": [{"hubb": "x"}]}, "task: train[0]: unknown key 'hubb'. Did you mean 'hub'?"),
+        ({"columns": None}, "task: columns is missing"),
     ],
     ids=["key", "metric", "protected", "source", "missing"],
 )
 def test_a_task_with_a_mistake_is_refused(values: dict[str, Any], message: str) -> None:
     whole = {"name": "t", "title": "x", "columns": ["a"], "labels": ["x", "y"]} | values
-    with pytest.raises(AlumbenchError, match=message.replace("?", r"\?")):
+    with pytest.raises(AlumbenchError, match=re.escape(message)):
         Task.from_dict({key: value for key, value in whole.items() if value is not None})
 
 
