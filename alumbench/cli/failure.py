@@ -27,9 +27,18 @@ def tell(error: Exception) -> None:
     """Says in one line what happened and where its log is; with `ALUMBENCH_DEBUG=1` shows its traceback before that."""
     told = "".join(traceback.format_exception(error))
     if os.environ.get(DEBUG, "") not in {"", "0"}:
-        click.echo("".join(map(_line, told[-LOG:].splitlines(keepends=True))), err=True)
+        click.echo("".join(map(_line, _middle_cut(told).splitlines(keepends=True))), err=True)
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        what = f"{shown(error.filename, NAME)}: {error.strerror}"  # of the machine more likely than of ours
+        click.echo(f"alumbench: {what}; {_logged(told).removesuffix('; please report it')}", err=True)
+        return
     what = shown(error, NAME) or "no more is known"
     click.echo(f"alumbench: internal error ({type(error).__name__}: {what}); {_logged(told)}", err=True)
+
+
+def _middle_cut(told: str) -> str:
+    """Where it happened comes first, what last; what is megabytes long is a value in it."""
+    return told if len(told) <= LOG else f"{told[: LOG // 2]}\n…\n{told[-LOG // 2 :]}"
 
 
 def _line(line: str) -> str:
@@ -40,7 +49,7 @@ def _logged(told: str) -> str:
     """Writes the log, which only its user may read, and says where."""
     version = f"alumbench {__version__}, Python {platform.python_version()}, {platform.platform()}"
     command = " ".join(shown(argument, NAME) for argument in sys.argv[1:])
-    text = f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {version}\n$ alumbench {command}\n{told[-LOG:]}"
+    text = f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {version}\n$ alumbench {command}\n{_middle_cut(told)}"
     try:
         number, name = tempfile.mkstemp(prefix=PREFIX, suffix=".log", text=True)  # made anew, follows no link
         with open(number, "w", encoding="utf-8", errors="backslashreplace") as file:
