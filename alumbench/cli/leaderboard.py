@@ -64,13 +64,14 @@ def run(board: Path, runs: Path | None, jobs: int, rows: tuple[str, ...], sweep_
 @board_argument
 @click.argument("checkpoints", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="CHECKPOINT...")
 @click.option("--row", default="", help="Name of the table row; default: the method and its changed parameters.")
-def add(board: Path, checkpoints: tuple[Path, ...], row: str) -> None:
-    """Take evaluated checkpoints into BOARD, with their records."""
+@click.option("--replace", is_flag=True, help="Put it in the place of another checkpoint of the same row and seed.")
+def add(board: Path, checkpoints: tuple[Path, ...], row: str, replace: bool) -> None:
+    """Take evaluated checkpoints into BOARD, with their records; paths of this machine stay out of it."""
     quiet_libraries()
     from alumbench.leaderboard.adding import add as add_entry
 
     for checkpoint in checkpoints:
-        click.echo(f"added: {add_entry(board, checkpoint, row)}")
+        click.echo(f"added: {add_entry(board, checkpoint, row, replace)}")
     click.echo(next_line("leaderboard", "build", board))
 
 

@@ -12,26 +12,33 @@ from typing import Any
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.ensembles import WORST
 from alumbench.evaluation.stored import SPECIAL, Stored, evaluations_of, finished_entries, is_plain
-from alumbench.leaderboard.entries import SCHEMA, recipe_of_training
+from alumbench.leaderboard.entries import recipe_of_training
+from alumbench.leaderboard.places import record_without_places, without_places
 from alumbench.leaderboard.published import published
+from alumbench.leaderboard.reading import read_content
 from alumbench.leaderboard.settings import Board
-from alumbench.storage import file_name, finite, read_json, write_bytes, write_json
+from alumbench.leaderboard.shape import SCHEMA, check_content
+from alumbench.storage import file_name, finite, write_bytes, write_json
+
+#: In the place of what an entry says of its records, which are written first.
+PENDING = {"file": "records/x.jsonl.gz", "sha256": "0" * 64, "n": 1}
 
 
-def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
+def add(folder: Path, checkpoint: Path, row: str = "", replace: bool = False) -> Path:
     """Takes a checkpoint's finished evaluations into the board as one entry with its records.
 
     Args:
         folder: the board.
         checkpoint: a checkpoint that `alumbench attack` evaluated, or one evaluation folder.
         row: name of its table row; by default its method and the parameters that differ from the defaults.
+        replace: whether it may take the place of another checkpoint of the same row and seed.
 
     Returns:
         The entry's file.
 
     Raises:
         AlumbenchError: An evaluation was cut by `--limit`, scored otherwise than the board says, is unfinished, has no
-            training record, or is not of the board's tasks and suites.
+            training record, or is not of the board's tasks and suites, or the board has other weights in its place.
     """
     board = Board.read(folder)
     evaluations = [stored for stored in evaluations_of(checkpoint, board.scored) if _is_for(board, stored)]
@@ -75,13 +82,19 @@ def add(folder: Path, checkpoint: Path, row: str = "") -> Path:
     title = f"{row}-seed{training['seed']}"
     path = entry_path(folder, title)
     if path.exists():
-        there = read_json(path)
+        there = check_content(read_content(path, folder), str(path))
         if there["row"] != row:
             raise AlumbenchError(
                 f"{path}: holds row {there['row']!r}, whose name makes the same file's; choose another --row"
             )
         if recipe_of_training(there) != recipe_of_training(content):
             raise AlumbenchError(f"{path}: holds a checkpoint that was trained otherwise; name this one with --row")
+        mine, theirs = ({e["model"] for e in one["evaluations"]} for one in (content, there))
+        if mine != theirs and not replace:
+            raise AlumbenchError(
+                f"{path}: holds other weights ({_digests(theirs)}) of this row and seed than {checkpoint} has "
+                f"({_digests(mine)}); add these as another --row, or in its place with --replace"
+            )
         gone = sorted(there["entries"].keys() - content["entries"].keys())
         if gone:
             raise AlumbenchError(f"{path}: has {', '.join(gone)} too; add the checkpoint, not one of its evaluations")
@@ -111,12 +124,17 @@ def save(folder: Path, title: str, content: Mapping[str, Any], records: Sequence
     """
     path = entry_path(folder, title)
     file = f"records/{path.stem}.jsonl.gz"
-    lines = sorted(json.dumps(finite(published(record)), sort_keys=True) for record in records)
+    lines = sorted(json.dumps(finite(record_without_places(published(record))), sort_keys=True) for record in records)
+    content = check_content({**without_places(content), "records": PENDING}, title)
     packed = gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0)
     write_bytes(folder / file, packed)
     told = {"file": file, "sha256": hashlib.sha256(packed).hexdigest(), "n": len(lines)}
     write_json(path, {**content, "records": told})
     return path
+
+
+def _digests(weights: set[str]) -> str:
+    return ", ".join(sorted(digest[:12] for digest in weights))
 
 
 def _is_for(board: Board, stored: Stored) -> bool:

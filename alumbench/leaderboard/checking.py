@@ -6,10 +6,13 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from alumbench.errors import AlumbenchError
+from alumbench.errors import AlumbenchError, shown
 from alumbench.evaluation.stored import made_how
 from alumbench.leaderboard.entries import Entry, recipe_of_training
 from alumbench.leaderboard.settings import Board
+
+#: Characters of a finding: names in it are others'.
+MOST_SHOWN = 500
 
 
 def load(folder: Path) -> tuple[Board, list[Entry]]:
@@ -48,19 +51,32 @@ def check(folder: Path) -> list[str]:
         paths = _paths(board)
     except AlumbenchError as error:
         return [str(error)]
+    named = {f"records/{path.stem}.jsonl.gz" for path in paths}
     for path in paths:
         try:
-            entries.append(Entry.read(board, path))
-            found += [f"{path}: {problem}" for problem in entries[-1].problems()]
+            entry = Entry.read(board, path)
         except AlumbenchError as error:
             found.append(str(error))
-    named = {entry.content["records"]["file"] for entry in entries}
+            continue
+        named.add(entry.content["records"]["file"])
+        problems = list(told(entry.problems()))
+        found += [f"{path}: {problem}" for problem in problems]
+        entries.append(entry)
     found += [
         f"{path}: belongs to no entry"
         for path in sorted((folder / "records").glob("*"))
-        if f"records/{path.name}" not in named and len(entries) == len(paths)
+        if f"records/{path.name}" not in named
     ]
-    return found + [f"{folder}: {problem}" for problem in unlike(entries)]
+    found += [f"{folder}: {problem}" for problem in told(unlike(entries))]
+    return [shown(problem, MOST_SHOWN) for problem in found]
+
+
+def told(problems: Iterator[str]) -> Iterator[str]:
+    """The problems, and last the one that ended the search for more."""
+    try:
+        yield from problems
+    except AlumbenchError as error:
+        yield str(error)
 
 
 def unlike(entries: Sequence[Entry]) -> Iterator[str]:

@@ -6,12 +6,13 @@ same command on the same predictions gives the same bytes.
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from alumbench.config import parse_json
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.evaluation.describe import describe
 from alumbench.evaluation.entry import Entry as SuiteEntry
@@ -20,9 +21,10 @@ from alumbench.evaluation.request import Request
 from alumbench.evaluation.suite import Suite, load_suite
 from alumbench.evaluation.summary import summarize
 from alumbench.leaderboard.adding import save
-from alumbench.leaderboard.entries import PREDICTABLE, SCHEMA, Entry
+from alumbench.leaderboard.entries import Entry
 from alumbench.leaderboard.references import REFERENCES, Predictions, References, Row
 from alumbench.leaderboard.settings import Board
+from alumbench.leaderboard.shape import PREDICTABLE, SCHEMA
 from alumbench.tasks import Example, Task, load_task
 from alumbench.tasks.example import Rows, read_label
 from alumbench.tasks.source import load_examples_from
@@ -184,12 +186,12 @@ def _label(table: _Table, raw: Any) -> str | float:
 def _scores(table: _Table, row: Row, raw: Any) -> list[float]:
     """Probabilities from a list of numbers, or from one as JSON."""
     try:
-        scores = [float(score) for score in (json.loads(raw) if isinstance(raw, str) else raw)]
-    except (TypeError, ValueError):
+        scores = [float(score) for score in (parse_json(raw, "") if isinstance(raw, str) else raw)]
+    except (TypeError, ValueError, OverflowError, AlumbenchError):
         scores = []
-    if len(scores) != len(table.labels):
+    if len(scores) != len(table.labels) or not all(map(math.isfinite, scores)):
         raise AlumbenchError(
-            f"{table.predictions.source.name}: column '{row.scores}' holds {raw!r}, expected a probability for each of "
-            f"{', '.join(table.labels)}"
+            f"{table.predictions.source.name}: column '{row.scores}' holds {str(raw)[:80]!r}, expected a "
+            f"probability for each of {', '.join(table.labels)}"
         )
     return scores

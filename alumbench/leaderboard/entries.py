@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import math
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +20,14 @@ from alumbench.evaluation.summary import summarize
 from alumbench.evaluation.thresholds import Thresholds
 from alumbench.evaluation.validity import summarize_validity, without_remedies
 from alumbench.leaderboard.compare import PAIRED, measures_of
+from alumbench.leaderboard.reading import read_content, read_records
 from alumbench.leaderboard.settings import TRAINING, Board, Column
-from alumbench.storage import finite, sha256_of
+from alumbench.leaderboard.shape import check_content
+from alumbench.storage import finite
 from alumbench.tasks import Task
 
-SCHEMA = 1
 #: Parts of a summary that older entries lack.
 LATER = ("similarity", "attack_seeds")
-#: Kinds of entries whose examples are the same for every model, so that predictions on them can be published.
-PREDICTABLE = ("clean", "fixed")
-#: Bytes that an entry's records may come to when unpacked: a file that is sent in may be a bomb.
-MOST_BYTES = 2**30
 
 
 @dataclass(frozen=True)
@@ -56,7 +49,7 @@ class Entry:
     @classmethod
     def read(cls, board: Board, path: Path) -> Entry:
         """Reads an entry of the board and its records; errors as `of`."""
-        return cls.of(board, _read_json(path), path, board.folder)
+        return cls.of(board, read_content(path, board.folder), path, board.folder)
 
     @classmethod
     def of(cls, board: Board, content: Any, path: Path, folder: Path) -> Entry:
@@ -71,17 +64,10 @@ class Entry:
         Raises:
             AlumbenchError: It is of no known schema, or its records are missing, changed or unreadable.
         """
-        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-            there = content.get("schema") if isinstance(content, dict) else None
-            raise AlumbenchError(f"{path}: schema {there} is unknown to this alumbench (it knows {SCHEMA})")
-        for error in _validator().iter_errors(content):
-            raise AlumbenchError(f"{path}: {'.'.join(map(str, error.absolute_path)) or 'it'}: {error.message[:200]}")
+        content = check_content(content, str(path))
+        Task.from_dict(content["task"], f"{path}, task")
         file = folder / content["records"]["file"]
-        if not file.is_file():
-            raise AlumbenchError(f"{path}: its records {file} are missing")
-        if sha256_of(file) != content["records"]["sha256"]:
-            raise AlumbenchError(f"{path}: {file} is not the file that was added (its hash differs)")
-        return cls(board, path, content, _read_records(file))
+        return cls(board, path, content, read_records(file, content, str(path), folder))
 
     @property
     def row(self) -> str:
@@ -184,8 +170,6 @@ class Entry:
             yield "names predictions of other entries than it has"
         if sum(map(len, self.records.values())) != self.content["records"]["n"]:
             yield f"has not the {self.content['records']['n']} records that it says"
-        for name in sorted(self.records.keys() - self.content["entries"].keys()):
-            yield f"has records of {name}, which it does not describe"
         for name, described in self.content["entries"].items():
             yield from (f"entry {name}: {problem}" for problem in self._problems_of(name, described))
         for signature, found in self.content.get("ensembles", {}).items():
@@ -210,8 +194,6 @@ class Entry:
             yield f"comes from suite {suite}; this board takes {', '.join(self.board.suites)}"
         if "limit:" in described["signature"]:
             yield "was made with --limit"
-        if self.reference is not None and described["kind"] not in PREDICTABLE:
-            yield f"is of kind {described['kind']}, of which published predictions can say nothing"
         if not described["complete"]:
             yield "is not finished"
         if len(records) != records_of(described):
@@ -221,7 +203,11 @@ class Entry:
                 yield f"record {identity} is there {times} times"
         task = Task.from_dict(self.content["task"], str(self.path))
         summary = described["summary"]
-        again = summarize(described["kind"], task, main_records(records), described["goal"])
+        try:
+            again = summarize(described["kind"], task, main_records(records), described["goal"])
+        except ValueError as error:  # a metric that is none of such labels
+            yield f"its measures cannot be computed: {error}"
+            return
         again |= {"attack_seeds": summarize_seeds(records)} if summary.get("attack_seeds") else {}
         for key, value in finite(again).items():
             if key not in summary and key in LATER:
@@ -277,40 +263,6 @@ def _time(run: Mapping[str, Any]) -> float | None:
     seconds = run.get("cpu_seconds") if run.get("device", "").startswith("cpu") else None
     found = run.get("seconds") if seconds is None else seconds
     return None if not found else float(found)
-
-
-@cache
-def _validator() -> Any:
-    import jsonschema
-
-    text = resources.files("alumbench.leaderboard").joinpath("entry.schema.json").read_text(encoding="utf-8")
-    return jsonschema.Draft202012Validator(json.loads(text))
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no number that JSON has")
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        raise AlumbenchError(f"{path}: {error}") from None
-
-
-def _read_records(file: Path) -> dict[str, list[dict[str, Any]]]:
-    records: dict[str, list[dict[str, Any]]] = {}
-    try:
-        with gzip.open(file) as unpacked:
-            data = unpacked.read(MOST_BYTES + 1)
-        if len(data) > MOST_BYTES:
-            raise ValueError(f"unpacks to more than {MOST_BYTES} bytes")
-        for line in data.decode().splitlines():
-            record = json.loads(line, parse_constant=_no_number)
-            records.setdefault(record["entry"], []).append(record)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise AlumbenchError(f"{file}: these are no records: {type(error).__name__}: {error}") from None
-    return records
 
 
 def _close(a: Any, b: Any) -> bool:

@@ -20,6 +20,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from alumbench.config import parse_json
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.data_sets import data_set_of
 from alumbench.leaderboard.compare import LOWER_IS_BETTER, MEASURES
@@ -104,21 +105,24 @@ def from_log(log: Mapping[str, Any], where: str) -> dict[str, Any]:
     Raises:
         AlumbenchError: It is of another version or library, or was not made by `to_log`.
     """
+    if not isinstance(log, Mapping):
+        raise AlumbenchError(f"{where}: holds no object, so no evaluation")
     version = log.get("schema_version")
     if version != SCHEMA_VERSION:
         raise AlumbenchError(f"{where}: schema version {version!r} is unknown to this alumbench ({SCHEMA_VERSION})")
-    library = log.get("eval_library") or {}
+    library = log.get("eval_library")
+    library = library if isinstance(library, Mapping) else {}
     if library.get("name") != LIBRARY:
         raise AlumbenchError(
             f"{where}: made by {library.get('name')!r}; a board takes figures with their records alone, which only "
             f"'alumbench leaderboard export' sends along"
         )
     try:
-        content = json.loads(library["additional_details"]["entry"])
+        content = parse_json(str(library["additional_details"]["entry"]), where)
         for result in log["evaluation_results"]:
             of, group, measure = json.loads(result["score_details"]["details"]["figure"])
             _place(content, of, group)[group or measure] = _measure(result["score_details"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise AlumbenchError(
             f"{where}: not as 'alumbench leaderboard export' writes it ({type(error).__name__}: {error}); "
             f"export it anew"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
@@ -12,8 +11,11 @@ from alumbench.errors import AlumbenchError
 from alumbench.leaderboard.checking import load, sound, unlike
 from alumbench.leaderboard.entries import Entry
 from alumbench.leaderboard.every_eval_ever import document_id, file_name, from_log, to_log
+from alumbench.leaderboard.places import without_absolute
+from alumbench.leaderboard.reading import read_content
 from alumbench.leaderboard.settings import Board
-from alumbench.storage import read_json, write_bytes, write_json
+from alumbench.leaderboard.shape import check_content
+from alumbench.storage import write_bytes, write_json
 
 
 def export(folder: Path, out: Path, organization: str) -> list[Path]:
@@ -31,7 +33,7 @@ def export(folder: Path, out: Path, organization: str) -> list[Path]:
             raise AlumbenchError(f"{option} {name!r}: letters, digits, '-', '_' and '.' only, and not 'data'")
     written = []
     now = int(os.environ.get("SOURCE_DATE_EPOCH") or time.time())
-    for content in (entry.content for entry in entries):
+    for content in (without_absolute(entry.content) for entry in entries):
         name = file_name(content)
         at = out / "data" / collection / organization / name / f"{document_id(content)}.json"
         write_json(at, to_log(content, collection, organization, now))
@@ -63,12 +65,12 @@ def import_(folder: Path, source: Path) -> list[Path]:
     there = [sound(Entry.read(board, path)) for path in sorted((folder / "results").glob("*.json"))]
     found = []
     for path in documents:
-        content = from_log(read_json(path), str(path))
+        content = check_content(from_log(read_content(path, source), str(path)), str(path))
         name = file_name(content)
         if content["records"]["file"] != f"records/{name}.jsonl.gz" or not _is_plain(name):
             raise AlumbenchError(f"{path}: its records {content['records']['file']!r} have no name of a board's")
         if (folder / "results" / f"{name}.json").exists():
-            if json.loads((folder / "results" / f"{name}.json").read_text(encoding="utf-8")) == content:
+            if read_content(folder / "results" / f"{name}.json", folder) == content:
                 continue
             raise AlumbenchError(f"{path}: the board has another entry '{name}'; take that one out first")
         found.append((name, content, sound(Entry.of(board, content, path, source))))

@@ -11,12 +11,12 @@ from alumbench.checkpoints import PROVENANCE, ModelFiles, find_model
 from alumbench.errors import AlumbenchError
 from alumbench.leaderboard.compare import MEASURES
 from alumbench.leaderboard.inert import block, code, prose
+from alumbench.leaderboard.places import without_places
 from alumbench.leaderboard.table import Table, percent
 from alumbench.publishing.eval_results import FILE, without_place, write_eval_results
 from alumbench.publishing.figures import Evaluated, Figure, checkpoint_folder, evaluated
 from alumbench.publishing.history import evaluation_commands, told, training_command
 from alumbench.publishing.metadata import Given, card_data, is_pretraining
-from alumbench.publishing.places import without_places
 from alumbench.storage import read_json, write_text
 from alumbench.training.pretraining import RECORD
 

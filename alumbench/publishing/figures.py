@@ -16,6 +16,7 @@ from alumbench.evaluation.ensembles import WORST
 from alumbench.evaluation.reliability import told
 from alumbench.evaluation.stored import EVALUATIONS, Stored, finished_entries, is_plain
 from alumbench.leaderboard.compare import MEASURES, measures_of
+from alumbench.leaderboard.places import without_places
 from alumbench.tasks import Task
 
 
@@ -90,7 +91,8 @@ def evaluated(files: ModelFiles) -> Evaluated:
         _check_weights(one, files)
         open_ = [name for name, entry in one.document["entries"].items() if not entry["complete"]]
         left_out += [f"{path.parent.name}, {name}: not finished" for name in open_]
-        stored.append(one)
+        if len(open_) < len(one.document["entries"]):
+            stored.append(Stored(one.folder, without_places(one.document)))
     figures = [figure for name, found in finished_entries(stored).items() for figure in _figures(name, *found)]
     flags = list(dict.fromkeys(told(flag) for one in stored for flag in one.document.get("flags", ())))
     return Evaluated(stored, figures, flags, left_out)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from alumbench.errors import AlumbenchError
 from alumbench.leaderboard.inert import visible
+from alumbench.leaderboard.places import HUB_ID
 from alumbench.publishing.figures import Figure
 from alumbench.tasks import mirror
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult, ModelCardData
 
-HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 TAG = re.compile(r"[a-z0-9][a-z0-9+._-]{0,49}")
 LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,49}")
 #: Decimals of a share that is published: more than its interval can tell apart at a million examples.

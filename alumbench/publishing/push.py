@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from alumbench.errors import AlumbenchError
-from alumbench.publishing.metadata import HUB_ID
+from alumbench.leaderboard.places import HUB_ID
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

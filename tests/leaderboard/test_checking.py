@@ -64,8 +64,8 @@ def measures(entry: Entry) -> Entry:
 CHANGES: dict[str, tuple[Callable[[Entry], Any], str]] = {
     "a-figure": (lambda e: measures(e).update(value=0.99), "entry clean: its measures do not follow from its records"),
     "an-interval": (lambda e: measures(e).update(low=0.0), "entry clean: its measures do not follow from its records"),
-    "nan": (lambda e: measures(e).update(value=float("nan")), "NaN is no number that JSON has"),
-    "infinity": (lambda e: measures(e).update(high=float("inf")), "Infinity is no number that JSON has"),
+    "nan": (lambda e: measures(e).update(value=float("nan")), "NaN is no JSON number"),
+    "infinity": (lambda e: measures(e).update(high=float("inf")), "Infinity is no JSON number"),
     "limit": (lambda e: e["evaluations"][0].update(limit=50), "was made with --limit"),
     "limit-hidden": (
         lambda e: e["entries"]["clean"].update(signature=e["entries"]["clean"]["signature"] + "|limit:50"),
@@ -78,15 +78,15 @@ CHANGES: dict[str, tuple[Callable[[Entry], Any], str]] = {
     "task": (lambda e: e["task"].update(name="sst2"), "was trained for sst2; this board is for mini-sentiment"),
     "unfinished": (lambda e: e["entries"]["clean"].update(complete=False), "entry clean: is not finished"),
     "schema": (lambda e: e.update(schema=7), "schema 7 is unknown"),
-    "no-seed": (lambda e: e["training"].pop("seed"), "'seed' is a required property"),
-    "path": (lambda e: e["records"].update(file="../../etc/passwd"), "does not match"),
+    "no-seed": (lambda e: e["training"].pop("seed"), "training: seed is missing"),
+    "path": (lambda e: e["records"].update(file="../../etc/passwd"), "records.file: expected"),
     "no-records": (lambda e: e["records"].update(file="records/none.jsonl.gz"), "are missing"),
     "count": (lambda e: e["records"].update(n=3), "has not the 3 records that it says"),
-    "groups": (lambda e: e["entries"].pop("clean"), "has records of clean, which it does not describe"),
+    "groups": (lambda e: e["entries"].pop("clean"), "has records of clean, which"),
     "settings": (lambda e: e["training"]["settings"].update(lr=1.0), "mixes checkpoints whose settings differs"),
     "seed-twice": (lambda e: e["training"].update(seed=2), "has seed 2 twice"),
     "protocol": (lambda e: e["entries"]["clean"].update(signature="smoke@1|clean|other"), "was made in two ways"),
-    "no-object": (lambda e: e.update(entries=[]), "is not of type 'object'"),
+    "no-object": (lambda e: e.update(entries=[]), "entries: expected a table, found an empty list"),
 }
 
 
@@ -143,11 +143,11 @@ def test_records_that_are_none_are_named(filled: Path, content: bytes | None) ->
     path = entry_of(filled)
     (filled / json.loads(path.read_text())["records"]["file"]).write_bytes(data)
     change(path, lambda entry: entry["records"].update(sha256=hashlib.sha256(data).hexdigest()))
-    assert [line for line in check(filled) if "these are no records" in line or "records missing" in line]
+    assert [line for line in check(filled) if "records/standard-seed1.jsonl.gz" in line]
 
 
 def test_a_bomb_is_not_unpacked(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alumbench.leaderboard.entries.MOST_BYTES", 1000)
+    monkeypatch.setattr("alumbench.leaderboard.reading.MOST_BYTES", 1000)
     assert [line for line in check(filled) if "unpacks to more than 1000 bytes" in line]
 
 

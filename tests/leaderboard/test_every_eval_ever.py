@@ -176,8 +176,8 @@ DAMAGE = {
     "another library": (_foreign, "made by 'lm_eval'"),
     "a newer schema": (_newer, "'9.0.0' is unknown"),
     "no entry": (_without_details, "export it anew"),
-    "a figure less": (_lost_figure, "attack_success_rate: None is not of type"),
-    "a path outside": (_outside, "no name of a board's"),
+    "a figure less": (_lost_figure, "measures.attack_success_rate: expected a table, found null"),
+    "a path outside": (_outside, "records.file: expected"),
 }
 
 

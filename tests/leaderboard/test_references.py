@@ -182,7 +182,7 @@ def _as_ours(entry: dict[str, Any]) -> None:
     ("how", "message"),
     [
         (lambda e: e["entries"]["set"]["summary"]["measures"]["accuracy"].update(value=0.9), "do not follow"),
-        (lambda e: e.pop("reference"), "'reference' is a required property"),
+        (lambda e: e.pop("reference"), "training is null, so it needs a reference"),
         (_as_ours, "has a training record and a reference"),
         (lambda e: e["reference"]["predictions"].clear(), "names predictions of other entries than it has"),
         (lambda e: e["entries"]["set"].update(kind="embedding"), "published predictions can say nothing"),

@@ -19,10 +19,10 @@ from alumbench.checkpoints import find_model
 from alumbench.cli import group
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.stored import Stored
+from alumbench.leaderboard.places import without_places
 from alumbench.publishing.belongings import belongings
 from alumbench.publishing.card import write_card
 from alumbench.publishing.metadata import Given
-from alumbench.publishing.places import without_places
 from tests.publishing.conftest import EVALUATION
 from tests.publishing.hub import BREAKS, READER, WRITER, Hub
 
