@@ -4,14 +4,26 @@ VENV ?= .venv
 # Test files that run at a time: make test JOBS=8
 JOBS ?= 2
 READY := $(VENV)/.ready
+# A second environment, with transformers 5
+VENV5 ?= .venv5
+READY5 := $(VENV5)/.ready
 
-.PHONY: demo test lint types benchmark
+.PHONY: demo test test-transformers5 transformers5 lint types benchmark
 
 demo: $(READY)
 	$(VENV)/bin/alumbench demo
 
+# With the second environment there, one test runs attacks in both and wants equal records.
 test: $(READY)
-	$(VENV)/bin/pytest --numprocesses $(JOBS) --dist loadfile
+	ALUMBENCH_TRANSFORMERS5=$(abspath $(wildcard $(VENV5)/bin/python)) $(VENV)/bin/pytest --numprocesses $(JOBS) --dist loadfile
+
+test-transformers5: $(READY5)
+	$(VENV5)/bin/pytest --numprocesses $(JOBS) --dist loadfile $(UNDER_5)
+
+transformers5: $(READY5)
+
+# What meets transformers; the rest reads and writes files of our own.
+UNDER_5 := tests/adversary tests/attacks tests/cli tests/evaluation tests/methods tests/publishing tests/training
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .
@@ -27,4 +39,11 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'alumbench needs Python 3.11 or later: PYTHON=python3.12 make')"
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# Nothing is resolved here: flair's own metadata refuses transformers 5, and nothing of it is imported.
+$(READY5): pyproject.toml constraints-transformers5.txt
+	$(PYTHON) -m venv $(VENV5)
+	$(VENV5)/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement constraints-transformers5.txt
+	$(VENV5)/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
