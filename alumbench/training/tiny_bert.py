@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from alumbench.errors import AlumbenchError
+
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
@@ -25,7 +27,10 @@ def make_tiny_bert(folder: Path, texts: Iterable[str], vocabulary: int = 400, hi
     pieces = word_pieces(texts, vocabulary)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
-    tokenizer = BertTokenizerFast(vocab_file=str(folder / "vocab.txt"), model_max_length=64)
+    # By place: transformers 4 and 5 name the vocabulary otherwise, and leave out a name that they do not know.
+    tokenizer = BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=64)
+    if len(tokenizer) != len(pieces):
+        raise AlumbenchError(f"{folder}: its tokenizer has {len(tokenizer)} of {len(pieces)} pieces")
     torch.manual_seed(seed)
     config = BertConfig(
         vocab_size=len(pieces),

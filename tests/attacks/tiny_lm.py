@@ -30,7 +30,7 @@ def make_bert(folder: Path) -> Path:
     folder.mkdir(parents=True)
     pieces = word_pieces(texts(), 90)
     (folder / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
-    BertTokenizerFast(vocab_file=str(folder / "vocab.txt"), model_max_length=512).save_pretrained(folder)
+    BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=512).save_pretrained(folder)
     torch.manual_seed(0)
     BertForMaskedLM(BertConfig(vocab_size=len(pieces), **SHAPE)).save_pretrained(folder)
     return folder
