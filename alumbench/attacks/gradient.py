@@ -65,7 +65,7 @@ class WithGradient(VictimWrapper):
 
     def __init__(self, wrapper: VictimWrapper) -> None:
         """Takes the place of a wrapper."""
-        super().__init__(wrapper.victim, wrapper.on_query)
+        super().__init__(wrapper.victim, wrapper.on_query, wrapper.protected)
 
     def get_grad(self, text: str | tuple[str, ...]) -> dict[str, Any]:
         """Token ids, and the gradient of the loss of the model's own answer, (tokens, hidden), as NumPy arrays."""
@@ -73,7 +73,7 @@ class WithGradient(VictimWrapper):
 
     def get_grads(self, texts: Sequence[str | tuple[str, ...]]) -> list[dict[str, Any]]:
         """The same for several texts, asked together."""
-        rows = self.victim.rows([(text,) if isinstance(text, str) else tuple(text) for text in texts])
+        rows = self.rows([(text,) if isinstance(text, str) else tuple(text) for text in texts])
         gradients = ask(Gradient(self.victim), rows, self.victim.scorer)
         self.unique += len(rows)
         return [
@@ -86,7 +86,7 @@ class WithGradient(VictimWrapper):
         rows = []
         for text in inputs:
             columns = (text,) if isinstance(text, str) else tuple(text)
-            tokens = self.tokenizer.convert_ids_to_tokens(self.tokenizer(*columns, truncation=True)["input_ids"])
+            tokens = self.tokenizer.convert_ids_to_tokens(list(self.rows([columns])[0].ids))
             rows.append([_bare(token) for token in tokens] if strip_prefix else tokens)
         return rows
 
@@ -95,18 +95,11 @@ class WithGradient(VictimWrapper):
 
         Words that are cut off have none.
         """
-        columns = list(text._text_input.values())
-        encoded = self.tokenizer(*columns, truncation=True, return_offsets_mapping=True)
-        spans = [
-            (column, begin, end)
-            for column, (words, content) in enumerate(zip(text.words_per_input, columns, strict=True))
-            for begin, end in _spans(words, content)
-        ]
+        view = self.victim.view(list(text._text_input.values()), self.shares)
+        spans = word_spans(text)
         found: dict[int, list[int]] = {}
         word = 0
-        for token, (column, (begin, end)) in enumerate(
-            zip(encoded.sequence_ids(), encoded["offset_mapping"], strict=True)
-        ):
+        for token, (column, (begin, end)) in enumerate(zip(view.columns, view.spans, strict=True)):
             if column is None or begin == end:
                 continue
             while word < len(spans) and (spans[word][0], spans[word][2]) <= (column, begin):
@@ -114,6 +107,15 @@ class WithGradient(VictimWrapper):
             if word < len(spans) and spans[word][0] == column and spans[word][1] < end:
                 found.setdefault(word, []).append(token)
         return found
+
+
+def word_spans(text: Any) -> list[tuple[int, int, int]]:
+    """Where each word of a TextAttack text stands: its column, and there (begin, end)."""
+    return [
+        (column, begin, end)
+        for column, (words, content) in enumerate(zip(text.words_per_input, text._text_input.values(), strict=True))
+        for begin, end in _spans(words, content)
+    ]
 
 
 def _spans(words: Sequence[str], content: str) -> list[tuple[int, int]]:

@@ -119,6 +119,9 @@ class Recipe:
             raise AlumbenchError("; ".join(wrong))
         with offline():
             attack = self.build(wrapper, **parts)
+        from alumbench.attacks.seen_words import SeenWords
+
+        attack.pre_transformation_constraints.append(SeenWords(attack.goal_function.model))
         if protected:
             constraint = textattack.constraints.pre_transformation.InputColumnModification(
                 list(columns), set(protected)
@@ -126,15 +129,18 @@ class Recipe:
             attack.pre_transformation_constraints.append(constraint)
         if query_budget is not None:
             attack.goal_function.query_budget = query_budget
-            # Some searches fail when the first look at the text has spent the budget: they end before they begin.
-            search = attack.search_method
-            search.search_in_full, search.perform_search = search.perform_search, MethodType(_within_budget, attack)
+        # Some searches fail when the first look at the text has spent the budget, or at a text without a word: they end
+        # before they begin.
+        search = attack.search_method
+        search.search_in_full, search.perform_search = search.perform_search, MethodType(_where_it_can, attack)
         return attack
 
 
-def _within_budget(attack: Any, initial_result: Any) -> Any:
+def _where_it_can(attack: Any, initial_result: Any) -> Any:
     goal, search = attack.goal_function, attack.search_method
-    return initial_result if goal.num_queries >= goal.query_budget else search.search_in_full(initial_result)
+    spent = goal.query_budget is not None and goal.num_queries >= goal.query_budget
+    nothing = not initial_result.attacked_text.num_words
+    return initial_result if spent or nothing else search.search_in_full(initial_result)
 
 
 def recipe_names() -> list[str]:

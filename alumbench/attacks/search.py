@@ -89,7 +89,7 @@ class Searcher:
             self._idle.append(search.attack)
 
     def _built(self) -> Any:
-        wrapper = VictimWrapper(self.victim)
+        wrapper = VictimWrapper(self.victim, protected=self._protected)
         return self.recipe.make(wrapper, self.victim.task.columns, self._protected, self._budget, self._parts)
 
     def _another(self) -> Any:
@@ -111,7 +111,7 @@ class _Search:
         task = self.victim.task
         self.attack.goal_function.num_queries = 0
         self.attack.clear_cache()
-        self._wrapper.forget()
+        self._wrapper.begin(self.example.texts)
         columns = OrderedDict(zip(task.columns, self.example.texts, strict=True))
         return self.attack.attack(columns, task.labels.index(str(self.example.label)))
 

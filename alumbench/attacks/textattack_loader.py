@@ -36,6 +36,8 @@ DEFERRED = frozenset(
     ["Levenshtein", "OpenHowNet", "bert_score", "flair", "jieba", "langdetect", "language_tool_python", "lemminflect"]
     + ["num2words", "pinyin", "stanza", "terminaltables", "word2number"]
 )
+#: Two code points that are no characters and never will be, so that no text has them (Unicode, section 23.7).
+SPLIT = "\ufdd0\ufdd1"
 MARK = "post_install_check_3"
 VARIABLES = (
     *("TA_CACHE_DIR", "HF_HOME", "TFHUB_CACHE_DIR", "PYTORCH_TRANSFORMERS_CACHE", "XDG_CACHE_HOME"),
@@ -69,6 +71,8 @@ def _imported() -> ModuleType:
                 f"textattack cannot be imported ({error}): pip install 'textattack==0.3.11'"
             ) from error
     textattack.shared.utils.install.TEXTATTACK_CACHE_DIR = user_cache
+    # Columns are joined by it and parted at it again: what stands in somebody's text parts the wrong ones.
+    textattack.shared.attacked_text.AttackedText.SPLIT_TOKEN = SPLIT
     for name in list(logging.root.manager.loggerDict):
         if name.startswith("textattack"):
             logging.getLogger(name).setLevel(logging.ERROR)

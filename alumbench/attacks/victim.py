@@ -224,26 +224,40 @@ class VictimWrapper:
     Attributes:
         model: the transformers model, whose class TextAttack checks.
         on_query: called with the texts of each call; raises to stop an attack.
-        unique: rows that it had to ask for since `forget`.
+        protected: columns that may not change.
+        unique: rows that it had to ask for since `begin`.
+        shares: how variants of the example that are too long are cut, see `Victim.shares`.
+        cut: whether the example is longer than what the model reads, and it can be told where.
     """
 
-    def __init__(self, victim: Victim, on_query: Callable[[Sequence[Texts]], None] | None = None) -> None:
+    def __init__(
+        self,
+        victim: Victim,
+        on_query: Callable[[Sequence[Texts]], None] | None = None,
+        protected: Sequence[str] = (),
+    ) -> None:
         """Wraps a victim."""
         self.victim, self.model, self.tokenizer = victim, victim.model, victim.tokenizer
-        self.on_query = on_query
-        self.forget()
+        self.on_query, self.protected = on_query, protected
+        self.begin(())
 
-    def forget(self) -> None:
-        """Begins another example."""
+    def begin(self, example: Texts) -> None:
+        """Begins another example; of none, nothing is known."""
         self._known: dict[Row, Tensor] = {}
         self.unique = 0
+        self.shares: Shares | None = self.victim.shares(example, self.protected) if example else None
+        self.cut = bool(example) and bool(self.tokenizer.is_fast) and self.victim.cut([example])[0]
+
+    def rows(self, texts: Sequence[Texts]) -> list[Row]:
+        """Variants of the example as the model reads them."""
+        return self.victim.rows(texts, None if self.shares is None else [self.shares] * len(texts))
 
     def __call__(self, texts: Sequence[str | tuple[str, ...]]) -> Tensor:
         """Logits, (n, labels): TextAttack turns them into probabilities itself, row by row."""
         asked = [(text,) if isinstance(text, str) else tuple(text) for text in texts]
         if self.on_query is not None:
             self.on_query(asked)
-        rows = self.victim.rows(asked)
+        rows = self.rows(asked)
         new = [row for row in dict.fromkeys(rows) if row not in self._known]
         if new:
             self.unique += len(new)

@@ -20,7 +20,7 @@ Record = Mapping[str, Any]
 WORST_FIRST = (ALREADY_WRONG, BROKEN, ERROR, TIMEOUT, ROBUST)
 SKIP_BROKEN = "skip-broken:"
 #: Parts of a signature that change no figure but those they take away or add.
-HARMLESS = (SKIP_BROKEN, "seeds:")
+HARMLESS = (SKIP_BROKEN, "seeds:", "cut@")
 #: Before an ensemble's signature, its name as a column of tables.
 WORST = "worst case "
 

@@ -100,6 +100,12 @@ class EntryRun:
             "texts": dict(zip(task.columns, example.texts, strict=True)),
             "label": example.label,
         }
+        cut = {"original": example.texts} | (
+            {"adversarial": values["adversarial"]} if values.get("adversarial") else {}
+        )
+        texts = [list(text.values()) if isinstance(text, Mapping) else text for text in cut.values()]
+        truncated = [name for name, too_long in zip(cut, self._victim.cut(texts), strict=True) if too_long]
+        values = dict(values) | ({"truncated": truncated} if truncated else {})
         record = base | ({"group": example.group} if example.group else {}) | dict(values)
         self._log.append(record)
         self._records[key_of(record)] = record

@@ -28,6 +28,9 @@ from alumbench.storage import RecordLog, write_json
 from alumbench.tasks import Example, Source, Task
 from alumbench.tasks.source import load_examples_from
 
+#: In a signature: of the texts some are cut; words out of view are left alone, protected columns keep their tokens.
+CUT = "cut@2"
+
 
 def evaluate(request: Request, victim: Victim, out: Path, progress: Progress) -> dict[str, Any]:
     """Runs what is not yet recorded in `out` and writes `evaluation.json`.
@@ -53,6 +56,9 @@ def evaluate(request: Request, victim: Victim, out: Path, progress: Progress) ->
         document = open_document(request, victim, out)
         _check_order(request, task, entries, document)
         document.setdefault("flags", [])
+        document.setdefault("reading", victim.reading())
+        for note in document["reading"]["notes"]:
+            print(f"note: {victim}: {note}", flush=True)
         if log.dropped:
             print(
                 f"note: {log.path}: a torn last line of {log.dropped} bytes was dropped; that example is done again",
@@ -83,7 +89,14 @@ def evaluate(request: Request, victim: Victim, out: Path, progress: Progress) ->
             judged = described["goal"] == "untargeted" and judge(records, request.suite.validity, str(victim.device))
             log.sort(_place(request.suite, entry, records), changed=judged)
             summary = _summary(entry, task, records, request.suite.validity)
-            document["entries"][entry.name] |= {"complete": True, "summary": summary}
+            cut = _truncated(records)
+            described["signature"] += f"|{CUT}" if entry.kind == "attack" and cut["texts"] else ""
+            document["entries"][entry.name] |= {
+                "complete": True,
+                "summary": summary,
+                "truncated": {"longest": victim.longest, **cut},
+                "signature": described["signature"],
+            }
             document["ensembles"] = {
                 ensemble.signature: summarize_ensemble(ensemble, document["entries"], log.records)
                 for ensemble in request.suite.ensembles_for(task)
@@ -91,6 +104,12 @@ def evaluate(request: Request, victim: Victim, out: Path, progress: Progress) ->
             document["flags"] = _flags(document, log.records, task)
             write_json(out / EVALUATION, document)
     return document
+
+
+def _truncated(records: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """How many of an entry's texts, and of the adversarial ones made of them, are longer than what the model reads."""
+    cut = [record.get("truncated", ()) for record in main_records(records)]
+    return {"texts": sum("original" in names for names in cut), "adversarial": sum("adversarial" in c for c in cut)}
 
 
 def _flags(document: Mapping[str, Any], records: Sequence[Mapping[str, Any]], task: Task) -> list[Flag]:

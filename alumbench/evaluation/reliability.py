@@ -42,6 +42,7 @@ def flags(
     attacks = {name: entry for name, entry in entries.items() if entry["kind"] == "attack"}
     found += too_few_attacks(attacks)
     for name, entry in entries.items():
+        found += truncated(name, entry)
         found += at_chance(name, entry, main_records(records.get(name, [])), labels)
     for name, entry in attacks.items():
         main = main_records(records.get(name, []))
@@ -87,6 +88,19 @@ def at_chance(name: str, entry: Mapping[str, Any], records: Sequence[Record], la
     if clean and clean["value"] is not None and labels and clean["count"] <= max(commonest, clean["n"] / len(labels)):
         detail = f"clean accuracy {clean['value']:.1%}, no more than of one label for all: nothing to lose to an attack"
         yield _flag(AT_CHANCE, name, detail)
+
+
+def truncated(name: str, entry: Mapping[str, Any]) -> Iterator[Flag]:
+    """Texts that the model does not read to their end; evaluations before it was counted do not say."""
+    cut = entry.get("truncated")
+    if cut and (cut["texts"] or cut["adversarial"]):
+        detail = f"{cut['texts']} of {entry['n']} texts"
+        detail += f" and {cut['adversarial']} adversarial ones" if cut["adversarial"] else ""
+        rest = "; attacks leave the rest alone" if entry["kind"] == "attack" else ""
+        detail += (
+            f" are longer than the {cut['longest']} tokens the model reads{rest}; train with a larger --max-length"
+        )
+        yield _flag("truncated", name, detail)
 
 
 def failures(name: str, records: Sequence[Record]) -> Iterator[Flag]:

@@ -86,21 +86,22 @@ def replay(
         victim: the checkpoint that was attacked.
     """
     return [
-        _verify_entry(
-            name, entry["goal"], [r for r in records if r["entry"] == name and r["outcome"] == BROKEN], victim
-        )
+        _verify_entry(name, entry, [r for r in records if r["entry"] == name and r["outcome"] == BROKEN], victim)
         for name, entry in entries.items()
         if entry["kind"] == "attack"
     ]
 
 
-def _verify_entry(name: str, goal: str, records: Sequence[Mapping[str, Any]], victim: Victim) -> Verdict:
+def _verify_entry(name: str, entry: Mapping[str, Any], records: Sequence[Mapping[str, Any]], victim: Victim) -> Verdict:
+    goal, protected = entry["goal"], entry.get("protected") or ()
+    # A pair that is too long was cut as its original says.
+    shares = [victim.shares([r["texts"][column] for column in victim.task.columns], protected) for r in records]
     labels = list(victim.task.labels)
     texts = [tuple(record["adversarial"][column] for column in victim.task.columns) for record in records]
     first = min((record["seed"] for record in records), default=0)
     hold = close = 0
     fallen = []
-    for batch, logits in victim.predictions(texts):
+    for batch, logits in victim.predictions(texts, shares):
         for number, scores in zip(batch, logits.softmax(-1), strict=True):
             record = records[number]
             gold = labels.index(record["label"])
