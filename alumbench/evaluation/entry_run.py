@@ -100,15 +100,19 @@ class EntryRun:
             "texts": dict(zip(task.columns, example.texts, strict=True)),
             "label": example.label,
         }
-        cut = {"original": example.texts} | (
-            {"adversarial": values["adversarial"]} if values.get("adversarial") else {}
-        )
-        texts = [list(text.values()) if isinstance(text, Mapping) else text for text in cut.values()]
-        truncated = [name for name, too_long in zip(cut, self._victim.cut(texts), strict=True) if too_long]
+        truncated = self._too_long(example, values)
         values = dict(values) | ({"truncated": truncated} if truncated else {})
         record = base | ({"group": example.group} if example.group else {}) | dict(values)
         self._log.append(record)
         self._records[key_of(record)] = record
+
+    def _too_long(self, example: Example, values: Mapping[str, Any]) -> list[str]:
+        """Which of `original` and `adversarial` are longer than what the model reads."""
+        texts = {"original": list(example.texts)}
+        if isinstance(values.get("adversarial"), Mapping):
+            texts["adversarial"] = [values["adversarial"][column] for column in self._victim.task.columns]
+        cut = self._victim.cut(list(texts.values()))
+        return [name for name, too_long in zip(texts, cut, strict=True) if too_long]
 
     def _so_far(self, queries_per_second: float = 0.0, fill: float = 0.0) -> Done:
         outcomes = Counter(r["outcome"] for r in self._records.values()) if self._entry.kind == "attack" else {}

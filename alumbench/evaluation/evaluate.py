@@ -90,7 +90,8 @@ def evaluate(request: Request, victim: Victim, out: Path, progress: Progress) ->
             log.sort(_place(request.suite, entry, records), changed=judged)
             summary = _summary(entry, task, records, request.suite.validity)
             cut = _truncated(records)
-            described["signature"] += f"|{CUT}" if entry.kind == "attack" and cut["texts"] else ""
+            if entry.kind == "attack" and any(record.get("truncated") for record in records):
+                described["signature"] += f"|{CUT}"
             document["entries"][entry.name] |= {
                 "complete": True,
                 "summary": summary,

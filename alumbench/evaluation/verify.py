@@ -94,8 +94,11 @@ def replay(
 
 def _verify_entry(name: str, entry: Mapping[str, Any], records: Sequence[Mapping[str, Any]], victim: Victim) -> Verdict:
     goal, protected = entry["goal"], entry.get("protected") or ()
-    # A pair that is too long was cut as its original says.
-    shares = [victim.shares([r["texts"][column] for column in victim.task.columns], protected) for r in records]
+    # Since it is recorded what was cut, a pair that is too long is cut as its original says; before, as it came.
+    shares = [
+        victim.shares([r["texts"][column] for column in victim.task.columns], protected) if r.get("truncated") else None
+        for r in records
+    ]
     labels = list(victim.task.labels)
     texts = [tuple(record["adversarial"][column] for column in victim.task.columns) for record in records]
     first = min((record["seed"] for record in records), default=0)

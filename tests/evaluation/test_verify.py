@@ -87,7 +87,9 @@ def test_one_tampered_text_is_found_among_the_rest(evaluated, tampered, verify_h
 def test_a_margin_at_the_border_is_reported_and_no_failure(evaluated, verify_here, monkeypatch):
     import torch
 
-    monkeypatch.setattr(Victim, "scores", lambda self, texts: torch.tensor([[0.0, 1e-6, -9.0]]).repeat(len(texts), 1))
+    monkeypatch.setattr(
+        Victim, "scores", lambda self, texts, shares=None: torch.tensor([[0.0, 1e-6, -9.0]]).repeat(len(texts), 1)
+    )
     (verdict,) = verify_here(evaluated)
     assert verdict.close == sum(r["label"] in {"entailment", "neutral"} for r in broken(evaluated)) > 0
     assert set(verdict.fallen) == set()
