@@ -176,6 +176,14 @@ class Summary(TypedDict):
     outcomes: NotRequired[dict[str, Count]]
 
 
+class Truncated(TypedDict):
+    """How many texts of an entry are longer than what the model reads, in tokens."""
+
+    longest: Count | None
+    texts: Count
+    adversarial: Count
+
+
 class Described(TypedDict):
     """One entry of a suite as it was run."""
 
@@ -185,6 +193,7 @@ class Described(TypedDict):
     data_sha256: Sha256
     n: Count
     complete: bool
+    truncated: NotRequired[Truncated]
     summary: Summary
     sources: NotRequired[list[dict[str, Any]]]
     protected: NotRequired[list[str]]
@@ -248,6 +257,7 @@ class Record(TypedDict):
     scores: NotRequired[list[float] | None]
     group: NotRequired[str]
     cluster: NotRequired[str]
+    truncated: NotRequired[list[Literal["original", "adversarial"]]]
 
 
 class Answered(Record):

@@ -79,13 +79,14 @@ def test_all_words_of_a_text_that_is_read_whole_are_tried(checkpoint, shortened,
     assert changed == set(range(5))
 
 
-def test_typos_in_one_column_never_move_the_other(pair_checkpoint, shortened, monkeypatch):
-    victim = shortened(pair_checkpoint)
-    premise, hypothesis = " ".join(["a man is outside"] * 4), "a man sleeps at home"
-    texts = (premise, hypothesis)
-    assert not victim.cut([texts])[0], "near the limit, not past it"
-    example = Example("1", texts, right_label(victim, texts))
-    original = victim.view(texts)
+@pytest.mark.parametrize("side", ["right", "left"])
+@pytest.mark.parametrize("more", [0, 3], ids=["near the limit", "past it"])
+def test_typos_in_one_column_never_move_the_other(more, side, pair_checkpoint, shortened, monkeypatch):
+    victim = shortened(pair_checkpoint, side)
+    word = next(token for token in sorted(victim.tokenizer.get_vocab()) if token.isalpha() and len(token) > 3)
+    texts = (" ".join([word] * 12), " ".join([word] * (9 + more)))
+    assert victim.cut([texts])[0] == bool(more) and len(victim.rows([texts])[0].ids) == SHORT
+    example, original = Example("1", texts, right_label(victim, texts)), victim.view(texts)
     seen = []
     rows = Tokens.rows
 
@@ -95,12 +96,12 @@ def test_typos_in_one_column_never_move_the_other(pair_checkpoint, shortened, mo
         return found
 
     monkeypatch.setattr(Tokens, "rows", spy)
-    Searcher(ALL_WORDS, victim, 1).run(example)
-    longer = [row for asked, row in seen if victim.cut([asked])[0]]
-    assert longer, "no typo made the pair too long"
+    assert not Searcher(ALL_WORDS, victim, 1).run(example).message
+    variants = [row for asked, row in seen if asked != texts and victim.cut([asked])[0]]
+    assert variants, "no typo made the pair too long"
     end = original.columns.index(0) + original.columns.count(0)
-    assert {row.ids[:end] for _, row in seen} == {original.ids[:end]}
-    assert max(len(row.ids) for _, row in seen) == SHORT
+    assert {row.ids[:end] for row in variants} == {original.ids[:end]}
+    assert {len(row.ids) for row in variants} == {SHORT}
 
 
 @pytest.mark.parametrize("texts", [("<SPLIT> a man", "is"), ("a man", "is <SPLIT>"), ("a <SPLIT> b", "c <SPLIT> d")])

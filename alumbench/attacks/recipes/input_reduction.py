@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MethodType
 from typing import Any
 
 from alumbench.attacks.recipe import Recipe
@@ -11,7 +12,15 @@ def build(wrapper: Any) -> Any:
     """TextAttack's recipe as it is: greedy instead of the paper's beam of five."""
     from textattack.attack_recipes import InputReductionFeng2018
 
-    return InputReductionFeng2018.build(wrapper)
+    attack = InputReductionFeng2018.build(wrapper)
+    goal = attack.goal_function
+    goal.score_words, goal._get_score = goal._get_score, MethodType(_score, goal)
+    return attack
+
+
+def _score(goal: Any, output: Any, text: Any) -> Any:
+    """Its score is a share of the words: a text of none has nothing to take away, where it divides by zero."""
+    return goal.score_words(output, text) if goal.initial_attacked_text.num_words else 0.0
 
 
 RECIPE = Recipe(
