@@ -55,7 +55,7 @@ def run_demo(out: Path, seeds: int, say: Callable[[str], None]) -> Table:
     from alumbench.leaderboard.adding import add
     from alumbench.leaderboard.board import build
     from alumbench.tasks import load_task
-    from alumbench.tasks.source import load_examples_from
+    from alumbench.tasks.loading import load_examples_from
     from alumbench.training.fine_tuning import fine_tune
     from alumbench.training.request import FineTuning
     from alumbench.training.tiny_bert import make_tiny_bert

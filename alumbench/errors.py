@@ -57,6 +57,14 @@ class AlumbenchError(Exception):
         super().__init__("\n  ".join([shown(message), *self.findings]))
 
 
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.4) -> str:
+    """The known name that is most like this one, '' where none is."""
+    known = sorted(known)
+    plain = {one.casefold(): one for one in reversed(known)}
+    near = difflib.get_close_matches(name.casefold(), plain, n=1, cutoff=cutoff)
+    return plain[near[0]] if near else ""
+
+
 def unknown(kind: str, name: object, known: Iterable[str], see: str = "") -> AlumbenchError:
     """The error for a name that is not among `known`: offers the nearest one, and `see`, the command that lists all."""
     asked, known = shown(name, NAME), sorted(known)

@@ -9,6 +9,7 @@ from alumbench.checkpoints.folder import check_folder, kind_of, read_object
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.storage import sha256_of
 from alumbench.tasks import Task, load_task, mirror
+from alumbench.tasks.kept import in_folder
 
 PROVENANCE = "training.json"
 
@@ -103,4 +104,4 @@ def checkpoint_task(files: ModelFiles, name: str = "") -> Task:
     values = read_object(record).get("task")
     if not isinstance(values, dict):
         raise AlumbenchError(f"{record}: 'task' must be an object, not {kind_of(values)}; name the task with --task")
-    return Task.from_dict(values, where=str(record))
+    return in_folder(Task.from_dict(values, where=str(record)), files.path)

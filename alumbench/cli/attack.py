@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alumbench.cli.options import device_option, quiet_libraries, split_names
+from alumbench.cli.options import device_option, quiet_libraries, split_names, table_options
 from alumbench.commands import next_line
 
 if TYPE_CHECKING:
@@ -21,9 +21,14 @@ if TYPE_CHECKING:
 @click.option("--only", multiple=True, metavar="ENTRY", help="Run this entry alone; repeatable.")
 @click.option("--data", type=click.Path(path_type=Path), help="Your own examples instead of the suite's.")
 @click.option("--text-columns", default="", help="Their text columns; default: the task's.")
-@click.option("--label-column", default="label", show_default=True, help="Their label column.")
+@click.option("--label-column", default="", help="Their label column; default: the training file's, or 'label'.")
+@table_options
 @click.option("--task", default="", help="The task, for a checkpoint without training.json.")
-@click.option("--labels", default="", help="Names of the checkpoint's outputs in order, where it has none.")
+@click.option(
+    "--labels",
+    default="",
+    help="Names of the checkpoint's outputs in order, where it has none; VALUE=NAME for what --data's values mean.",
+)
 @click.option("--seed", default=1, show_default=True, help="Seeds the attacks, with each example's id.")
 @click.option(
     "--limit",
@@ -77,6 +82,7 @@ def attack(checkpoints: tuple[str, ...], **options: Any) -> None:
 
     if options["out"] and len(checkpoints) > 1:
         raise click.UsageError("--out is for one checkpoint; leave it out to write beside each.")
+    _labels(options)  # what is wrong with them is said before anything is read
     suite = load_suite(options["suite_name"])
     for checkpoint in checkpoints:
         victim = _victim(checkpoint, suite, options)
@@ -97,7 +103,7 @@ def attack(checkpoints: tuple[str, ...], **options: Any) -> None:
             limit=options["limit"],
             only=options["only"],
             data=source,
-            labels=split_names(options["labels"]),
+            labels=_labels(options)[0],
             protect=not options["no_protection"],
             skip_broken=options["skip_broken"],
             schedule=Schedule(options["in_flight"], options["workers"], options["ray"]),
@@ -131,17 +137,33 @@ def _victim(checkpoint: str, suite: Any, options: Mapping[str, Any]) -> Any:
     task = checkpoint_task(files, options["task"])
     suite.entries_for(task, options["only"], own_data=options["data"] is not None)
     scorer = Scorer(options["scoring"], options["precision"])
-    return Victim(files, task, options["device"], split_names(options["labels"]), options["batch_size"], scorer)
+    return Victim(files, task, options["device"], _labels(options)[0], options["batch_size"], scorer)
 
 
 def _data(options: Mapping[str, Any], task: Any) -> Any:
     """The user's own examples as a source, None without `--data`."""
-    from alumbench.tasks import Source
+    from alumbench.tasks.own import own_examples
 
     if not options["data"]:
         return None
-    columns = split_names(options["text_columns"]) or task.columns
-    return Source(file=str(options["data"]), columns=columns, label_column=options["label_column"])
+    return own_examples(
+        task,
+        options["data"],
+        columns=split_names(options["text_columns"]),
+        values=_labels(options)[1],
+        **{name: options[name] for name in ("label_column", "delimiter", "encoding")},
+    )
+
+
+def _labels(options: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Names of the checkpoint's outputs, and what values of `--data` stand for, both of `--labels`."""
+    from alumbench.tasks.labels import parse_labels
+
+    parts = split_names(options["labels"])
+    if any("=" in part for part in parts) and not options["data"]:
+        raise click.UsageError("VALUE=NAME in --labels is for the values of --data.")
+    names, values = parse_labels(parts)
+    return (names if any("=" not in part for part in parts) else ()), values
 
 
 class _Progress:

@@ -45,6 +45,13 @@ def device_option(command: F) -> F:
     )(command)
 
 
+def table_options(command: F) -> F:
+    """`--delimiter` and `--encoding`, for files where what is found is wrong."""
+    delimiter = click.option("--delimiter", default="", help="Of csv and tsv files: a character, or 'tab'.")
+    encoding = click.option("--encoding", default="", help="Of text files, as Python names it.")
+    return delimiter(encoding(command))
+
+
 def compile_option(command: F) -> F:
     """`--compile`."""
     return click.option(

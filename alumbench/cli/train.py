@@ -15,6 +15,7 @@ from alumbench.cli.options import (
     quiet_libraries,
     report_to_option,
     split_names,
+    table_options,
 )
 from alumbench.commands import next_line
 
@@ -28,8 +29,14 @@ SHARE = click.FloatRange(0, 1)
 @click.option("--validation-file", type=click.Path(path_type=Path), help="Its dev set (or use --held-out).")
 @click.option("--text-columns", default="text", show_default=True, help="One column, or two for pairs: 'a,b'.")
 @click.option("--label-column", default="label", show_default=True)
-@click.option("--labels", default="", help="Label names in order of the file's integers; default: the names in it.")
+@click.option(
+    "--labels",
+    default="",
+    help="Label names in order of the file's integers 0, 1, …, or what its values mean: '-1=negative,1=positive' "
+    "('VALUE=': no label). Default: the names in the file.",
+)
 @click.option("--protected", default="", help="Columns that attacks may not change, for pairs.")
+@table_options
 @click.option("--model", help="A folder, a hub id, or ID@REVISION.")
 @click.option("--method", default="standard", show_default=True, help="A method of 'alumbench methods'.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the method; repeatable.")
@@ -204,4 +211,6 @@ def _task(options: dict[str, Any]) -> Any:
         label_column=options["label_column"],
         labels=split_names(options["labels"]),
         protected=split_names(options["protected"]),
+        delimiter=options["delimiter"],
+        encoding=options["encoding"],
     )

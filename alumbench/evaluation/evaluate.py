@@ -26,7 +26,8 @@ from alumbench.evaluation.thresholds import Thresholds
 from alumbench.evaluation.validity import judge, summarize_validity
 from alumbench.storage import RecordLog, write_json
 from alumbench.tasks import Example, Source, Task
-from alumbench.tasks.source import load_examples_from
+from alumbench.tasks.kept import trained_on
+from alumbench.tasks.loading import load_examples_from
 
 #: In a signature: of the texts some are cut; words out of view are left alone, protected columns keep their tokens.
 CUT = "cut@2"
@@ -64,8 +65,10 @@ def evaluate(request: Request, victim: Victim, out: Path, progress: Progress) ->
                 f"note: {log.path}: a torn last line of {log.dropped} bytes was dropped; that example is done again",
                 flush=True,
             )
+        tell = _Once()
         for entry in entries:
-            examples, origins = load_entry(entry, task, request)
+            examples, origins = load_entry(entry, task, request, tell)
+            _tell_trained_on(victim.files.path, examples, origins, tell)
             described = describe(entry, request, task, examples, origins)
             described["signature"] = "|".join([described["signature"], *scored_otherwise(document["identity"])])
             known = document["entries"].get(entry.name)
@@ -119,6 +122,33 @@ def _flags(document: Mapping[str, Any], records: Sequence[Mapping[str, Any]], ta
     return flags(finished, of_entries, [document["model_checks"]], task.labels)
 
 
+class _Once:
+    """Prints a line, and the same line no second time."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def __call__(self, line: str) -> None:
+        if line not in self._told:
+            print(line, flush=True)
+        self._told.add(line)
+
+
+def _tell_trained_on(
+    checkpoint: Path, examples: Sequence[Example], origins: list[dict[str, Any]], tell: Callable[[str], None]
+) -> None:
+    """Says and records how many of a user's examples the checkpoint was trained on."""
+    if origins[0]["from"] != "file":
+        return
+    count = trained_on(checkpoint, examples)
+    if count:
+        origins[0]["trained_on"] = count
+        tell(
+            f"note: {count} of {len(examples)} examples of {Path(origins[0]['path']).name} were trained on; "
+            f"figures on them say little about new texts"
+        )
+
+
 def _missing(entry: Entry) -> list[str]:
     """What an attack needs and has not, and how it comes."""
     if entry.kind != "attack":
@@ -161,8 +191,10 @@ def _place(suite: Suite, finished: Entry, records: Sequence[Mapping[str, Any]]) 
     return place
 
 
-def load_entry(entry: Entry, task: Task, request: Request) -> tuple[list[Example], list[dict[str, Any]]]:
-    """The examples of an entry, drawn and cut as it and the request say, and where they came from.
+def load_entry(
+    entry: Entry, task: Task, request: Request, say: Callable[[str], None] | None = None
+) -> tuple[list[Example], list[dict[str, Any]]]:
+    """The examples of an entry, drawn and cut as it and the request say, and where they came from; `say` is told.
 
     Raises:
         AlumbenchError: They cannot be had.
@@ -177,7 +209,7 @@ def load_entry(entry: Entry, task: Task, request: Request) -> tuple[list[Example
     else:
         sources = entry.source or task.dev
     try:
-        examples, origins = load_examples_from(sources, task.columns, labels, entry.group if entry.source else "")
+        examples, origins = load_examples_from(sources, task.columns, labels, entry.group if entry.source else "", say)
     except AlumbenchError as error:
         raise AlumbenchError(
             f"entry {entry.name}: {error}. What is recorded is kept; --only runs other entries of the suite, "

@@ -22,7 +22,7 @@ from alumbench.evaluation.geometry import MEASURES, Probe, probe_sentences, tabl
 from alumbench.statistics import multi_bootstrap_mean
 from alumbench.storage import read_json, sha256_of, write_bytes, write_json
 from alumbench.tasks import Task, data_hash
-from alumbench.tasks.source import load_examples_from
+from alumbench.tasks.loading import load_examples_from
 from alumbench.versions import library_versions
 
 SCHEMA = 1

@@ -26,8 +26,9 @@ from alumbench.leaderboard.references import REFERENCES, Predictions, References
 from alumbench.leaderboard.settings import Board
 from alumbench.leaderboard.shape import PREDICTABLE, SCHEMA
 from alumbench.tasks import Example, Task, load_task
-from alumbench.tasks.example import Rows, read_label
-from alumbench.tasks.source import load_examples_from
+from alumbench.tasks.labels import read_label
+from alumbench.tasks.loading import load_examples_from
+from alumbench.tasks.table import Rows
 
 
 def add_references(folder: Path) -> list[Entry]:

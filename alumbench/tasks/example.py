@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from alumbench.errors import AlumbenchError
-
-Rows = Mapping[str, Sequence[Any]]
+from alumbench.tasks.labels import is_unlabelled, read_label
+from alumbench.tasks.table import Rows, need_columns
 
 
 @dataclass(frozen=True)
@@ -59,13 +57,7 @@ def examples_from_rows(
     Raises:
         AlumbenchError: A column is missing, a text is null, a label is outside the set, or nothing is left.
     """
-    wanted = [*columns, label_column, *([group_column] if group_column else [])]
-    for column in wanted:
-        if column not in rows:
-            raise AlumbenchError(
-                f"{where}: no column '{column}'; it has {', '.join(sorted(rows))}. "
-                f"Name the columns with --text-columns and --label-column"
-            )
+    need_columns(rows, [*columns, label_column, *([group_column] if group_column else [])], where)
     seen = Counter() if seen is None else seen
     examples: list[Example] = []
     unlabelled = 0
@@ -89,49 +81,10 @@ def examples_from_rows(
     return examples, unlabelled
 
 
-def is_unlabelled(raw: object) -> bool:
-    """Whether a label's cell says that there is no gold label: -1, null, or nothing."""
-    return raw is None or raw == -1 or (isinstance(raw, str) and not raw.strip())
-
-
 def _joined(parts: Sequence[str]) -> bytes:
     """The parts as bytes that no other parts give: joined by NUL, or as JSON where a part holds a NUL itself."""
     text = json.dumps(parts) if any("\0" in part for part in parts) else "\0".join(parts)
     return text.encode(errors="surrogatepass")
-
-
-def read_label(raw: Any, labels: Sequence[str], where: str) -> str | float:
-    """A label's name, from that name or its number; a number for regression.
-
-    Args:
-        raw: a table's cell.
-        labels: label names in the order of the data's integer labels; empty for regression.
-        where: for messages.
-
-    Raises:
-        AlumbenchError: It is none of the labels.
-    """
-    if not labels:
-        try:
-            value = float(raw)
-        except (TypeError, ValueError):
-            value = math.nan
-        if not math.isfinite(value):
-            raise AlumbenchError(f"{where}: label {raw!r} is no number, and the task is a regression")
-        return value
-    if isinstance(raw, str):
-        names = {name.casefold(): name for name in labels}
-        if raw.strip().casefold() in names:
-            return names[raw.strip().casefold()]
-        if raw.strip().isdigit():
-            raw = int(raw)
-    if isinstance(raw, bool | int) and 0 <= raw < len(labels):
-        return labels[int(raw)]
-    if isinstance(raw, float) and raw.is_integer() and 0 <= raw < len(labels):
-        return labels[int(raw)]
-    raise AlumbenchError(
-        f"{where}: label {raw!r} is none of {', '.join(labels)} and no index from 0 to {len(labels) - 1}"
-    )
 
 
 def data_hash(examples: Sequence[Example]) -> str:

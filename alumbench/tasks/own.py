@@ -1,13 +1,16 @@
-"""A task made of the user's own files."""
+"""A task made of the user's own files, and their own examples for a task that is there."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from alumbench.errors import AlumbenchError
-from alumbench.tasks.example import is_unlabelled
-from alumbench.tasks.source import Source, read_file
+from alumbench.errors import AlumbenchError, nearest
+from alumbench.tasks.labels import find_labels, is_number, parse_labels, plain
+from alumbench.tasks.loading import own_rows
+from alumbench.tasks.source import Source
+from alumbench.tasks.table import need_columns
 from alumbench.tasks.task import Task
 
 
@@ -19,51 +22,121 @@ def own_task(
     label_column: str = "label",
     labels: Sequence[str] = (),
     protected: Sequence[str] = (),
+    delimiter: str = "",
+    encoding: str = "",
 ) -> Task:
     """The task that a table defines: its label names are those given, or the texts in its label column.
 
+    Args:
+        train_file: the table to learn from.
+        validation_file: the dev set, or None.
+        columns: one text column, or two for pairs.
+        label_column: the column with the labels.
+        labels: names in the order of the file's integers, or what its values stand for, see `parse_labels`.
+        protected: columns that attacks may not change.
+        delimiter: of csv and tsv files; '' finds it.
+        encoding: of text files; '' finds it.
+
     Raises:
-        AlumbenchError: The file or a column is missing, or integer labels come without names.
+        AlumbenchError: A file or column is missing, or what a label stands for is not sure, in either file.
     """
-    rows = read_file(train_file)
-    for column in [*columns, label_column]:
-        if column not in rows:
-            raise AlumbenchError(
-                f"{train_file}: no column '{column}'; it has {', '.join(sorted(rows))}. "
-                f"Name the columns with --text-columns and --label-column"
-            )
-    if not 1 <= len(columns) <= 2:
+    if not 1 <= len(columns) <= 2 or len(set(columns)) != len(columns):
         raise AlumbenchError(f"--text-columns {','.join(columns)}: expected one column, or two for pairs")
-    found = _label_names(rows[label_column])
-    if not labels:
-        if not found:
-            raise AlumbenchError(f"{train_file}: column '{label_column}' holds no label")
-        if all(name.lstrip("-").isdigit() for name in found):
-            raise AlumbenchError(
-                f"{train_file}: labels {', '.join(found[:5])} are numbers; name them in order: --labels name0,name1,…"
-            )
-        if len(found) > 1000:
-            raise AlumbenchError(f"{train_file}: column '{label_column}' holds {len(found)} different texts, no labels")
-        labels = found
-    if any(name.lstrip("-").isdigit() for name in labels):
-        raise AlumbenchError(f"--labels {','.join(labels)}: names that are numbers could be taken for positions")
-    if len(labels) < 2:
-        raise AlumbenchError(f"{train_file}: the only label is {labels[0]}; a classifier needs two or more")
+    _check_protected(protected, columns)
+    source = Source(file=str(train_file.resolve()), label_column=label_column, delimiter=delimiter, encoding=encoding)
+    rows, _ = source.load()
+    need_columns(rows, [*columns, label_column], str(train_file))
+    names, values = parse_labels(labels)
+    if not names:
+        labelled = [raw if values.get(plain(raw)) != "" else None for raw in rows[label_column]]
+        names = tuple(find_labels(labelled, str(train_file), label_column))
+    if any(map(is_number, names)):
+        raise AlumbenchError(f"--labels {','.join(names)}: names that are numbers could be taken for positions")
+    if len(names) < 2:
+        raise AlumbenchError(f"{train_file}: the only label is {names[0]}; a classifier needs two or more")
+    ordered = any("=" not in label for label in labels)
+    source = replace(source, labels=names if ordered else (), values=values)
+    _check(source, columns, names, every=ordered)
+    dev = replace(source, file=str(validation_file.resolve())) if validation_file else None
+    if dev is not None:
+        _check(dev, columns, names)
     return Task(
         name=train_file.stem,
         title=f"your own data, {train_file.name}",
         columns=tuple(columns),
-        labels=tuple(labels),
+        labels=names,
         protected=tuple(protected),
-        train=(Source(file=str(train_file.resolve()), label_column=label_column),),
-        dev=(Source(file=str(validation_file.resolve()), label_column=label_column),) if validation_file else (),
+        train=(source,),
+        dev=(dev,) if dev else (),
     )
 
 
-def _label_names(values: Sequence[object]) -> list[str]:
-    """The labels in a column, sorted; those that differ in case or blanks alone are one, named as it first occurs."""
-    names: dict[str, str] = {}
-    for value in values:
-        if not is_unlabelled(value):
-            names.setdefault(str(value).strip().casefold(), str(value).strip())
-    return sorted(names.values())
+def own_examples(
+    task: Task,
+    file: Path,
+    *,
+    columns: Sequence[str] = (),
+    label_column: str = "",
+    values: Mapping[str, str] | None = None,
+    delimiter: str = "",
+    encoding: str = "",
+) -> Source:
+    """A user's file with examples for a task.
+
+    Labels are read as those of the task's own training file were. For a task of the catalog, integers are positions in
+    its labels.
+
+    Args:
+        task: the task.
+        file: the table.
+        columns: its text columns; () for the task's.
+        label_column: its label column; '' for that of the task's own training file, else 'label'.
+        values: what its values stand for, beside or in place of the training file's.
+        delimiter: of a csv or tsv file; '' finds it.
+        encoding: of a text file; '' finds it.
+
+    Raises:
+        AlumbenchError: Columns are more or fewer than the task's.
+    """
+    columns = tuple(columns) or task.columns
+    if len(columns) != len(task.columns):
+        given = f"{len(columns)} column{'s' if len(columns) > 1 else ''} given"
+        raise AlumbenchError(
+            f"--text-columns {','.join(columns)}: {given}, {len(task.columns)} needed ({', '.join(task.columns)})"
+        )
+    learned = next((source for source in task.train if source.file), None)
+    base = learned or Source(labels=task.labels)
+    return Source(
+        file=str(file),
+        columns=columns,
+        labels=base.labels,
+        values=dict(base.values) | dict(values or {}),
+        label_column=label_column or base.label_column,
+        delimiter=delimiter,
+        encoding=encoding,
+    )
+
+
+def _check_protected(protected: Sequence[str], columns: Sequence[str]) -> None:
+    for column in protected:
+        if column not in columns:
+            near = nearest(column, columns)
+            hint = f" Did you mean '{near}'?" if near else ""
+            raise AlumbenchError(f"--protected {column}: is none of the text columns {', '.join(columns)}.{hint}")
+    if set(protected) >= set(columns):
+        raise AlumbenchError(f"--protected {','.join(protected)}: leaves no text column that can be attacked")
+
+
+def _check(source: Source, columns: Sequence[str], names: Sequence[str], every: bool = False) -> None:
+    """Reads all that training will, before a model is loaded."""
+    rows, _ = source.load()
+    need_columns(rows, [*columns, source.label_column], source.name)
+    read = own_rows(rows, source, columns, names)[0][source.label_column]
+    absent = [name for name in names if name not in read]
+    numbers = [raw for raw in rows[source.label_column] if is_number(str(raw).strip())]
+    if every and absent and numbers:
+        values = sorted({str(raw).strip() for raw in numbers}, key=float)[:5]
+        raise AlumbenchError(
+            f"{source.name}: its labels are {', '.join(values)}, and --labels names 0 to {len(names) - 1}; say what "
+            f"each value means: --labels {','.join(f'{value}=NAME' for value in values)}"
+        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +11,10 @@ from typing import Any
 
 from alumbench.errors import AlumbenchError
 from alumbench.storage import sha256_of
-from alumbench.tasks.example import Example, Rows, examples_from_rows
-
-FILE_FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
+from alumbench.tasks.table import Rows, read_table
 
 #: Keys that came after records of tasks and suites were written: where they say nothing, those stay as they were.
-LATER: Mapping[str, Any] = {"take": "", "where": {}}
+LATER: Mapping[str, Any] = {"take": "", "where": {}, "values": {}, "delimiter": "", "encoding": ""}
 
 
 def mirror() -> Path | None:
@@ -50,11 +47,16 @@ class Source:
         rows: '' or what the mirror's file is short of (a sample, say), printed and recorded when it is used.
         generated: a set of the miniature grammar, `name/split`.
         file: a local csv, tsv, json lines or parquet file.
-        labels: the data's label names by integer, where they differ from the task's; () for the task's own.
+        labels: the data's label names by integer, where they differ from the task's; () for the task's own. In a
+            `file`, integers stand for nothing without these.
         columns: the data's text columns, where they are named differently; () for the task's own.
         label_column: the column with the label.
         take: '' for all rows, or a slice of them as Python writes it: `:-2000` leaves out the last 2,000.
         where: a column's values, as texts, whose rows are taken; the others are left out.
+        values: what values of a `file`'s label column stand for ('' for no label).
+        delimiter: of a csv or tsv `file`; '' finds it.
+        encoding: of a `file`; '' finds it.
+        folder: where a relative `file` lies; never recorded, since a checkpoint's own files move with it.
     """
 
     hub: str = ""
@@ -70,6 +72,10 @@ class Source:
     label_column: str = "label"
     take: str = ""
     where: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
+    delimiter: str = ""
+    encoding: str = ""
+    folder: str = ""
 
     def check(self) -> None:
         """Looks its values through, before anything is loaded.
@@ -86,8 +92,9 @@ class Source:
 
     @staticmethod
     def without_later(values: dict[str, Any]) -> dict[str, Any]:
-        """A source's fields less those of `LATER` that say nothing."""
-        return {key: value for key, value in values.items() if key not in LATER or value != LATER[key]}
+        """A source's fields less those of `LATER` that say nothing, and less its folder."""
+        said = {key: value for key, value in values.items() if key not in LATER or value != LATER[key]}
+        return {key: value for key, value in said.items() if key != "folder"}
 
     @property
     def name(self) -> str:
@@ -133,8 +140,10 @@ class Source:
 
             return miniature.rows(self.generated), {"from": "grammar", "set": self.generated}
         if self.file:
-            path = Path(self.file)
-            return read_file(path), {"from": "file", "path": self.file, "sha256": sha256_of(path)}
+            path = Path(self.folder, self.file)
+            table = read_table(path, self.delimiter, self.encoding)
+            form = {"form": table.form} if table.form else {}
+            return table.rows, {"from": "file", "path": self.file, "sha256": sha256_of(path)} | form
         root = mirror()
         if root is not None or not self.hub:
             missing = self.here()
@@ -142,7 +151,7 @@ class Source:
                 raise AlumbenchError(missing)
             path = root / "data" / self.mirror
             origin = {"from": "mirror", "path": self.mirror, "sha256": sha256_of(path)}
-            return read_file(path), origin | ({"rows": self.rows} if self.rows else {})
+            return read_table(path).rows, origin | ({"rows": self.rows} if self.rows else {})
         return self._from_hub()
 
     def _from_hub(self) -> tuple[Rows, dict[str, Any]]:
@@ -167,65 +176,3 @@ def _slice(text: str, where: str) -> slice:
     except ValueError:
         raise AlumbenchError(f"{where}: take = {text!r} is no slice of rows; ':-2000' or '1000:3000' is one") from None
     return slice(start, stop)
-
-
-def read_file(path: Path) -> Rows:
-    """The columns of a csv, tsv, json lines or parquet file.
-
-    Raises:
-        AlumbenchError: It is absent, of another kind, empty or damaged.
-    """
-    import datasets
-
-    kind = FILE_FORMATS.get(path.suffix)
-    if kind is None:
-        raise AlumbenchError(f"{path}: expected a file ending in {', '.join(FILE_FORMATS)}")
-    if not path.is_file():
-        raise AlumbenchError(f"{path}: no such file")
-    if path.stat().st_size == 0:
-        raise AlumbenchError(f"{path}: the file is empty")
-    try:
-        if kind == "csv":
-            separator = "\t" if path.suffix == ".tsv" else ","
-            table = datasets.Dataset.from_csv(
-                str(path), sep=separator, keep_default_na=False, keep_in_memory=True, encoding="utf-8-sig"
-            )
-        elif kind == "json":
-            table = datasets.Dataset.from_json(str(path), keep_in_memory=True)
-        else:
-            table = datasets.Dataset.from_parquet(str(path), keep_in_memory=True)
-    except Exception as error:
-        cause = error.__cause__ or error
-        if "corresponds to no data" in str(error):
-            raise AlumbenchError(f"{path}: the file has no rows") from error
-        raise AlumbenchError(f"{path}: cannot be read as {kind}: {str(cause)[:300]}") from error
-    return {name: table[name][:] for name in table.column_names}
-
-
-def load_examples_from(
-    sources: Sequence[Source], columns: Sequence[str], labels: Sequence[str], group: str = ""
-) -> tuple[list[Example], list[dict[str, Any]]]:
-    """All rows of several sources as examples, and their origins with the rows taken and left out.
-
-    Raises:
-        AlumbenchError: There is no source, or one cannot be had or read.
-    """
-    if not sources:
-        raise AlumbenchError("no table is named for this split")
-
-    examples, origins = [], []
-    seen: Counter[str] = Counter()
-    for source in sources:
-        rows, origin = source.load()
-        part, unlabelled = examples_from_rows(
-            rows,
-            source.columns or columns,
-            source.labels or labels,
-            source.name,
-            label_column=source.label_column,
-            group_column=group,
-            seen=seen,
-        )
-        examples += part
-        origins.append(origin | {"examples": len(part), "without_label": unlabelled})
-    return examples, origins

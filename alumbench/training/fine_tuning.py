@@ -28,7 +28,8 @@ from alumbench.methods import make_method
 from alumbench.metrics import score_outputs
 from alumbench.storage import read_json, write_json
 from alumbench.tasks import Example, Task, data_hash
-from alumbench.tasks.source import load_examples_from
+from alumbench.tasks.kept import keep
+from alumbench.tasks.loading import load_examples_from
 from alumbench.training.arguments import training_arguments
 from alumbench.training.label_noise import flip_labels
 from alumbench.training.pretraining import pretraining_of
@@ -121,12 +122,13 @@ def fine_tune(
         write_json(
             out / REQUEST, asked | {"data": data, "base": base_of(files)}
         )  # not before all of it was found to be right
+    task = keep(out, request.task, train, dev if request.held_out else ()) if is_main else request.task
     for warning in method.warnings(request.precision):
         say(f"warning: {warning}")
     measured = run(trainer, out, say)
     record = {
         "schema": 1,
-        "task": request.task.to_dict(),
+        "task": task.to_dict(),
         "model": {"name": request.model, "revision": files.revision, "weights_sha256": files.weights_sha256()}
         | {"configuration_sha256": configuration_sha256(files)}
         | pretraining_of(files),
@@ -193,7 +195,7 @@ def load_data(
         AlumbenchError: A table cannot be had, or is smaller than what is asked of it.
     """
     task = request.task
-    train, origins = load_examples_from(task.train, task.columns, task.labels)
+    train, origins = load_examples_from(task.train, task.columns, task.labels, say=say)
     order = np.random.default_rng(0).permutation(len(train))
     need = request.held_out + max(request.train_size, 1)
     if need > len(train):
@@ -206,7 +208,7 @@ def load_data(
         order = order[: len(order) - request.held_out]
     else:
         try:
-            dev, dev_origins = load_examples_from(task.dev, task.columns, task.labels)
+            dev, dev_origins = load_examples_from(task.dev, task.columns, task.labels, say=say)
         except AlumbenchError as error:
             raise AlumbenchError(
                 f"{error}; or take a dev set from the training examples with --held-out 1000"

@@ -10,7 +10,7 @@ import pytest
 from alumbench.attacks.victim import Victim
 from alumbench.checkpoints import checkpoint_task, find_model
 from alumbench.tasks import Example, load_task
-from alumbench.tasks.source import load_examples_from
+from alumbench.tasks.loading import load_examples_from
 
 
 def open_victim(folder: Path, **kwargs: object) -> Victim:

@@ -36,7 +36,7 @@ from alumbench.attacks.victim import Victim
 from alumbench.checkpoints import checkpoint_task, find_model
 from alumbench.devices import device_name, keep_freed_memory
 from alumbench.tasks import Example
-from alumbench.tasks.source import load_examples_from
+from alumbench.tasks.loading import load_examples_from
 from tests.benchmarks.model import checkpoint
 
 RECIPES = os.environ.get("RECIPES", "deepwordbug,pwws,textfooler-jia-minilm").split(",")

@@ -18,7 +18,7 @@ from alumbench.cli import group
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.geometry import MEASURES, Probe, _deltas, _figures, _Gaps, probe_sentences, table_of
 from alumbench.evaluation.geometry_file import read_geometry
-from alumbench.tasks.source import load_examples_from
+from alumbench.tasks.loading import load_examples_from
 from tests.leaderboard.conftest import move
 
 

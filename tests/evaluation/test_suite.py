@@ -14,7 +14,7 @@ from alumbench.evaluation.entry import KINDS
 from alumbench.evaluation.evaluate import Request, load_entry
 from alumbench.evaluation.suite import load_suite, suite_names
 from alumbench.tasks import load_task, task_names
-from alumbench.tasks.source import load_examples_from
+from alumbench.tasks.loading import load_examples_from
 from tests.evaluation.conftest import SMALL
 
 

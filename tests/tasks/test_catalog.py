@@ -14,7 +14,7 @@ import alumbench.tasks
 from alumbench.errors import AlumbenchError
 from alumbench.tasks import Source, Task, load_task, task_names
 from alumbench.tasks import mirror as mirror_folder
-from alumbench.tasks.source import load_examples_from
+from alumbench.tasks.loading import load_examples_from
 
 
 def test_every_file_is_a_task_and_every_task_a_file() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from pyarrow import parquet
 
 from alumbench.cli import group, main
 from alumbench.errors import AlumbenchError
+from alumbench.publishing.belongings import MODEL, TOKENIZER
 from alumbench.storage import read_json
 from alumbench.tasks import data_hash, examples_from_rows, miniature
 
@@ -102,8 +104,8 @@ def test_pairs_other_columns_and_numbered_labels(train: Train, tmp_path: Path) -
         (".jsonl", [None, "negative", "positive"], []),
         (".parquet", [None, "negative", "positive"], []),
         (".csv", ["", "negative", "positive"], []),
-        (".csv", [-1, 0, 1], ["--labels", "negative,positive"]),
-        (".jsonl", [-1, 0, 1], ["--labels", "negative,positive"]),
+        (".csv", [-1, 0, 1], ["--labels", "negative,positive,-1="]),
+        (".jsonl", [-1, 0, 1], ["--labels", "negative,positive,-1="]),
         (".csv", ["", "0", "1"], ["--labels", "negative,positive"]),
     ],
     ids=["jsonl-null", "parquet-null", "csv-empty", "csv-minus-one", "jsonl-minus-one", "csv-empty-numbered"],
@@ -140,12 +142,24 @@ def test_labels_that_differ_only_in_case_or_blanks_are_one(
     [
         ("text,label\n", [], "mine.csv: .*(no label|no row|no data|empty)"),
         ("", [], "mine.csv: the file is empty"),
-        ("texts,label\na,x\nb,y\n", [], "no column 'text'; it has label, texts. Name the columns with --text-columns"),
-        ("text,labels\na,x\nb,y\n", [], "no column 'label'; it has labels, text. Name the columns with"),
+        (
+            "texts,label\na,x\nb,y\n",
+            [],
+            "no column 'text'; it has label, texts. Did you mean 'texts'\\? Name the columns with",
+        ),
+        (
+            "text,labels\na,x\nb,y\n",
+            [],
+            "no column 'label'; it has labels, text. Did you mean 'labels'\\? Name the columns with",
+        ),
         ("text,label\na,x\nb,y\nc,z\n", ["--labels", "x,y"], "mine.csv, row 3: label 'z' is none of x, y"),
-        ("text,label\na,0\nb,7\n", ["--labels", "x,y"], "row 2: label 7 is none of x, y and no index from 0 to 1"),
+        (
+            "text,label\na,0\nb,7\n",
+            ["--labels", "x,y"],
+            "row 2: label '7' is none of x, y; say what each value means: --labels 0=NAME,7=NAME",
+        ),
         ("text,label\na,x\nb,x\n", [], "the only label is x; a classifier needs two or more"),
-        ("text,label\n1,x\n2,y\n", [], "row 1: column 'text' holds 1, expected a text"),
+        ("text,label\n1,x\n2,y\n", [], "column 'text' holds numbers alone, expected texts"),
         ("text,label\na,x\nb,y\n", ["--text-columns", "text,text,text"], "expected one column, or two for pairs"),
         ("text,label\na,x\nb,y\n", [], "no table is named for this split; .*--held-out 1000"),
         ('text,label\n"a,x\nb,y\n', [], "mine.csv: "),
@@ -177,6 +191,35 @@ def test_a_damaged_file_is_one_line(
         (tmp_path / name).write_bytes(content)
     assert message in refused(train("--train-file", str(tmp_path / name), "--held-out", "1"))
     assert not (tmp_path / "out").exists()
+
+
+def test_held_out_rows_are_what_attack_runs_on_and_trained_rows_are_told(train: Train, tmp_path: Path) -> None:
+    """The command that `train` prints next works, and where the training file itself is given, that is said."""
+    file, out = tmp_path / "mine.csv", tmp_path / "out"
+    write_csv(table_of(40), file)
+    result = train("--train-file", str(file), "--held-out", "8")
+    assert result.exit_code == 0, result.output
+    assert re.search(r"mine.csv: 40 rows; labels: negative \(\d+\), positive \(\d+\)", result.output)
+    next_command = shlex.split(result.output.rpartition("next: alumbench ")[2])
+    moved = file.rename(tmp_path / "elsewhere.csv")
+    clean = ["--only", "clean", "--device", "cpu"]
+    result = CliRunner().invoke(group, [*next_command, *clean])
+    assert result.exit_code == 0, f"{result.output} {result.exception}"
+    assert "held-out.jsonl: 8 rows" in result.output and "were trained on" not in result.output
+    record, evaluation = read_json(out / "training.json"), read_json(next(out.glob("evaluations/*/evaluation.json")))
+    assert evaluation["entries"]["clean"]["data_sha256"] == record["data"]["dev"]["sha256"]
+    assert str(tmp_path) not in json.dumps(record["task"]["dev"]) + json.dumps(evaluation["entries"])
+    result = CliRunner().invoke(group, [*next_command, *clean, "--data", str(moved)])
+    assert "note: 32 of 40 examples of elsewhere.csv were trained on" in result.output, result.exception
+    (evaluation_file,) = out.glob("evaluations/*-elsewhere/evaluation.json")
+    (source,) = read_json(evaluation_file)["entries"]["clean"]["sources"]
+    assert (source["trained_on"], source["examples"], source["empty"]) == (32, 40, 0)
+    assert not {"held-out.jsonl", "trained-on.txt"} & {*MODEL, *TOKENIZER}, "push sends none of a user's rows"
+
+
+def test_values_of_labels_are_for_own_examples(tmp_path: Path) -> None:
+    result = CliRunner().invoke(group, ["attack", str(tmp_path), "--suite", "smoke", "--labels", "0=a,1=b"])
+    assert result.exit_code == 2 and "VALUE=NAME in --labels is for the values of --data" in result.output
 
 
 def test_a_config_file_says_what_the_command_line_does_not(train: Train, tmp_path: Path) -> None:
