@@ -72,7 +72,7 @@ def test_a_label_is_what_the_file_says(tmp_path: Path, given: list[Any], labels:
         ([0, 1, -1], "negative,positive", "row 3: label '-1' is none of"),
         ([1, -1], "", "labels -1, 1 are numbers; name them one by one: --labels -1=NAME,1=NAME"),
         ([0, 1], "", "labels 0, 1 are numbers; name them in order: --labels name0,name1,… or one by one"),
-        ([1, 2, 1], "a,b,c", "its labels are 1, 2, and --labels names 0 to 2; say what each value means: --labels 1=NAME"),
+        ([1, 2, 1], "a,b,c", "its labels are 1, 2, and --labels names 0 to 2; say what each value means"),
         ([True, False], "negative,positive", "row 1: label 'True' is none of"),
         ([POS, 0, NEG], "negative,positive", "row 1 has a label's name, row 2 a number"),
         ([POS, NEG, 1], "", "row 3: labels 1 are numbers"),
