@@ -38,7 +38,7 @@ def keep_held_out(folder: Path, task: Task, examples: Sequence[Example]) -> Task
     names = [*task.columns, column]
     rows = [dict(zip(names, [*example.texts, example.label], strict=True)) for example in examples]
     write_text(folder / HELD_OUT, "".join(json.dumps(row) + "\n" for row in rows))
-    return replace(task, dev=(Source(file=HELD_OUT, label_column=column),))
+    return replace(task, dev=(Source(file=HELD_OUT, label_column=column, ordered=False),))
 
 
 def keep_digests(folder: Path, examples: Sequence[Example]) -> None:

@@ -72,7 +72,9 @@ def own_rows(
         AlumbenchError: A text is none, or a label none of the task's; its row is named.
     """
     where = source.name
-    read = read_own_labels(rows[source.label_column], source.labels or labels, where, source.labels, source.values)
+    names = source.labels or labels
+    order = names if source.ordered else ()
+    read = read_own_labels(rows[source.label_column], names, where, order, source.values)
     _check_texts(rows, columns, where)
     empty = [any(_is_blank(rows[column][at]) for column in columns) for at in range(len(read))]
     kept = [at for at, label in enumerate(read) if label is not None and not empty[at]]

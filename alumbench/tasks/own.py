@@ -55,7 +55,7 @@ def own_task(
     if len(names) < 2:
         raise AlumbenchError(f"{train_file}: the only label is {names[0]}; a classifier needs two or more")
     ordered = any("=" not in label for label in labels)
-    source = replace(source, labels=names if ordered else (), values=values)
+    source = replace(source, labels=names if ordered else (), values=values, ordered=ordered)
     _check(source, columns, names, every=ordered)
     dev = replace(source, file=str(validation_file.resolve())) if validation_file else None
     if dev is not None:
@@ -105,11 +105,12 @@ def own_examples(
             f"--text-columns {','.join(columns)}: {given}, {len(task.columns)} needed ({', '.join(task.columns)})"
         )
     learned = next((source for source in task.train if source.file), None)
-    base = learned or Source(labels=task.labels)
+    base = learned or Source()
     return Source(
         file=str(file),
         columns=columns,
         labels=base.labels,
+        ordered=bool(base.labels) or learned is None,
         values=dict(base.values) | dict(values or {}),
         label_column=label_column or base.label_column,
         delimiter=delimiter,

@@ -14,7 +14,7 @@ from alumbench.storage import sha256_of
 from alumbench.tasks.table import Rows, read_table
 
 #: Keys that came after records of tasks and suites were written: where they say nothing, those stay as they were.
-LATER: Mapping[str, Any] = {"take": "", "where": {}, "values": {}, "delimiter": "", "encoding": ""}
+LATER: Mapping[str, Any] = {"take": "", "where": {}, "values": {}, "ordered": True, "delimiter": "", "encoding": ""}
 
 
 def mirror() -> Path | None:
@@ -47,13 +47,13 @@ class Source:
         rows: '' or what the mirror's file is short of (a sample, say), printed and recorded when it is used.
         generated: a set of the miniature grammar, `name/split`.
         file: a local csv, tsv, json lines or parquet file.
-        labels: the data's label names by integer, where they differ from the task's; () for the task's own. In a
-            `file`, integers stand for nothing without these.
+        labels: the data's label names by integer, where they differ from the task's; () for the task's own.
         columns: the data's text columns, where they are named differently; () for the task's own.
         label_column: the column with the label.
         take: '' for all rows, or a slice of them as Python writes it: `:-2000` leaves out the last 2,000.
         where: a column's values, as texts, whose rows are taken; the others are left out.
         values: what values of a `file`'s label column stand for ('' for no label).
+        ordered: whether a `file`'s integers are positions in the labels; not where nobody said their order.
         delimiter: of a csv or tsv `file`; '' finds it.
         encoding: of a `file`; '' finds it.
         folder: where a relative `file` lies; never recorded, since a checkpoint's own files move with it.
@@ -73,6 +73,7 @@ class Source:
     take: str = ""
     where: Mapping[str, Sequence[str]] = field(default_factory=dict)
     values: Mapping[str, str] = field(default_factory=dict)
+    ordered: bool = True
     delimiter: str = ""
     encoding: str = ""
     folder: str = ""
