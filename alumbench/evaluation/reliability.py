@@ -13,6 +13,10 @@ Record = Mapping[str, Any]
 Flag = dict[str, str]
 #: The flag of a model that answers no better than one label for all would.
 AT_CHANCE = "clean-accuracy-at-chance"
+#: The flag of a model that is wrong more often than any answer without a look at the text would be.
+SWAPPED = "labels-swapped"
+#: How unlikely, of a model that looks at nothing, a clean accuracy as low must be for that flag.
+UNLIKELY = 1e-3
 #: A difference in a probability that answers may have between batches; `verify` takes the same for the border.
 DIFFERENCE = 1e-5
 #: Share of examples that may end in an error or a timeout.
@@ -44,6 +48,7 @@ def flags(
     for name, entry in entries.items():
         found += truncated(name, entry)
         found += at_chance(name, entry, main_records(records.get(name, [])), labels)
+        found += swapped(name, entry, main_records(records.get(name, [])))
     for name, entry in attacks.items():
         main = main_records(records.get(name, []))
         found += [*failures(name, main), *saturated(name, entry, main), *beaten(name, entry, attacks)]
@@ -82,10 +87,9 @@ def too_few_attacks(attacks: Mapping[str, Mapping[str, Any]]) -> Iterator[Flag]:
 
 def at_chance(name: str, entry: Mapping[str, Any], records: Sequence[Record], labels: Sequence[str]) -> Iterator[Flag]:
     """Clean accuracy no higher than of one label for all, the commonest, of the task's own examples."""
-    measures = entry["summary"]["measures"]
-    clean = measures.get("accuracy" if entry["kind"] == "clean" else "clean_accuracy")
+    clean = _clean(entry)
     commonest = max(Counter(str(record["label"]) for record in records).values(), default=0)
-    if clean and clean["value"] is not None and labels and clean["count"] <= max(commonest, clean["n"] / len(labels)):
+    if clean and labels and clean["count"] <= max(commonest, clean["n"] / len(labels)):
         detail = f"clean accuracy {clean['value']:.1%}, no more than of one label for all: nothing to lose to an attack"
         yield _flag(AT_CHANCE, name, detail)
 
@@ -101,6 +105,22 @@ def truncated(name: str, entry: Mapping[str, Any]) -> Iterator[Flag]:
             f" are longer than the {cut['longest']} tokens the model reads{rest}; train with a larger --max-length"
         )
         yield _flag("truncated", name, detail)
+def swapped(name: str, entry: Mapping[str, Any], records: Sequence[Record]) -> Iterator[Flag]:
+    """Clean accuracy far below what one label for all gives, whichever it is: the answers carry wrong names."""
+    clean, counts = _clean(entry), Counter(str(record["label"]) for record in records)
+    if not clean or not clean["n"] or len(counts) < 2:
+        return
+    floor = min(counts.values()) / sum(counts.values())
+    from scipy.stats import binom
+
+    if binom.cdf(clean["count"], clean["n"], floor) < UNLIKELY:
+        yield _flag(
+            SWAPPED,
+            name,
+            f"clean accuracy {clean['value']:.1%}, far below the {floor:.1%} of the rarest label for all: its labels "
+            f"are probably swapped; correct id2label in its config.json, or, where that has no names, give --labels "
+            f"in the checkpoint's output order",
+        )
 
 
 def failures(name: str, records: Sequence[Record]) -> Iterator[Flag]:
@@ -131,6 +151,12 @@ def beaten(name: str, entry: Mapping[str, Any], attacks: Mapping[str, Mapping[st
         if mine is not None and theirs is not None and theirs < mine:
             detail = f"{other} leaves {theirs:.1%}, this white-box search {mine:.1%}: gradients may mislead it"
             yield _flag("black-box-beats-white-box", name, detail)
+
+
+def _clean(entry: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    measures: Mapping[str, Any] = entry["summary"]["measures"]
+    found: Mapping[str, Any] | None = measures.get("accuracy" if entry["kind"] == "clean" else "clean_accuracy")
+    return found if found and found["value"] is not None else None
 
 
 def _under_attack(entry: Mapping[str, Any]) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from alumbench.evaluation.evaluate import load_entry
 from alumbench.evaluation.model_checks import TEXTS, check_model, uses_gradients
 from alumbench.evaluation.reliability import flags, told
 from alumbench.evaluation.request import Request
+from alumbench.evaluation.suite import load_suite
 from alumbench.storage import read_json
 from tests.evaluation.conftest import run
 
@@ -137,6 +139,38 @@ def test_each_flag_is_raised_and_not_raised(name, about, with_it, without):
     assert told(found[0]) == f"{name}{f' ({about})' if about else ''}: {found[0]['detail']}" and found[0]["detail"]
     assert name not in {flag["flag"] for flag in raised(**without)}
     json.dumps(found, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("right", "rare", "is_raised"),
+    [
+        (3, 50, True),
+        (34, 50, True),  # P(X <= 34) is 0.0009
+        (35, 50, False),  # and P(X <= 35) 0.0018
+        (3, 20, True),
+        (12, 20, False),  # below half, but not below the rarer label for all
+        (97, 50, False),
+    ],
+)
+def test_a_model_wrong_more_often_than_one_label_for_all_has_its_labels_swapped(right, rare, is_raised):
+    clean = {"clean": {**CLEAN, "summary": {"measures": {"accuracy": share(right, 100)}}}}
+    rows = [{**KEPT[0], "label": "b" if at < rare else "a"} for at in range(100)]
+    found = [flag for flag in flags(clean, {"clean": rows}, [SOUND], ["a", "b"]) if flag["flag"] == "labels-swapped"]
+    assert [flag["entry"] for flag in found] == ["clean"] * is_raised
+    assert all("id2label" in told(flag) and "--labels" in told(flag) for flag in found)
+
+
+def test_a_swapped_checkpoint_is_flagged(checkpoint, tmp_path):
+    folder = shutil.copytree(checkpoint, tmp_path / "swapped")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"id2label": {"0": "positive", "1": "negative"}, "label2id": {"positive": 0, "negative": 1}}
+    (folder / "config.json").write_text(json.dumps(config))
+    suite = load_suite("smoke")
+    found = {}
+    for model in (folder, checkpoint):
+        document = run(model, tmp_path / f"of-{model.name}", suite, only=("clean",))
+        found[model] = [flag["flag"] for flag in document["flags"]]
+    assert found == {folder: ["clean-accuracy-at-chance", "labels-swapped"], checkpoint: []}
 
 
 def test_null_figures_raise_nothing():
