@@ -58,17 +58,18 @@ def encoder_alone(weights: Weights) -> Weights:
     return {name.removeprefix("bert."): value for name, value in weights.items() if name.startswith("bert.")}
 
 
+NO_HEAD = r"there is no classifier\.bias, classifier\.weight\. It has no trained head"
 #: What is done to the weights, what is said of it, and whether it may be trained, its head alone being new.
 UNFIT: dict[str, tuple[Callable[[Weights], Weights], str, bool]] = {
     "no-head": (
         without("classifier"),
-        r"there is no classifier\.bias, classifier\.weight\. It has no trained head",
+        NO_HEAD,
         True,
     ),
     "no-pooler": (without("pooler"), r"there is no bert\.pooler\.dense\.bias, bert\.pooler\.dense\.weight\.", True),
     "plain-encoder": (
         encoder_alone,
-        r"there is no classifier\.bias, classifier\.weight\. It has no trained head",
+        NO_HEAD,
         True,
     ),
     "other-outputs": (three_outputs, r"classifier\.weight is 3×32 in the file and 2×32 in the model", True),
@@ -90,7 +91,7 @@ UNFIT: dict[str, tuple[Callable[[Weights], Weights], str, bool]] = {
         r"no numbers \(NaN or infinite\) in bert\.encoder\.layer\.1\.output\.dense\.w",
         False,
     ),
-    "infinite": (with_value(torch.inf), r"no numbers \(NaN or infinite\) in bert\.encoder\.layer\.1\.output\.d", False),
+    "infinite": (with_value(torch.inf), r"no numbers \(NaN or infinite\) in bert\.encoder\.layer\.1\.output", False),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from alumbench.errors import AlumbenchError, shown
@@ -41,7 +41,7 @@ def brief(text: object) -> str:
     return shown(text, 80)
 
 
-def some(names: Sequence[str], most: int = 4) -> str:
-    """The first few names, and how many more there are."""
+def some(names: Sequence[str], most: int = 4, show: Callable[[str], str] = brief) -> str:
+    """The first few names, each bounded by `show`, and how many more there are."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(brief(name) for name in names[:most]) + more
+    return ", ".join(show(name) for name in names[:most]) + more

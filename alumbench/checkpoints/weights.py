@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from alumbench.checkpoints.files import ModelFiles
 from alumbench.checkpoints.folder import CONFIG, numbers_in, read_object
-from alumbench.checkpoints.telling import some, told
+from alumbench.checkpoints.telling import brief, some, told
 from alumbench.errors import AlumbenchError
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def check_fit(files: ModelFiles, model: PreTrainedModel, fit: Fit, may_be_new: C
     missing = [name for name in fit.missing if not may_be_new(name)]
     shapes = {name: both for name, both in fit.other_shape.items() if not may_be_new(name)}
     found = [f"there is no {some(missing)}"] if missing else []
-    found += [f"{some([_both(name, *both) for name, both in shapes.items()])}"] if shapes else []
+    found += [some([_both(name, *both) for name, both in shapes.items()], show=str)] if shapes else []
     found += [f"{some(fit.further)} have no place in it"] if fit.further else []
     if found:
         raise AlumbenchError(
@@ -174,7 +174,7 @@ def check_fit(files: ModelFiles, model: PreTrainedModel, fit: Fit, may_be_new: C
 
 
 def _both(name: str, there: Shape, here: Shape) -> str:
-    return f"{name} is {_sizes(there)} in the file and {_sizes(here)} in the model"
+    return f"{brief(name)} is {_sizes(there)} in the file and {_sizes(here)} in the model"
 
 
 def _sizes(shape: Shape) -> str:
