@@ -105,6 +105,8 @@ def truncated(name: str, entry: Mapping[str, Any]) -> Iterator[Flag]:
             f" are longer than the {cut['longest']} tokens the model reads{rest}; train with a larger --max-length"
         )
         yield _flag("truncated", name, detail)
+
+
 def swapped(name: str, entry: Mapping[str, Any], records: Sequence[Record]) -> Iterator[Flag]:
     """Clean accuracy far below what one label for all gives, whichever it is: the answers carry wrong names."""
     clean, counts = _clean(entry), Counter(str(record["label"]) for record in records)
