@@ -82,6 +82,8 @@ def test_a_table_is_read_and_its_form_told(
         ("a.csv", b"\x1f\x8b\x08", "is no text but compressed"),
         ("a.csv", "text,label\nхороший фильм,1\n".encode("cp1251"), "is not UTF-8, and its encoding cannot"),
         ("a.csv", "text,label\nżółć jaźń,1\n".encode("cp1250"), "its encoding cannot be told"),
+        ("a.csv", "text,label\nвлево налево,1\n".encode("cp1251"), "its encoding cannot"),  # "âëåâî íàëåâî": letters
+        ("a.csv", "text,label\na film shot in Wrocław,1\n".encode("cp1250"), "its encoding cannot"),  # "Wroc³aw"
         ("a.csv", "text,label\n映画,1\n".encode("shift-jis"), "its encoding cannot be told"),
         ("a.tsv", b"text\tlabel\na\tb\t1\n", "line 2 has 3 fields, the header has 2; put texts that hold a tab"),
         ("a.jsonl", b'{"text": "a"}\n{"text": \n', "line 2: "),
