@@ -11,7 +11,9 @@ from torch import Tensor
 from alumbench.adversary.divergence import full
 
 NORMS = ("l2-sentence", "l2-token", "linf")
-TINY = 1e-12
+#: Lengths whose squares float32 holds to all digits; shorter and longer vectors are brought here before they are
+#: squared, so that no δ depends on the scale of the loss or of the logits. Those within are divided by 1, bit for bit.
+SHORTEST, LONGEST = 1e-12, 1e18
 
 
 def token_rms(embeddings: Tensor, free: Tensor) -> Tensor:
@@ -60,7 +62,8 @@ class Ball:
         gradient = full(gradient) * self.free[..., None]
         if self.norm == "linf":
             return gradient.sign() * radius / math.sqrt(gradient.shape[-1])
-        unit: Tensor = gradient / self._length(gradient).clamp(min=TINY)
+        scaled, length, _ = self._measure(gradient)
+        unit: Tensor = scaled / _or_one(length)
         return unit * radius
 
     def normalize(self, delta: Tensor, radius: Tensor) -> Tensor:
@@ -68,8 +71,8 @@ class Ball:
         if self.norm != "linf":
             return self.steepest(delta, radius)
         delta = full(delta) * self.free[..., None]
-        largest = delta.abs().amax(-1, keepdim=True).clamp(min=TINY)
-        return delta / largest * (radius / math.sqrt(delta.shape[-1]))
+        largest = delta.abs().amax(-1, keepdim=True)
+        return delta / _or_one(largest) * (radius / math.sqrt(delta.shape[-1]))
 
     def project(self, delta: Tensor, radius: Tensor) -> Tensor:
         """The nearest δ inside the ball (Π in the paper), 0 on tokens that are not free."""
@@ -77,10 +80,19 @@ class Ball:
         if self.norm == "linf":
             bound = radius / math.sqrt(delta.shape[-1])
             return torch.minimum(torch.maximum(delta, -bound), bound)
-        shrink: Tensor = (radius / self._length(delta).clamp(min=TINY)).clamp(max=1.0)
-        return delta * shrink
+        scaled, length, scale = self._measure(delta)
+        return torch.where(length * scale <= radius, delta, scaled * (radius / _or_one(length)))
 
-    def _length(self, delta: Tensor) -> Tensor:
+    def _measure(self, delta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """δ / scale, the length of that, and the scale: 1, or δ's largest component where squares would be lost."""
         dims = (-1,) if self.norm == "l2-token" else (-2, -1)
-        length: Tensor = torch.linalg.vector_norm(delta, dim=dims, keepdim=True)
-        return length
+        length = torch.linalg.vector_norm(delta, dim=dims, keepdim=True)
+        largest = delta.abs().amax(dims, keepdim=True)
+        scale = torch.where((length > SHORTEST) & (length < LONGEST), 1.0, _or_one(largest))
+        scaled = delta / scale
+        return scaled, torch.linalg.vector_norm(scaled, dim=dims, keepdim=True), scale
+
+
+def _or_one(divisor: Tensor) -> Tensor:
+    """The divisor, 1 where it is 0: what is exactly 0 stays so, and nothing else is taken for it."""
+    return torch.where(divisor == 0, 1.0, divisor)

@@ -87,6 +87,51 @@ def test_a_scaled_gradient_points_to_the_same_delta(
     torch.testing.assert_close(ball.steepest(scale * gradient, radius), ball.steepest(gradient, radius))
 
 
+#: Powers of 2, so that a scaled gradient is the same to the last bit: normal and subnormal numbers, short and long.
+SCALES = [2.0**power for power in (-140, -126, -100, -70, -42, -20, 20, 60, 63, 100, 126)]
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("scale", SCALES, ids=lambda scale: f"{scale:.0e}")
+def test_no_scale_is_too_small_or_too_large(norm: str, scale: float) -> None:
+    """Neither an absolute floor, nor squares that leave float32: δ is as long, and points where it should."""
+    gradient = of_length_one(torch.randn(BATCH, TOKENS, HIDDEN, generator=torch.Generator().manual_seed(0)))
+    ball, radius = Ball(norm, torch.ones(BATCH, TOKENS, dtype=torch.bool)), torch.full((BATCH, 1, 1), 0.3)
+    close = {"rtol": 1e-5, "atol": 1e-6} if scale > 2.0**-126 else {"rtol": 0, "atol": 1e-2}  # subnormals: few digits
+    scaled = gradient * scale
+    for find in (ball.steepest, ball.normalize):
+        torch.testing.assert_close(find(scaled, radius), find(gradient, radius), **close)
+    if scale > 1:
+        torch.testing.assert_close(ball.project(scaled, radius), ball.project(gradient * 2.0**20, radius), **close)
+    else:
+        assert torch.equal(ball.project(scaled, radius), scaled), "it is inside"
+        tiny = ball.project(scaled, radius * scale)
+        torch.testing.assert_close(tiny / scale, ball.project(gradient, radius), **close)
+
+
+@given(case=cases())
+def test_ordinary_gradients_are_divided_by_their_length_and_nothing_else(case: tuple[Tensor, Tensor, Tensor]) -> None:
+    """To the last bit, as ever: the weights of a training run follow from it."""
+    gradient, free, radius = case
+    for norm, dims in (("l2-token", (-1,)), ("l2-sentence", (-2, -1))):
+        free_alone = gradient * free[..., None]
+        length = torch.linalg.vector_norm(free_alone, dim=dims, keepdim=True)
+        nothing = free_alone.abs().amax(dims, keepdim=True) == 0
+        ordinary = (nothing | ((length > 1e-12) & (length < 1e18))).expand(gradient.shape)
+        length, ball = length.clamp(min=1e-12), Ball(norm, free)
+        assert torch.equal(ball.steepest(gradient, radius)[ordinary], (free_alone / length * radius)[ordinary])
+        projected = free_alone * (radius / length).clamp(max=1.0)
+        assert torch.equal(ball.project(gradient, radius)[ordinary], projected[ordinary])
+
+
+def test_what_is_not_finite_stays_so() -> None:
+    """Else a broken loss would look like a sound δ."""
+    gradient = torch.ones(BATCH, TOKENS, HIDDEN)
+    gradient[0, 0, 0], gradient[1, 0, 0] = torch.nan, torch.inf
+    delta = Ball("l2-sentence", torch.ones(BATCH, TOKENS, dtype=torch.bool)).steepest(gradient, torch.ones(BATCH, 1, 1))
+    assert (~torch.isfinite(delta).all((1, 2))).tolist() == [True, True, False]
+
+
 @pytest.mark.parametrize("norm", NORMS)
 @given(case=cases())
 def test_normalizing_puts_noise_on_the_surface(norm: str, case: tuple[Tensor, Tensor, Tensor]) -> None:
