@@ -18,10 +18,15 @@ from alumbench.attacks.victim import Named, Victim, VictimWrapper
 THE_GRADIENT = Named("gradient")
 
 PREFIXES = ("##", "Ġ", "▁")
+#: Above this probability of the answer, cross entropy's gradient is a difference of numbers that are nearly the same.
+SURE = 1 - 1e-4
 
 
 class Gradient(RowModel):
-    """The victim's gradient at a text's tokens: of the loss of its own answer, (tokens, hidden) a row."""
+    """The victim's gradient at a text's tokens: of the loss of its own answer, (tokens, hidden) a row.
+
+    Where the answer is very sure it is longer than cross entropy's and points the same way; see `loss_of_answers`.
+    """
 
     def __init__(self, victim: Victim) -> None:
         """Takes the victim."""
@@ -52,8 +57,24 @@ class Gradient(RowModel):
         zero = torch.zeros_like(words(batch["input_ids"]), requires_grad=True)
         with torch.enable_grad(), words.added(zero):
             logits = self._victim.logits(batch, rows)
-            (gradient,) = torch.autograd.grad(cross_entropy(logits, logits.argmax(-1), reduction="sum"), zero)
+            (gradient,) = torch.autograd.grad(loss_of_answers(logits), zero)
         return [gradient[at, batch["attention_mask"][at].bool()].float().cpu() for at in range(len(rows))]
+
+
+def loss_of_answers(logits: Tensor) -> Tensor:
+    """The loss of a model's own answers, summed over a batch of logits, (batch, labels), with a gradient that lasts.
+
+    Cross entropy −log p, and log((1 − p) / p) of answers above `SURE`. The second's gradient is the first's divided by
+    1 − p: one direction, so the same ranking of a text's words, but as large logits take p to 1 the first loses its
+    digits and then is 0.
+    """
+    answers = logits.argmax(-1, keepdim=True)
+    losses = cross_entropy(logits, answers[:, 0], reduction="none")
+    if logits.shape[-1] > 1:
+        others = logits.scatter(-1, answers, -torch.inf).logsumexp(-1)
+        sure = logits.detach().softmax(-1).amax(-1) > SURE
+        losses = torch.where(sure, others - logits.gather(-1, answers)[:, 0], losses)
+    return losses.sum()
 
 
 class WithGradient(VictimWrapper):

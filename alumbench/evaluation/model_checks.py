@@ -33,7 +33,8 @@ def check_model(victim: Victim, examples: Sequence[Example], collapse: Mapping[s
         a regression) between two passes, and between texts scored together and one by one; `unpadded`, likewise
         between texts scored in fp32 as they are evaluated and by plain transformers, each alone and not filled up,
         with `unpadded_labels`, answers that differ; `zero_gradients` of
-        `right_answers`: examples answered right at whose embeddings the gradient of the loss is 0. What could not be
+        `right_answers`: examples answered right at whose embeddings the gradient of the loss is 0, and not because
+        large logits round cross entropy's away. What could not be
         found out is null, with a `reason`.
     """
     examples = examples[:TEXTS]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from alumbench.attacks import load_recipe
-from alumbench.attacks.gradient import WithGradient
+from alumbench.attacks.gradient import WithGradient, loss_of_answers
 from alumbench.attacks.search import Searcher
 from alumbench.attacks.victim import Victim, VictimWrapper
 from alumbench.errors import AlumbenchError
@@ -27,6 +27,31 @@ def test_the_gradient_is_that_of_the_answers_loss_and_leaves_nothing_behind(vict
     (expected,) = torch.autograd.grad(loss, embedded)
     np.testing.assert_allclose(found["gradient"], expected[0].numpy(), rtol=1e-4, atol=1e-7)
     assert np.abs(found["gradient"]).max() > 0
+
+
+@pytest.mark.parametrize("factor", [1e-6, 3.0, 30.0, 1e6], ids=str)
+def test_large_logits_leave_the_gradients_direction(victim: Victim, factor: float) -> None:
+    """Of two labels there is one direction. Cross entropy's is 0 at a softmax of 1, and short of digits before."""
+    texts = ["the film was warm and funny", "a dull plot", "the actors were not good"]
+    wrapper = WithGradient(VictimWrapper(victim))
+    before = [found["gradient"] for found in wrapper.get_grads(texts)]
+    with torch.no_grad():
+        victim.model.classifier.weight *= factor
+        victim.model.classifier.bias *= factor
+    for old, new in zip(before, wrapper.get_grads(texts), strict=True):
+        one, other = (gradient / np.abs(gradient).max() for gradient in (old, new["gradient"]))
+        np.testing.assert_allclose(other, one, rtol=1e-2, atol=1e-3)
+
+
+def test_where_the_answer_is_sure_the_gradient_is_cross_entropys_divided_by_the_doubt() -> None:
+    logits = torch.tensor([[1.0, 13.0, 3.0], [2.0, -8.0, 9.5]], dtype=torch.float64, requires_grad=True)
+    (precise,) = torch.autograd.grad(
+        torch.nn.functional.cross_entropy(logits, logits.argmax(-1), reduction="sum"), logits
+    )
+    (lasting,) = torch.autograd.grad(loss_of_answers(logits), logits)
+    doubt = 1 - logits.softmax(-1).amax(-1, keepdim=True)
+    assert (doubt[:, 0] < 1e-4).tolist() == [True, False]
+    torch.testing.assert_close(lasting, precise / torch.tensor([[float(doubt[0])], [1.0]]))
 
 
 def test_tokens_match_the_gradients_rows_and_lose_their_prefixes(victim: Victim) -> None:
