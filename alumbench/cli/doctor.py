@@ -39,7 +39,7 @@ def doctor(suite_name: str) -> None:
         for entry in entries:
             for missing in filter(None, (source.here() for source in entry.source)):
                 click.echo(f"  entry {entry.name}: {missing}")
-            if entry.recipe:
+            if entry.kind == "attack":
                 recipe = load_recipe(entry.recipe.partition("@")[0])
                 needed |= set(recipe.needs)
                 wrong = [recipe.refused] if recipe.refused else recipe.check_parts(getattr(entry, "parts", {}))

@@ -23,7 +23,8 @@ def suites() -> None:
                     f"; {entry.recipe}, {entry.examples or 'all'} examples, {entry.queries or 'any number of'} queries"
                 )
             if entry.kind == "embedding":
-                about += f"; radius {entry.radius:g}, {entry.steps} steps, {entry.examples or 'all'} examples"
+                about += f"; {entry.recipe}, radius {entry.radius:g}, {entry.steps} steps"
+                about += f", {entry.examples or 'all'} examples"
             click.echo(f"  {entry.name:24} {entry.kind:9} {about}; {'; '.join(missing) or 'here'}")
             if entry.note:
                 click.echo(f"  {'':34} note: {entry.note}")

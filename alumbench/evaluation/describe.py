@@ -36,7 +36,7 @@ def describe(
         own = request.suite.validity
         parts += [f"valid:{own.signature}"] if own != Thresholds() else []
     if entry.kind == "embedding":
-        parts += [f"embedding-pgd@1:l2-sentence:{entry.radius:g}:{entry.steps}"]
+        parts += [entry.embedding_protocol().signature]
     seeds = len(attack_seeds(entry, request)) if entry.kind == "attack" else 1
     return {
         "kind": entry.kind,

@@ -19,6 +19,8 @@ from alumbench.storage import RecordLog
 from alumbench.tasks import Example
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from alumbench.evaluation.request import Request
 
 Record = dict[str, Any]
@@ -122,15 +124,15 @@ class EntryRun:
         task, left = self._victim.task, self._left()
         for batch, logits in self._victim.predictions([example.texts for example in left]):
             scores = logits if task.is_regression else logits.softmax(-1)
-            for number, row in zip(batch, scores.tolist(), strict=True):
-                self._add(left[number], self._prediction(left[number], row))
+            for number, row, own in zip(batch, scores.tolist(), logits, strict=True):
+                self._add(left[number], self._prediction(left[number], row, own))
             self._progress(self._so_far())
 
-    def _prediction(self, example: Example, scores: list[float]) -> Record:
+    def _prediction(self, example: Example, scores: list[float], logits: Tensor) -> Record:
         prediction: str | float = scores[0]
         outcome = "scored"
         if not self._victim.task.is_regression:
-            named = self._victim.task.labels[int(np.argmax(scores))]
+            named = self._victim.task.labels[_answer(logits)]
             prediction = self._entry.collapse.get(named, named)
             outcome = "correct" if prediction == example.label else "wrong"
         return {"scores": scores, "prediction": prediction, "outcome": outcome}
@@ -190,20 +192,40 @@ class EntryRun:
 
     def _perturb(self) -> None:
         """The embedding attack. Batches are cut from the whole set, so that resuming changes no padding."""
-        from alumbench.attacks.embedding_pgd import EmbeddingPgd
+        from alumbench.attacks.embedding_pgd import attack_embeddings
 
-        pgd, task = EmbeddingPgd(self._entry.radius, self._entry.steps), self._victim.task
-        for batch in self._victim.batches_by_length([example.texts for example in self._examples]):
+        victim, task, protocol = self._victim, self._victim.task, self._entry.embedding_protocol()
+        for batch in victim.batches_by_length([example.texts for example in self._examples]):
             chosen = [self._examples[i] for i in batch]
             if all((example.id, None) in self._records for example in chosen):
                 continue
             texts, labels = [e.texts for e in chosen], [task.labels.index(str(e.label)) for e in chosen]
-            clean = self._victim.scores(texts).softmax(-1).tolist()
-            perturbed = pgd.scores(self._victim, texts, labels).softmax(-1).tolist()
-            for example, label, before, after in zip(chosen, labels, clean, perturbed, strict=True):
+            clean = victim.scores(texts)
+            harm = attack_embeddings(protocol, victim, texts, labels, [e.id for e in chosen])
+            for at, example in enumerate(chosen):
                 if (example.id, None) not in self._records:
-                    outcome = ROBUST if int(np.argmax(after)) == label else BROKEN
-                    named = task.labels[int(np.argmax(before))]
-                    values = {"scores": before, "prediction": named, "adversarial_scores": after}
-                    self._add(example, {"outcome": outcome if named == example.label else ALREADY_WRONG} | values)
+                    named = task.labels[_answer(clean[at])]
+                    outcome = ROBUST if _answer(harm.logits[at]) == labels[at] else BROKEN
+                    values = {
+                        "outcome": outcome if named == example.label else ALREADY_WRONG,
+                        "scores": _probabilities(clean[at]),
+                        "prediction": named,
+                        "adversarial_scores": _probabilities(harm.logits[at]),
+                        "ascent": {
+                            "moved": round(float(harm.moved[at]), 4),
+                            "rose": bool(harm.rose[at]),
+                            "zero_gradients": round(float(harm.zero_gradients[at]), 4),
+                        },
+                    }
+                    self._add(example, values)
             self._progress(self._so_far())
+
+
+def _answer(logits: Tensor) -> int:
+    """The label of the largest logit: probabilities in float32 are all the same where logits are close to 0."""
+    return int(np.argmax(logits.numpy()))
+
+
+def _probabilities(logits: Tensor) -> list[float]:
+    """In double precision, so that they order labels as the logits do."""
+    return [float(p) for p in logits.double().softmax(-1)]

@@ -21,6 +21,8 @@ UNLIKELY = 1e-3
 DIFFERENCE = 1e-5
 #: Share of examples that may end in an error or a timeout.
 MOST_FAILED = 0.01
+#: Share of the examples not broken at which an ascent may have stood still.
+MOST_STUCK = 0.01
 #: Share of the examples not broken that may have spent their whole query budget.
 MOST_SPENT = 0.05
 
@@ -49,6 +51,7 @@ def flags(
         found += truncated(name, entry)
         found += at_chance(name, entry, main_records(records.get(name, [])), labels)
         found += swapped(name, entry, main_records(records.get(name, [])))
+        found += stuck(name, entry)
     for name, entry in attacks.items():
         main = main_records(records.get(name, []))
         found += [*failures(name, main), *saturated(name, entry, main), *beaten(name, entry, attacks)]
@@ -123,6 +126,17 @@ def swapped(name: str, entry: Mapping[str, Any], records: Sequence[Record]) -> I
             f"are probably swapped; correct id2label in its config.json, or, where that has no names, give --labels "
             f"in the checkpoint's output order",
         )
+
+
+def stuck(name: str, entry: Mapping[str, Any]) -> Iterator[Flag]:
+    """An embedding attack whose ascents stood still on more than `MOST_STUCK` of the examples that it did not break."""
+    told = entry["summary"].get("ascent")
+    if told and told["stuck"] > MOST_STUCK * told["not_broken"]:
+        detail = (
+            f"at {told['stuck']} of {told['not_broken']} examples not broken δ stayed below half of ε or the loss "
+            f"never rose ({told['zero_gradients']:.0%} of all gradients are 0): more might break them"
+        )
+        yield _flag("ascent-did-not-move", name, detail)
 
 
 def failures(name: str, records: Sequence[Record]) -> Iterator[Flag]:

@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from alumbench.attacks.embedding_protocol import LOSSES
 from alumbench.config import Positive, Slug, convert, parse_toml, read_toml
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.evaluation.ensembles import Ensemble
@@ -18,7 +19,10 @@ from alumbench.evaluation.thresholds import Thresholds
 from alumbench.tasks import Source, Task
 
 #: Keys that came after suites were out: a suite that says nothing of them has the digest that it always had.
-LATER = {"parts": {}, "seeds": 1, "seed_examples": 0, "ensembles": (), "validity": asdict(Thresholds())}
+LATER = {
+    **{"parts": {}, "seeds": 1, "seed_examples": 0, "ensembles": (), "validity": asdict(Thresholds())},
+    **{"losses": LOSSES, "restarts": 1},
+}
 
 
 @dataclass(frozen=True)

@@ -38,12 +38,13 @@ def summarize(kind: str, task: Task, records: Sequence[Record], goal: str = "") 
 
     Returns:
         `measures`, each `{value, low, high, count, n}` or `{value: null, reason}`; `groups` for sets with parts;
-        counts and costs for attacks.
+        counts and costs for attacks; `ascent` for embedding attacks: means of |δ| / ε and of the share of gradients
+        that were 0, and of the examples not broken how many were `stuck`.
     """
     if kind == "attack":
         return _attack_summary(records, goal)
     if kind == "embedding":
-        return {"measures": under_attack(records)}
+        return {"measures": under_attack(records)} | _ascent(records)
     if task.is_regression:
         gold = np.array([record["label"] for record in records], dtype=float)
         predicted = np.array([record["prediction"] for record in records], dtype=float)
@@ -83,6 +84,26 @@ def under_attack(records: Sequence[Record]) -> dict[str, Any]:
         "clean_accuracy": clean,
         "accuracy_under_attack": share(counts[ROBUST], len(records)),
         "attack_success_rate": share(counts[BROKEN], right_at_first(records)),
+    }
+
+
+#: |δ| / ε below which an ascent is said not to have moved.
+MOVED = 0.5
+
+
+def _ascent(records: Sequence[Record]) -> dict[str, Any]:
+    """How far the ascents of an embedding attack got, on the examples answered right; older records do not say."""
+    attacked = [r for r in records if r["outcome"] in {ROBUST, BROKEN} and "ascent" in r]
+    if not attacked:
+        return {}
+    kept = [r["ascent"] for r in attacked if r["outcome"] == ROBUST]
+    return {
+        "ascent": {
+            "moved": _mean([r["ascent"]["moved"] for r in attacked]),
+            "zero_gradients": _mean([r["ascent"]["zero_gradients"] for r in attacked]),
+            "not_broken": len(kept),
+            "stuck": sum(one["moved"] < MOVED or not one["rose"] for one in kept),
+        }
     }
 
 

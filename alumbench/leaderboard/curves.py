@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from alumbench.attacks.embedding_protocol import radius_of
 from alumbench.attacks.outcome import BROKEN, ROBUST
 from alumbench.evaluation.seeds import main_records
 from alumbench.leaderboard.cells import over_seeds
@@ -22,8 +23,8 @@ def security_curve(members: Sequence[Entry]) -> list[dict[str, Any]]:
     points: dict[float, list[dict[str, Any]]] = {}
     for member in members:
         for described in member.content["entries"].values():
-            if described["kind"] == "embedding":
-                radius = float(described["signature"].rpartition("embedding-pgd@1:")[2].split(":")[1])
+            radius = radius_of(described["signature"]) if described["kind"] == "embedding" else None
+            if radius is not None:
                 measures = described["summary"]["measures"]
                 points.setdefault(0.0, []).append(measures["clean_accuracy"])
                 points.setdefault(radius, []).append(measures["accuracy_under_attack"])

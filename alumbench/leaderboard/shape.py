@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 import msgspec
 from msgspec import Meta
 
+from alumbench.attacks.embedding_protocol import radius_of
 from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ROBUST
 from alumbench.config import check
 from alumbench.errors import AlumbenchError
@@ -166,6 +167,15 @@ class Seeds(TypedDict):
     examples: Count
 
 
+class Ascents(TypedDict):
+    """How far the ascents of an attack in embedding space got."""
+
+    moved: float
+    zero_gradients: float
+    not_broken: Count
+    stuck: Count
+
+
 class Summary(TypedDict):
     """Figures of an entry."""
 
@@ -174,6 +184,7 @@ class Summary(TypedDict):
     validity: NotRequired[Validity | None]
     attack_seeds: NotRequired[dict[str, Any] | None]
     outcomes: NotRequired[dict[str, Count]]
+    ascent: NotRequired[Ascents]
 
 
 class Truncated(TypedDict):
@@ -266,11 +277,20 @@ class Answered(Record):
     outcome: Literal["correct", "wrong", "scored"]
 
 
+class Ascent(TypedDict):
+    """What the ascents on one example did."""
+
+    moved: float
+    rose: bool
+    zero_gradients: float
+
+
 class Ascended(Record):
     """A record of an attack in embedding space."""
 
     outcome: Literal["robust", "broken", "already_wrong", "error", "timeout"]
     adversarial_scores: NotRequired[list[float] | None]
+    ascent: NotRequired[Ascent]
 
 
 class Judged(TypedDict):
@@ -328,6 +348,10 @@ def check_content(content: Any, where: str) -> dict[str, Any]:
         if told["training"] is None and described["kind"] not in PREDICTABLE:
             raise AlumbenchError(
                 f"{where}: entry {name} is of kind {described['kind']}, of which published predictions can say nothing"
+            )
+        if described["kind"] == "embedding" and radius_of(described["signature"]) is None:
+            raise AlumbenchError(
+                f"{where}: entries.{name}.signature: names no attack in embedding space with its radius"
             )
     if told["training"] is None and ("reference" not in told or told["evaluations"]):
         raise AlumbenchError(f"{where}: training is null, so it needs a reference and no evaluations")

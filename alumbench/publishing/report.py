@@ -25,6 +25,7 @@ PARTS = {
     "seeds": "attack seeds",
     "worst": "worst case over",
     "embedding-pgd@1": "embedding-pgd: norm, radius, steps",
+    "embedding-pgd@2": "embedding-pgd: norm, radius, steps, losses, random restarts",
 }
 STATISTICS = (
     "Shares carry Wilson 95% intervals at n examples (Wilson 1927); a row's value is the mean over its training seeds, "

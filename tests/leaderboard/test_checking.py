@@ -99,6 +99,21 @@ def test_what_is_wrong_with_an_entry_is_named(filled: Path, name: str) -> None:
         build(filled)
 
 
+def test_two_versions_of_the_white_box_attack_are_no_column(tmp_path: Path) -> None:
+    """Rows of `embedding-pgd@1` stay sound among themselves."""
+    board = tmp_path / "board"
+    shutil.copytree(Path(__file__).parents[2] / "leaderboards/claims-scratch", board)
+    assert check(board) == []
+    path = entry_of(board, "ALUM-pre-training-seed2")
+    path.write_text(
+        path.read_text().replace(
+            "embedding-pgd@1:l2-sentence:0.1:5", "embedding-pgd@2:l2-sentence:0.1:5:cross-entropy+margin:restarts=1"
+        )
+    )
+    found = [line for line in check(board) if "entry embedding-pgd-0.1 was made in two ways" in line]
+    assert found and "embedding-pgd@1" in found[0] and "embedding-pgd@2" in found[0]
+
+
 def test_all_that_is_wrong_is_said_at_once(filled: Path) -> None:
     change(entry_of(filled), CHANGES["a-figure"][0])
     change(entry_of(filled, "alum-seed1"), CHANGES["limit"][0])

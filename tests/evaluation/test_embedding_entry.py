@@ -1,0 +1,136 @@
+"""Entries of kind embedding: what they say, what their records keep, and what raises the flag."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from alumbench.attacks.outcome import BROKEN, ROBUST
+from alumbench.attacks.victim import Victim
+from alumbench.checkpoints import checkpoint_task, find_model
+from alumbench.errors import AlumbenchError
+from alumbench.evaluation.suite import load_suite
+from alumbench.evaluation.summary import summarize
+from tests.evaluation.conftest import lines, run
+
+EMBEDDING = """
+name = "small"
+version = 1
+title = "one white-box attack"
+[[entry]]
+name = "clean"
+kind = "clean"
+[[entry]]
+name = "pgd"
+kind = "embedding"
+recipe = "embedding-pgd@2"
+radius = 0.5
+steps = 3
+examples = 40
+"""
+
+
+@pytest.fixture
+def opened(pair_checkpoint):
+    files = find_model(str(pair_checkpoint))
+    return Victim(files, checkpoint_task(files), "cpu")
+
+
+def test_records_and_signature_say_what_was_done(pair_checkpoint, opened, write_suite, tmp_path):
+    document = run(pair_checkpoint, tmp_path / "out", write_suite(text=EMBEDDING), opened)
+    entry = document["entries"]["pgd"]
+    assert "|embedding-pgd@2:l2-sentence:0.5:3:cross-entropy+margin:restarts=1" in entry["signature"]
+    measures, ascent = entry["summary"]["measures"], entry["summary"]["ascent"]
+    assert measures["accuracy_under_attack"]["value"] < measures["clean_accuracy"]["value"]
+    assert ascent["not_broken"] == measures["accuracy_under_attack"]["count"]
+    assert ascent["moved"] > 0.9 and ascent["zero_gradients"] == ascent["stuck"] == 0
+    assert "ascent-did-not-move" not in {flag["flag"] for flag in document["flags"]}
+
+
+def test_the_same_again_and_a_resumed_run_are_equal(pair_checkpoint, opened, write_suite, tmp_path):
+    suite, opened.batch_size = write_suite(text=EMBEDDING), 8
+    for name in ("one", "other"):
+        run(pair_checkpoint, tmp_path / name, suite, opened)
+    whole = lines(tmp_path / "one")
+    assert whole == lines(tmp_path / "other")
+    records = (tmp_path / "other" / "records.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "other" / "records.jsonl").write_bytes(b"".join(records[:-13]))
+    run(pair_checkpoint, tmp_path / "other", suite, opened)
+    assert lines(tmp_path / "other") == whole
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1e6], ids=str)
+def test_accuracies_do_not_follow_the_logits_scale(pair_checkpoint, opened, write_suite, tmp_path, factor):
+    """Probabilities in float32 are all the same at one end, and 1 to the last bit at the other."""
+    suite = write_suite(text=EMBEDDING)
+    before = run(pair_checkpoint, tmp_path / "before", suite, opened)["entries"]
+    with torch.no_grad():
+        opened.model.classifier.weight *= factor
+        opened.model.classifier.bias *= factor
+    after = run(pair_checkpoint, tmp_path / "after", suite, opened)
+    for name, measure in (("clean", "accuracy"), ("pgd", "clean_accuracy"), ("pgd", "accuracy_under_attack")):
+        one, other = (found[name]["summary"]["measures"][measure] for found in (before, after["entries"]))
+        assert abs(one["count"] - other["count"]) <= (measure == "accuracy_under_attack")
+    assert after["flags"] == []
+
+
+def test_a_model_that_hides_its_gradients_raises_the_flag(pair_checkpoint, opened, write_suite, tmp_path):
+    opened.model.dropout.register_forward_hook(lambda module, inputs, output: (output * 8).round() / 8)
+    document = run(pair_checkpoint, tmp_path / "out", write_suite(text=EMBEDDING), opened)
+    (flag,) = [flag for flag in document["flags"] if flag["flag"] == "ascent-did-not-move"]
+    assert flag["entry"] == "pgd" and "100% of all gradients are 0" in flag["detail"]
+
+
+ASCENT = {"moved": 1.0, "rose": True, "zero_gradients": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "ascent", "stuck"),
+    [
+        (ROBUST, ASCENT, 0),
+        (ROBUST, ASCENT | {"moved": 0.49}, 1),
+        (ROBUST, ASCENT | {"rose": False}, 1),
+        (BROKEN, ASCENT | {"moved": 0.0}, 0),
+    ],
+    ids=["sound", "short", "no gain", "broken all the same"],
+)
+def test_what_counts_as_stuck(outcome, ascent, stuck, opened):
+    record = {"outcome": outcome, "prediction": "a", "label": "a", "ascent": ascent}
+    assert summarize("embedding", opened.task, [record])["ascent"]["stuck"] == stuck
+
+
+def test_older_records_say_nothing_of_their_ascents(opened):
+    summary = summarize("embedding", opened.task, [{"outcome": ROBUST, "prediction": "a", "label": "a"}])
+    assert set(summary) == {"measures"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "embedding-pgd@2",
+            "embedding-pgd@1",
+            "asks for embedding-pgd@1, this alumbench has embedding-pgd@2",
+        ),
+        ("steps = 3", 'steps = 3\nlosses = ["margins"]', r"unknown loss 'margins'. Did you mean 'margin'\?"),
+        ("steps = 3", "steps = 3\nlosses = []", "needs a loss: cross-entropy, margin"),
+        ("steps = 3", "steps = 3\nrestarts = -1", "restarts: expected a whole number from 0"),
+        ("steps = 3", "steps = 0", "needs a radius and steps above 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(write_suite, old, new, message):
+    with pytest.raises(AlumbenchError, match=message):
+        write_suite((old, new), text=EMBEDDING)
+
+
+def test_a_suite_that_names_no_version_is_bound_to_the_one_that_ran(write_suite):
+    named, silent = write_suite(text=EMBEDDING), write_suite(('recipe = "embedding-pgd@2"\n', ""), text=EMBEDDING)
+    assert silent.digest() == named.digest() and silent.entries[1].recipe == "embedding-pgd@2"
+    more = write_suite(("steps = 3", "steps = 3\nrestarts = 4"), text=EMBEDDING)
+    assert more.digest() != named.digest() and ":restarts=4" in more.entries[1].embedding_protocol().signature
+
+
+@pytest.mark.parametrize("name", ["embedding-pgd", "sentiment", "claims", "tuning"])
+def test_shipped_suites_were_raised_with_the_attack(name):
+    suite = load_suite(name)
+    assert suite.version >= 2 and {e.recipe for e in suite.entries if e.kind == "embedding"} == {"embedding-pgd@2"}
