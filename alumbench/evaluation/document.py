@@ -11,6 +11,7 @@ from alumbench.attacks.victim import Victim
 from alumbench.checkpoints import PROVENANCE, ModelFiles
 from alumbench.checkpoints.identity import changed, configuration
 from alumbench.checkpoints.telling import some
+from alumbench.config import check
 from alumbench.devices import device_name
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.request import Request
@@ -89,7 +90,7 @@ def read_document(path: Path) -> dict[str, Any]:
     Raises:
         AlumbenchError: It is no JSON, or of a schema that this version does not know.
     """
-    document: dict[str, Any] = read_json(path)
+    document: dict[str, Any] = check(dict[str, Any], read_json(path), str(path))
     if document.get("schema") != SCHEMA:
         raise AlumbenchError(
             f"{path}: schema {document.get('schema')} is unknown to this alumbench (it knows {SCHEMA}); "

@@ -10,17 +10,18 @@ import gzip
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from alumbench.attacks.victim import Victim
 from alumbench.checkpoints import PROVENANCE, checkpoint_task, find_model
+from alumbench.config import Name, check, decoded, parse_json, read_json
 from alumbench.devices import device_name, keep_freed_memory
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.geometry import MEASURES, Probe, probe_sentences, table_of
 from alumbench.statistics import multi_bootstrap_mean
-from alumbench.storage import read_json, sha256_of, write_bytes, write_json
+from alumbench.storage import sha256_of, write_bytes, write_json
 from alumbench.tasks import Task, data_hash
 from alumbench.tasks.loading import load_examples_from
 from alumbench.versions import library_versions
@@ -105,6 +106,28 @@ def measure_geometry(
     return figures
 
 
+class _Records(TypedDict):
+    file: Name
+    sha256: str
+
+
+class _Figure(TypedDict):
+    name: str
+    value: float | None
+
+
+class _Geometry(TypedDict):
+    records: _Records
+    figures: list[_Figure]
+
+
+class _Line(TypedDict):
+    row: str
+    seed: int
+    id: str
+    values: dict[str, float | None]
+
+
 def read_geometry(path: Path) -> tuple[dict[str, Any], Runs]:
     """A file that `measure_geometry` wrote, and every sentence's value of each figure.
 
@@ -115,10 +138,13 @@ def read_geometry(path: Path) -> tuple[dict[str, Any], Runs]:
     document = read_json(path)
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise AlumbenchError(f"{path}: is no geometry file of schema {SCHEMA}; make it with 'alumbench geometry'")
+    check(_Geometry, document, str(path))
     records = path.parent / str(document["records"]["file"])
     if not records.is_file() or sha256_of(records) != document["records"]["sha256"]:
         raise AlumbenchError(f"{path}: {records.name} is missing or changed; run 'alumbench geometry' again")
-    runs = _runs([json.loads(line) for line in gzip.decompress(records.read_bytes()).splitlines()])
+    lines = gzip.decompress(records.read_bytes()).splitlines()
+    parsed = [parse_json(decoded(line, str(records)), f"{records}, line {n}") for n, line in enumerate(lines, start=1)]
+    runs = _runs(check(list[_Line], parsed, str(records)))
     if figures_of(runs) != document["figures"]:
         raise AlumbenchError(f"{path}: its figures do not follow from {records.name}; run 'alumbench geometry' again")
     return document, runs

@@ -6,14 +6,15 @@ import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from alumbench.checkpoints import PROVENANCE
+from alumbench.config import Amount, Count, check, read_json
 from alumbench.devices import choose_device, device_name
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.stored import Stored
 from alumbench.leaderboard.compare import measures_of
-from alumbench.storage import read_json, write_json
+from alumbench.storage import write_json
 from alumbench.studies.plan import Options, Plan, Row, Sweep
 
 SWEEP = "sweep.json"
@@ -86,7 +87,10 @@ def chosen_of(plan: Plan) -> dict[str, Options]:
     path = plan.board / SWEEP
     if not path.exists():
         return {}
-    rows = read_json(path)["rows"]
+    rows = _sweep_file(path)["rows"]
+    for name, row in rows.items():
+        if not row.get("chosen", 0) < len(row["candidates"]):
+            raise AlumbenchError(f"{path}: rows.{name}: chose candidate {row['chosen']} of {len(row['candidates'])}")
     return {name: row["candidates"][row["chosen"]]["options"] for name, row in rows.items() if "chosen" in row}
 
 
@@ -100,8 +104,31 @@ def _found(plan: Plan) -> dict[str, Any]:
     """What `sweep.json` has of each row, if it was found by the plan's rule."""
     assert plan.sweep is not None
     path = plan.board / SWEEP
-    before = read_json(path) if path.exists() else {}
+    before = _sweep_file(path) if path.exists() else {}
     return dict(before["rows"]) if before.get("rule") == _plain(_rule(plan.sweep)) else {}
+
+
+class _Candidate(TypedDict):
+    options: dict[str, Any]
+    figures: dict[str, float]
+    score: float
+    seconds: NotRequired[Amount]
+    device: NotRequired[str]
+
+
+class _Row(TypedDict):
+    train: dict[str, Any]
+    candidates: list[_Candidate]
+    chosen: NotRequired[Count]
+
+
+class _File(TypedDict):
+    rule: dict[str, Any]
+    rows: dict[str, _Row]
+
+
+def _sweep_file(path: Path) -> Any:
+    return check(_File, read_json(path), str(path))
 
 
 def _rule(sweep: Sweep) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
+from alumbench.config import check, read_json
 from alumbench.errors import AlumbenchError
-from alumbench.storage import read_json, write_json
+from alumbench.storage import write_json
 
 COMMAND = [sys.executable, "-m", "alumbench"]
 
@@ -116,7 +117,7 @@ class _Pool:
         slot = self.free.get()
         try:
             stamp, log = self.folder / f"{job.name}.done.json", self.folder / f"{job.name}.log"
-            done = read_json(stamp) if stamp.exists() else []
+            done = check(list[list[str]], read_json(stamp), str(stamp)) if stamp.exists() else []
             left = job.unfinished(done)
             # What followed from an earlier first command followed from another checkpoint, whatever board it was for.
             done = [] if len(left) == len(job.commands) else [c for c in done if c not in [list(x) for x in left]]

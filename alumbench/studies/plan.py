@@ -232,7 +232,8 @@ def merged(*parts: Options) -> dict[str, Any]:
 def _row(values: Options, shared: Options, pretrain: Mapping[str, Options]) -> Row:
     name = values["row"]
     candidates = values.get("candidates", [])
-    candidates = check(list[Options], [candidates] if isinstance(candidates, Mapping) else candidates, "candidates")
+    candidates = [candidates] if isinstance(candidates, Mapping) else candidates
+    check(list[Options], candidates, f"row {name}, candidates")
     own = _without(values, "row", "candidates")
     for options in (own, *candidates):
         _options(options, f"row {name}")
