@@ -184,8 +184,12 @@ def test_the_worst_case_is_a_column_with_a_paired_test(evaluations, tmp_path):
     ("old", "new", "message"),
     [
         ('"letters", "typos"', '"letters", "typoes"', r"ensemble both: unknown entry 'typoes'. Did you mean 'typos'"),
-        ('"letters", "typos"', '"letters"', "ensemble both: entries has to name two or more attacks, each once"),
-        ('"letters", "typos"', '"typos", "typos"', "ensemble both: entries has to name two or more"),
+        (
+            '"letters", "typos"',
+            '"letters"',
+            r"ensemble\[0\] \(both\): entries has to name two or more attacks, each once",
+        ),
+        ('"letters", "typos"', '"typos", "typos"', r"ensemble\[0\] \(both\): entries has to name two or more"),
         ("examples = 40\nqueries = 2", "examples = 41\nqueries = 2", "letters has examples = 41, typos has 40"),
         ("bad-characters-deletions", "input-reduction", "entry letters is a reduction: the label stays right"),
         ("queries = 2", 'queries = 2\n[entry.source]\ngenerated = "nli/dev"', "letters has source"),
@@ -194,17 +198,21 @@ def test_the_worst_case_is_a_column_with_a_paired_test(evaluations, tmp_path):
             'kind = "clean"',
             "typos is of kind clean; members are",
         ),
-        ("version = 3", 'version = "3"', "ensemble both: version = '3' is no int"),
-        ("version = 3\n", "", "ensemble both: .*version"),
-        ("version = 3", "versoin = 3", "ensemble both: unknown key 'versoin'"),
+        (
+            "version = 3",
+            'version = "3"',
+            r"ensemble\[0\] \(both\).version: expected a whole number",
+        ),
+        ("version = 3\n", "", r"ensemble\[0\] \(both\): version is missing"),
+        ("version = 3", "versoin = 3", r"ensemble\[0\] \(both\): unknown key 'versoin'"),
     ],
 )
 def test_what_is_wrong_in_an_ensemble_is_named(write_suite, old, new, message):
-    with pytest.raises(AlumbenchError, match=f"small.toml, {message}" if message.startswith("ensemble") else message):
+    with pytest.raises(AlumbenchError, match=f"small.toml: {message}" if message.startswith("ensemble") else message):
         write_suite((old, new), text=TWO)
 
 
 def test_two_ensembles_of_one_name_and_version_are_refused(write_suite):
     again = TWO[TWO.index("[[ensemble]]") :]
-    with pytest.raises(AlumbenchError, match="two ensembles have the same name and version"):
+    with pytest.raises(AlumbenchError, match="two ensembles are called both@3"):
         write_suite(text=TWO + again)

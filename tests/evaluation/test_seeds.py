@@ -115,16 +115,20 @@ def test_every_seeds_texts_are_verified(pair_checkpoint, seeded):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("seeds = 3\n", "seeds = 0\n", r"entry attack: seeds = 0 with seed_examples = 10"),
-        ("seeds = 3\n", "", "entry attack: seeds = 1 with seed_examples = 10; several seeds are"),
-        ("seed_examples = 10\n", "", "entry attack: seeds = 3 with seed_examples = 0; several seeds are"),
-        ("seed_examples = 10", "seed_examples = -1", "seed_examples = -1 is negative"),
-        ("seed_examples = 10", "seed_examples = 21", "entry attack: seed_examples = 21 of examples = 20"),
-        ("deepwordbug-all-words", "input-reduction", "entry attack: seeds are for attacks that look for another label"),
-        ('kind = "clean"', 'kind = "clean"\nseeds = 2', "entry clean: seeds are for attacks"),
-        ('kind = "clean"', 'kind = "clean"\nseed_examples = 2', "entry clean: seed_examples is for attacks"),
-        ('kind = "clean"', 'kind = "clean"\nparts = { masked_lm = "x" }', "entry clean: parts is for attacks"),
-        ("seeds = 3", "seeds = 3\nparts = { masked_lm = 3 }", "entry attack: parts: masked_lm = 3 is no str"),
+        ("seeds = 3\n", "seeds = 0\n", r"\(attack\).seeds: expected a whole number from 1 to"),
+        ("seeds = 3\n", "", r"\(attack\): seeds = 1 with seed_examples = 10; several seeds are"),
+        ("seed_examples = 10\n", "", r"\(attack\): seeds = 3 with seed_examples = 0; several seeds are"),
+        ("seed_examples = 10", "seed_examples = -1", r"\(attack\).seed_examples: expected a whole number from 0 to"),
+        ("seed_examples = 10", "seed_examples = 21", r"\(attack\): seed_examples = 21 of examples = 20"),
+        ("deepwordbug-all-words", "input-reduction", r"\(attack\): seeds are for attacks that look for another label"),
+        ('kind = "clean"', 'kind = "clean"\nseeds = 2', r"\(clean\): seeds are for attacks"),
+        ('kind = "clean"', 'kind = "clean"\nseed_examples = 2', r"\(clean\): seed_examples is for attacks"),
+        ('kind = "clean"', 'kind = "clean"\nparts = { masked_lm = "x" }', r"\(clean\): parts is for attacks"),
+        (
+            "seeds = 3",
+            "seeds = 3\nparts = { masked_lm = 3 }",
+            r"\(attack\).parts.masked_lm: expected text, found",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(write_suite, old, new, message):
