@@ -49,13 +49,15 @@ def odd_file(tmp_path):
 
 
 def test_odd_texts_are_scored_and_attacked(checkpoint, write_suite, tmp_path, odd_file):
-    """R7. Both labels of each text, so that one of the two is attacked."""
+    """R7. Both labels of each text, so that one of the two is attacked; texts of nothing are left out."""
     suite = write_suite(("nli/adversarial", "sentiment/adversarial"), ("seconds = 20.0", "seconds = 10.0"))
-    run(checkpoint, tmp_path / "out", suite, data=odd_file, only=("clean", "attack"))
+    document = run(checkpoint, tmp_path / "out", suite, data=odd_file, only=("clean", "attack"))
+    texts = {name: text for name, text in ODD.items() if text.strip()}
+    assert len(texts) == len(ODD) - 2 and document["entries"]["clean"]["sources"][0]["empty"] == 4
     records = records_of(tmp_path / "out")
-    assert len(records) == 4 * len(ODD)
+    assert len(records) == 4 * len(texts)
     attacked = [r for r in records if r["entry"] == "attack"]
-    for name, text in ODD.items():
+    for name, text in texts.items():
         seen = {r["outcome"]: r["message"] for r in attacked if r["texts"]["sentence"] == text}
         assert "error" not in seen, (name, seen)
         assert "already_wrong" in seen and set(seen) & {"robust", "broken", "timeout"}, (name, seen)
@@ -91,10 +93,14 @@ def test_the_run_goes_on_past_a_failed_example(pair_checkpoint, write_suite, tmp
 
 
 def test_own_examples_take_the_place_of_the_suites(pair_checkpoint, write_suite, tmp_path):
-    rows = [("the dog runs .", "the dog never runs .", 2), ("the cat sits .", "the animal sits .", "Entailment")]
+    rows = [
+        ("the dog runs .", "the dog never runs .", "contradiction"),
+        ("the cat sits .", "the animal sits .", "Entailment"),
+    ]
     path = tmp_path / "own.csv"
     path.write_text("premise,hypothesis,gold\n" + "".join(f"{a},{b},{c}\n" for a, b, c in rows))
-    document = run(pair_checkpoint, tmp_path / "out", write_suite(), data=Source(file=str(path), label_column="gold"))
+    source = Source(file=str(path), label_column="gold")
+    document = run(pair_checkpoint, tmp_path / "out", write_suite(), data=source)
     assert {name: entry["n"] for name, entry in document["entries"].items()} == dict.fromkeys(document["entries"], 2)
     assert [r["label"] for r in records_of(tmp_path / "out") if r["entry"] == "attack"] == [
         "contradiction",

@@ -143,7 +143,7 @@ def test_a_board_takes_texts_scored_in_one_way(
     add(board, checkpoint, row="standard")
     build(board)
     asked, scores = set(), Victim.scores
-    monkeypatch.setattr(Victim, "scores", lambda self, t: asked.add(self.scorer.precision) or scores(self, t))
+    monkeypatch.setattr(Victim, "scores", lambda self, *t: asked.add(self.scorer.precision) or scores(self, *t))
     (replayed,) = replay_board(board, [str(checkpoint)], "cpu")
     assert asked == {"bf16"}
     assert not replayed.fallen and all(verdict.hold == verdict.texts > 0 for verdict in replayed.verdicts), (

@@ -97,7 +97,9 @@ def test_a_row_that_cannot_be_chosen_does_not_keep_others_back(tiny_model: Path,
     (board / "board.toml").write_text(BOARD)
     text = PLAN.format(model=tiny_model).replace('row = "standard"', 'row = "bad"\nmodel = "/no/such/model"')
     (board / "runs.toml").write_text(f'{text}[[rows]]\nrow = "standard"\n')
-    write_json(board / "sweep.json", {"rows": {"standard": {"candidates": [{"options": {"lr": 9.0}}], "chosen": 0}}})
+    earlier = {"options": {"lr": 9.0}, "figures": {}, "score": 0.9}
+    rows = {"standard": {"train": {}, "candidates": [earlier], "chosen": 0}}
+    write_json(board / "sweep.json", {"rule": {"suite": "smoke"}, "rows": rows})
     with pytest.raises(AlumbenchError, match=r"sweep/bad-1\.log"):
         run_study(Plan.read(board), runs)
     assert [path.name for path in (board / "results").iterdir()] == ["standard-seed1.json"]
