@@ -25,7 +25,8 @@ def told(what: str) -> Iterator[None]:
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
-        yield
+        with without_bars():
+            yield
     except AlumbenchError:
         raise
     except BaseException as error:
@@ -34,6 +35,20 @@ def told(what: str) -> Iterator[None]:
         raise AlumbenchError(f"{what}: {shown(str(error) or type(error).__name__, 300)}") from error
     finally:
         logging.set_verbosity(verbosity)
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Silences transformers' progress bars: version 5 draws one for each file that it reads or writes."""
+    from transformers.utils import logging
+
+    shown_before = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown_before:
+            logging.enable_progress_bar()
 
 
 def brief(text: object) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import filelock
 
+from alumbench.checkpoints.telling import without_bars
 from alumbench.devices import device_name, is_first_process, keep_freed_memory
 from alumbench.errors import AlumbenchError
 from alumbench.storage import write_json
@@ -72,7 +73,14 @@ def run(
         clock.resume(last)
     widened = trainer.args.bf16 and trainer.model._compiled_call_impl is None
     products = bf16_products(trainer.args.device, enabled=widened)
-    with _cleared_if_diverged(out), disk_errors_told(out), _alone(out), products, warnings.catch_warnings():
+    with (
+        _cleared_if_diverged(out),
+        disk_errors_told(out),
+        _alone(out),
+        without_bars(),
+        products,
+        warnings.catch_warnings(),
+    ):
         warnings.filterwarnings("ignore", message="mtime may not be reliable")  # true of some disks, and harmless
         if state is not None and state.global_step >= state.max_steps:
             # All steps were done. Where they end within an epoch, the Trainer would take one more.
@@ -147,7 +155,7 @@ def leave(
 ) -> None:
     """Writes the checkpoint, then its record, whose presence says that the run is whole; clears the Trainer's files."""
     trainer.method.finish(trainer.model)
-    with disk_errors_told(out):
+    with disk_errors_told(out), without_bars():
         for abandoned in out.glob(".tmp*"):  # of safetensors, by a killed run
             abandoned.unlink()
         trainer.model.float().save_pretrained(out, safe_serialization=True)

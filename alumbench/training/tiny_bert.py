@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from alumbench.checkpoints.telling import without_bars
 from alumbench.errors import AlumbenchError
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -40,7 +41,8 @@ def make_tiny_bert(folder: Path, texts: Iterable[str], vocabulary: int = 400, hi
         intermediate_size=2 * hidden,
         max_position_embeddings=64,
     )
-    BertModel(config).save_pretrained(folder, safe_serialization=True)
+    with without_bars():
+        BertModel(config).save_pretrained(folder, safe_serialization=True)
     tokenizer.save_pretrained(folder)
 
 

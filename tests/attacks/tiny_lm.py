@@ -38,7 +38,7 @@ def make_bert(folder: Path) -> Path:
 
 def make_roberta(folder: Path) -> Path:
     """With byte-level pieces, which mark the begin of a word and not what goes on with it."""
-    from tokenizers import ByteLevelBPETokenizer
+    from tokenizers import AddedToken, ByteLevelBPETokenizer
     from transformers import RobertaConfig, RobertaForMaskedLM, RobertaTokenizerFast
 
     folder.mkdir(parents=True)
@@ -46,7 +46,12 @@ def make_roberta(folder: Path) -> Path:
     marks = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     learner.train_from_iterator(texts(), vocab_size=360, min_frequency=2, special_tokens=marks)
     learner.save_model(str(folder))
-    tokenizer = RobertaTokenizerFast(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=512)
+    tokenizer = RobertaTokenizerFast(
+        str(folder / "vocab.json"),
+        str(folder / "merges.txt"),
+        mask_token=AddedToken("<mask>", lstrip=True),  # as in published folders; version 5 has no such default
+        model_max_length=512,
+    )
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
     config = RobertaConfig(vocab_size=len(tokenizer), max_position_embeddings=514, **SHAPE)

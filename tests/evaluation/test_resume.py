@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import transformers
 
 from alumbench.attacks.victim import Victim
 from alumbench.checkpoints import checkpoint_task, find_model
@@ -176,6 +177,8 @@ def test_another_configuration_or_tokenizer_is_refused(
     """The weights are the same; the answers are others."""
     shutil.copytree(evaluated, tmp_path / "out")
     other = Path(shutil.copytree(pair_checkpoint, tmp_path / "other"))
+    if not (other / file).exists():
+        pytest.skip(f"transformers {transformers.__version__} writes no {file}")
     changed_file(other, file, values)
     victim = Victim(find_model(str(pair_checkpoint)), checkpoint_task(find_model(str(pair_checkpoint))), "cpu")
     victim.files = find_model(str(other))
