@@ -163,9 +163,12 @@ class Perturbation:
 
 
 def _eager_on_cpu(model: nn.Module, tensor: Tensor) -> bool:
-    if tensor.device.type != "cpu" or getattr(model, "is_gradient_checkpointing", False):
+    if tensor.device.type != "cpu":
         return False
-    return all(module._compiled_call_impl is None for module in model.modules())
+    return all(
+        module._compiled_call_impl is None and not getattr(module, "gradient_checkpointing", False)
+        for module in model.modules()
+    )
 
 
 #: What a pass without the task's loss leaves out.

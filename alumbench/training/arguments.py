@@ -73,6 +73,9 @@ def training_arguments(
     values |= given
     if "warmup_ratio" in values:  # beside any warmup_steps, ours too, transformers 4 ignores it; 5 does not know it
         values["warmup_steps"] = math.ceil(values.pop("warmup_ratio") * steps)
+    for name in ("gradient_checkpointing", "gradient_checkpointing_kwargs"):  # as transformers 4 calls them
+        if (newer := name.replace("gradient", "activation")) in TrainingArguments.__dataclass_fields__:
+            values |= {newer: values.pop(name)} if name in values else {}
     if any(os.environ.get(f"ACCELERATE_USE_{name}", "").lower() == "true" for name in ("FSDP", "DEEPSPEED")):
         raise AlumbenchError(SHARDS)
     # TrainingArguments writes bf16 there and keeps what it finds: a run in fp32 after one in bf16 would be in bf16 too.
