@@ -25,6 +25,7 @@ from alumbench.checkpoints import (
     longest,
     own_padding,
     padding_note,
+    positions,
     set_padding,
 )
 from alumbench.devices import choose_device
@@ -55,6 +56,8 @@ class Victim(RowModel):
         task: its task; scores are in the order of `task.labels`.
         model: the classifier, in evaluation mode.
         scorer: how texts are batched and in which precision they are scored.
+        longest: tokens of a text that it reads, None without a limit.
+        positions: tokens that the model could read, whatever its tokenizer says; None where they have no end.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class Victim(RowModel):
         self.batch_size, self.scorer = 64, Scorer()
         fit(tokenizer, model)
         self._tokens, self.longest = Tokens(tokenizer), longest(tokenizer, model)
+        self.positions = positions(model)
         self.pad_id, self.pad_left = tokenizer.pad_token_id, tokenizer.padding_side == "left"
         self._any_filling = False
         if finds_last_token(model):

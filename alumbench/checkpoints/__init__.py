@@ -10,6 +10,7 @@ from alumbench.checkpoints.reading import (
     longest,
     own_padding,
     padding_note,
+    positions,
     set_padding,
 )
 from alumbench.checkpoints.tokenizer import check_vocabulary, load_tokenizer, mark_ids
@@ -27,6 +28,7 @@ __all__ = [
     "load_classifier",
     "load_tokenizer",
     "longest",
+    "positions",
     "mark_ids",
     "own_padding",
     "padding_note",

@@ -98,7 +98,7 @@ def evaluate(request: Request, victim: Victim, out: Path, progress: Progress) ->
             document["entries"][entry.name] |= {
                 "complete": True,
                 "summary": summary,
-                "truncated": {"longest": victim.longest, **cut},
+                "truncated": {"longest": victim.longest, "positions": victim.positions, **cut},
                 "signature": described["signature"],
             }
             document["ensembles"] = {

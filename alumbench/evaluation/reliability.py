@@ -104,9 +104,9 @@ def truncated(name: str, entry: Mapping[str, Any]) -> Iterator[Flag]:
         detail = f"{cut['texts']} of {entry['n']} texts"
         detail += f" and {cut['adversarial']} adversarial ones" if cut["adversarial"] else ""
         rest = "; attacks leave the rest alone" if entry["kind"] == "attack" else ""
-        detail += (
-            f" are longer than the {cut['longest']} tokens the model reads{rest}; train with a larger --max-length"
-        )
+        detail += f" are longer than the {cut['longest']} tokens the model reads{rest}; "
+        most = cut.get("positions")
+        detail += "the model has no more" if most == cut["longest"] else "train with a larger --max-length"
         yield _flag("truncated", name, detail)
 
 

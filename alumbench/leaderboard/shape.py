@@ -191,6 +191,7 @@ class Truncated(TypedDict):
     """How many texts of an entry are longer than what the model reads, in tokens."""
 
     longest: Count | None
+    positions: NotRequired[Count | None]
     texts: Count
     adversarial: Count
 

@@ -10,6 +10,7 @@ import pytest
 from alumbench.attacks.victim import Victim
 from alumbench.checkpoints import checkpoint_task, find_model
 from alumbench.evaluation.evaluate import CUT, EVALUATION, RECORDS
+from alumbench.evaluation.reliability import truncated
 from alumbench.evaluation.stored import Stored, made_how
 from alumbench.evaluation.verify import verify
 from alumbench.storage import read_json, read_records
@@ -45,14 +46,14 @@ def test_what_is_cut_is_counted_recorded_and_flagged(cut):
     for name, entry in document["entries"].items():
         own = [record.get("truncated", []) for record in records if record["entry"] == name]
         counts = {"texts": sum("original" in c for c in own), "adversarial": sum("adversarial" in c for c in own)}
-        assert entry["truncated"] == {"longest": victim.longest, **counts} and counts["texts"] > 0
+        assert entry["truncated"] == {"longest": victim.longest, "positions": 64, **counts} and counts["texts"] > 0
         assert counts["texts"] < entry["n"] or entry["kind"] == "fixed"
         assert entry["signature"].endswith(f"|{CUT}") == (entry["kind"] == "attack")
         (flag,) = [f for f in document["flags"] if f["flag"] == "truncated" and f["entry"] == name]
-        assert (
-            f"{counts['texts']} of {entry['n']} texts" in flag["detail"]
-            and f"{victim.longest} tokens" in flag["detail"]
-        )
+        assert f"{counts['texts']} of {entry['n']} texts" in flag["detail"]
+        assert f"{victim.longest} tokens" in flag["detail"] and "train with a larger --max-length" in flag["detail"]
+        (flag,) = truncated(name, entry | {"truncated": entry["truncated"] | {"positions": victim.longest}})
+        assert "the model has no more" in flag["detail"] and "--max-length" not in flag["detail"]
 
 
 def test_lengths_differ_and_the_figures_stay_comparable(cut, evaluated):
