@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing import Pipe, resource_tracker, spawn
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from alumbench.attacks.engine.copies import CannotCopy, attack_copy
 from alumbench.attacks.engine.flight import Flight, Given, Question, fly
 from alumbench.attacks.engine.generators import Generators, globals_kept
 from alumbench.attacks.engine.job import Job
-from alumbench.attacks.engine.workers import Workers
+from alumbench.attacks.engine.workers import Workers, orphan_command, work
 from alumbench.attacks.search import Searcher
 from alumbench.attacks.victim import Victim, VictimWrapper
 from alumbench.checkpoints import checkpoint_task, find_model
@@ -103,6 +104,34 @@ def test_a_lost_process_takes_no_other_example_along(pair_checkpoint, pair_victi
     assert {i: one for i, one in found.items() if i != right[2].id} == {
         i: one for i, one in expected.items() if i != right[2].id
     }
+
+
+def test_a_worker_that_is_ready_when_nobody_listens_ends(pair_checkpoint):
+    files = find_model(str(pair_checkpoint))
+    job = Job(files, checkpoint_task(files), recipe="deepwordbug-all-words", seed=1, query_budget=20)
+    ours, theirs = Pipe()
+    ours.close()
+    threads = torch.get_num_threads()
+    try:
+        work(job, 1, theirs)  # a BrokenPipeError would be printed by the process that it is in
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize(("ours", "noisy"), [(True, False), (False, True)])
+def test_a_process_whose_parent_is_gone_before_it_began_says_nothing(ours, noisy):
+    """What Python's own command line does then, which is why there is another."""
+    resource_tracker.ensure_running()
+    stock, tracker = spawn.get_command_line, resource_tracker.getfd()
+    reading, writing = os.pipe()
+    os.close(writing)
+    try:
+        line = (orphan_command(stock) if ours else stock)(tracker_fd=tracker, pipe_handle=reading)
+        done = subprocess.run(line, pass_fds=[reading, tracker], capture_output=True, text=True, timeout=60)
+    finally:
+        os.close(reading)
+    assert done.returncode == 1 and done.stdout == ""
+    assert ("EOFError" in done.stderr) == noisy and bool(done.stderr) == noisy
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import multiprocessing
 import signal
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from multiprocessing import resource_tracker
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from multiprocessing import resource_tracker, spawn
 from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
@@ -58,7 +58,12 @@ class Distant(Scorer):
 
 
 def work(job: Job, width: int, pipe: Connection) -> None:
-    """What a worker does until it is told that nothing is left."""
+    """What a worker does until it is told that nothing is left, or the process that gives the work is gone."""
+    with contextlib.suppress(EOFError, ConnectionError):
+        _work(job, width, pipe)
+
+
+def _work(job: Job, width: int, pipe: Connection) -> None:
     torch.set_num_threads(1)  # it scores nothing
     try:
         victim = Victim(job.files, job.task, "cpu", job.labels, scorer=Distant(pipe))
@@ -84,11 +89,10 @@ def work(job: Job, width: int, pipe: Connection) -> None:
             pipe.send(("alive",))
 
     pipe.send(("ready",))
-    with contextlib.suppress(EOFError, ConnectionError):  # the process that gives the work is gone
-        while pipe.recv():
-            for example, outcome in searcher.run_all(given(), width, alive):
-                pipe.send(("done", example.id, outcome))
-            pipe.send(("ready",))
+    while pipe.recv():
+        for example, outcome in searcher.run_all(given(), width, alive):
+            pipe.send(("done", example.id, outcome))
+        pipe.send(("ready",))
 
 
 @contextlib.contextmanager
@@ -102,6 +106,36 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def orphan_command(stock: Callable[..., list[str]]) -> Callable[..., list[str]]:
+    """Python's command line of a process to come, which ends without a word where its parent is gone before it began.
+
+    Python's own ends in a traceback then: the parent was to send it what to run, and nothing of ours is loaded yet.
+
+    Args:
+        stock: `multiprocessing.spawn.get_command_line`.
+    """
+
+    def command(**handles: int) -> list[str]:
+        line = stock(**handles)
+        if "-c" in line:  # a frozen program has no other command than itself
+            at = line.index("-c") + 1
+            line[at] = f"try:\n    exec({line[at]!r})\nexcept EOFError:\n    raise SystemExit(1)"
+        return line
+
+    return command
+
+
+@contextlib.contextmanager
+def _orphans_quiet() -> Iterator[None]:
+    """Processes that begin here are started by `orphan_command`."""
+    stock = spawn.get_command_line
+    spawn.get_command_line = orphan_command(stock)
+    try:
+        yield
+    finally:
+        spawn.get_command_line = stock
+
+
 class _Worker:
     """One process, and what it is on."""
 
@@ -110,7 +144,7 @@ class _Worker:
         self.pipe, theirs = context.Pipe()
         called = bytes(ForkingPickler.dumps((work, job, width)))
         self.process = context.Process(target=call_under_parent, args=(called, theirs), daemon=True)
-        with _interrupts_held():
+        with _interrupts_held(), _orphans_quiet():
             self.process.start()
         theirs.close()
         self.begun: dict[str, Example] = {}
