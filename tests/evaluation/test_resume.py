@@ -177,7 +177,7 @@ def test_another_configuration_or_tokenizer_is_refused(
     """The weights are the same; the answers are others."""
     shutil.copytree(evaluated, tmp_path / "out")
     other = Path(shutil.copytree(pair_checkpoint, tmp_path / "other"))
-    if not (other / file).exists():
+    if file == "special_tokens_map.json" and not transformers.__version__.startswith("4."):
         pytest.skip(f"transformers {transformers.__version__} writes no {file}")
     changed_file(other, file, values)
     victim = Victim(find_model(str(pair_checkpoint)), checkpoint_task(find_model(str(pair_checkpoint))), "cpu")

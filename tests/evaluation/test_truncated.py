@@ -36,6 +36,7 @@ def cut(pair_checkpoint, tmp_path, write_suite):
 def test_what_is_cut_is_counted_recorded_and_flagged(cut):
     out, victim = cut
     records, document = read_records(out / RECORDS)[0], read_json(out / EVALUATION)
+    most = read_json(victim.files.path / "config.json")["max_position_embeddings"]
     columns = victim.task.columns
     for record in records:
         texts = {"original": record["texts"]}
@@ -46,7 +47,7 @@ def test_what_is_cut_is_counted_recorded_and_flagged(cut):
     for name, entry in document["entries"].items():
         own = [record.get("truncated", []) for record in records if record["entry"] == name]
         counts = {"texts": sum("original" in c for c in own), "adversarial": sum("adversarial" in c for c in own)}
-        assert entry["truncated"] == {"longest": victim.longest, "positions": 64, **counts} and counts["texts"] > 0
+        assert entry["truncated"] == {"longest": victim.longest, "positions": most, **counts} and counts["texts"] > 0
         assert counts["texts"] < entry["n"] or entry["kind"] == "fixed"
         assert entry["signature"].endswith(f"|{CUT}") == (entry["kind"] == "attack")
         (flag,) = [f for f in document["flags"] if f["flag"] == "truncated" and f["entry"] == name]

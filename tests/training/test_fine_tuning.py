@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +78,8 @@ def test_training_json_says_how_the_checkpoint_came_to_be(finished: tuple[FineTu
     assert all({"loss", "loss_task", "loss_regularizer"} <= set(entry) for entry in record["loss"])
     assert record["seconds"] > 0
     assert record["device"].startswith("cpu (")
-    assert record["versions"]["torch"] == metadata.version("torch")
+    # a CUDA build calls itself 2.14.1+cu130, and its package 2.14.1
+    assert record["versions"]["torch"] in {torch.__version__, torch.__version__.partition("+")[0]}
     assert not (out / "trainer").exists(), "intermediate checkpoints are cleared away"
 
 

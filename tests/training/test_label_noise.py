@@ -77,9 +77,16 @@ def test_no_noise_resumes_what_an_alumbench_without_it_began(small_request: Make
         fine_tune(small_request(label_noise=0.5), tmp_path / "run", quiet)
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
-def test_what_is_no_share_is_refused(small_request: Make, share: float) -> None:
-    with pytest.raises(AlumbenchError, match="--label-noise .*: (must be from 0 to below 1|expected a finite number)"):
+@pytest.mark.parametrize(
+    ("share", "says"),
+    [
+        (-0.1, "must be from 0 to below 1"),
+        (1.0, "must be from 0 to below 1"),
+        (float("nan"), "expected a finite number"),
+    ],
+)
+def test_what_is_no_share_is_refused(small_request: Make, share: float, says: str) -> None:
+    with pytest.raises(AlumbenchError, match=f"--label-noise .*: {says}"):
         small_request(label_noise=share)
 
 
