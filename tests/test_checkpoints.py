@@ -79,7 +79,7 @@ def test_any_order_of_a_heads_outputs_gives_the_same_accuracy(
 def test_outputs_without_names_are_refused_unless_mapped(copy: Path, stored: dict[int, str] | None) -> None:
     change_json(copy / "config.json", id2label=stored, label2id=None)
     files = find_model(str(copy))
-    with pytest.raises(AlumbenchError, match="its labels have no names .* --labels negative,positive"):
+    with pytest.raises(AlumbenchError, match="its outputs have no label names .* --labels negative,positive"):
         label_order(files, TWO)
     assert label_order(files, TWO, ["positive", "negative"]) == [1, 0]
 
@@ -151,7 +151,11 @@ ONE = {"id2label": {"0": "positive"}, "label2id": {"positive": 0}}
 @pytest.mark.parametrize(
     ("changes", "mapping", "message"),
     [
-        ({"problem_type": "multi_label_classification"}, [], "problem_type is multi_label_classification: each output"),
+        (
+            {"problem_type": "multi_label_classification"},
+            [],
+            "is multi_label_classification, but alumbench scores one label per text",
+        ),
         ({"problem_type": "regression"}, [], "problem_type is regression, but the task 'two' has 2 labels"),
         (ONE, [], r"has 1 output \(positive\), the task 'two' has 2 labels \(negative, positive\)"),
         (ONE, ["negative", "positive"], "has 1 output .*, the task 'two' has 2 labels"),
@@ -239,10 +243,10 @@ def without_tokenizer(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda folder: os.unlink(folder / "config.json"), "no config.json, so it is no transformers checkpoint"),
-        (lambda folder: os.unlink(folder / "model.safetensors"), "no .safetensors file. In a place you trust"),
+        (lambda folder: os.unlink(folder / "config.json"), "no config.json, so it is not a transformers checkpoint"),
+        (lambda folder: os.unlink(folder / "model.safetensors"), "no .safetensors file. If you trust it"),
         (lambda folder: (folder / "config.json").write_text("{"), "config.json: cannot be read as JSON"),
-        (lambda folder: (folder / "model.safetensors").write_bytes(b"torn"), "no whole safetensors file"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"torn"), "not a complete safetensors file"),
         (lambda folder: change_json(folder / "config.json", model_type="none"), "no sequence classifier can be load"),
         (without_tokenizer, "the tokenizer cannot be loaded"),
     ],

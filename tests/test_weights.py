@@ -58,7 +58,7 @@ def encoder_alone(weights: Weights) -> Weights:
     return {name.removeprefix("bert."): value for name, value in weights.items() if name.startswith("bert.")}
 
 
-NO_HEAD = r"there is no classifier\.bias, classifier\.weight\. It has no trained head"
+NO_HEAD = r"missing: classifier\.bias, classifier\.weight\. It has no trained head"
 #: What is done to the weights, what is said of it, and whether it may be trained, its head alone being new.
 UNFIT: dict[str, tuple[Callable[[Weights], Weights], str, bool]] = {
     "no-head": (
@@ -66,23 +66,27 @@ UNFIT: dict[str, tuple[Callable[[Weights], Weights], str, bool]] = {
         NO_HEAD,
         True,
     ),
-    "no-pooler": (without("pooler"), r"there is no bert\.pooler\.dense\.bias, bert\.pooler\.dense\.weight\.", True),
+    "no-pooler": (without("pooler"), r"missing: bert\.pooler\.dense\.bias, bert\.pooler\.dense\.weight\.", True),
     "plain-encoder": (
         encoder_alone,
         NO_HEAD,
         True,
     ),
     "other-outputs": (three_outputs, r"classifier\.weight is 3×32 in the file and 2×32 in the model", True),
-    "no-layer": (without(LAYER), r"there is no bert\.encoder\.layer\.1\..* and \d+ more\. Its config.json and", False),
-    "one-tensor": (without(f"{LAYER}output.dense.bias"), r"no bert\.encoder\.layer\.1\.output\.dense\.bias\.", False),
+    "no-layer": (without(LAYER), r"missing: bert\.encoder\.layer\.1\..* and \d+ more\. Its config.json and", False),
+    "one-tensor": (
+        without(f"{LAYER}output.dense.bias"),
+        r"missing: bert\.encoder\.layer\.1\.output\.dense\.bias\.",
+        False,
+    ),
     "wrapped": (
         lambda weights: {f"module.{name}": value for name, value in weights.items()},
-        r"there is no .* and \d+ more\. In the file the names begin with 'module\.'",
+        r"missing: .* and \d+ more\. In the file all names begin with 'module\.'",
         False,
     ),
     "a-layer-more": (
         lambda weights: weights | {n.replace("layer.1", "layer.2"): v for n, v in weights.items() if LAYER in n},
-        r"bert\.encoder\.layer\.2\..* have no place in it",
+        r"unexpected: bert\.encoder\.layer\.2\.",
         False,
     ),
     "other-shape": (narrower, r"layer\.1\.output\.dense\.weight is 32×\d+ in the file and 32×\d+ in the model", False),
@@ -129,7 +133,7 @@ def test_only_a_head_may_be_new_in_training_and_it_is_said(copy: Path, case: str
     files, said = find_model(str(rewrite(copy, change))), list[str]()
     if may_be_trained:
         load_classifier(files, load_task("mini-sentiment"), said.append)
-        assert len(said) == 1 and re.match(r"note: new head: .*(classifier|pooler)", said[0])
+        assert len(said) == 1 and re.match(r"note: new head, randomly initialized: .*(classifier|pooler)", said[0])
     else:
         with pytest.raises(AlumbenchError, match=message):
             load_classifier(files, load_task("mini-sentiment"), said.append)
@@ -143,7 +147,7 @@ def test_a_whole_checkpoint_is_trained_on_without_a_word(checkpoint: Path) -> No
 
 
 def test_a_masked_language_model_needs_its_head(checkpoint: Path) -> None:
-    with pytest.raises(AlumbenchError, match=r"there is no cls\.predictions\..* It has no trained head for this"):
+    with pytest.raises(AlumbenchError, match=r"missing: cls\.predictions\..* It has no trained head for this"):
         load_model(find_model(str(checkpoint)), AutoModelForMaskedLM, "masked language model")
 
 

@@ -42,5 +42,5 @@ def load_classifier(files: ModelFiles, task: Task | None = None, say: Callable[[
     }
     model, new = load_model(files, AutoModelForSequenceClassification, WHAT, is_head, changes)
     if new:
-        say(f"note: new head: {some(new)}")
+        say(f"note: new head, randomly initialized: {some(new)}")
     return model

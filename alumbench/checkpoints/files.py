@@ -66,8 +66,8 @@ def find_model(name: str) -> ModelFiles:
         found = ", ".join(sorted(p.name for p in path.iterdir() if p.suffix in {".bin", ".pt", ".pth", ".pkl"}))
         raise AlumbenchError(
             f"{path}: no .safetensors file"
-            + (f"; {found} is a pickle, which can run code when it is loaded, and is refused" if found else "")
-            + ". In a place you trust, convert it: model.save_pretrained(folder, safe_serialization=True)"
+            + (f"; {found} is a pickle, which can run code when it is loaded, so it is refused" if found else "")
+            + ". If you trust it, convert it: model.save_pretrained(folder, safe_serialization=True)"
         )
     return files
 
@@ -83,7 +83,7 @@ def _download(name: str, revision: str) -> tuple[Path, str]:
         )
     except Exception as error:
         raise AlumbenchError(
-            f"model '{name}': no such folder, and the hub does not give it "
+            f"model '{name}': no such folder, and the hub request failed "
             f"({type(error).__name__}: {str(error).splitlines()[0][:160]}). "
             f"Give a folder, go online, or set ALUMBENCH_MIRROR to a folder with models/{name}"
         ) from error

@@ -24,7 +24,7 @@ def check_folder(path: Path) -> None:
     """Looks at a folder's files without loading any.
 
     Raises:
-        AlumbenchError: It is no transformers checkpoint, something in it is no plain file or too large, or it wants to
+        AlumbenchError: It is no transformers checkpoint, something in it is no file or too large, or it wants to
             run code or to read weights from elsewhere.
     """
     try:
@@ -36,11 +36,11 @@ def check_folder(path: Path) -> None:
             _check_file(file)
     if (path / "adapter_config.json").exists():
         raise AlumbenchError(
-            f"{path}: an adapter, whose base model is elsewhere (adapter_config.json); merge them first: "
+            f"{path}: a PEFT adapter without its base model (adapter_config.json); merge it first: "
             f"model.merge_and_unload().save_pretrained(folder)"
         )
     if not (path / CONFIG).is_file():
-        raise AlumbenchError(f"{path}: no config.json, so it is no transformers checkpoint")
+        raise AlumbenchError(f"{path}: no config.json, so it is not a transformers checkpoint")
     for name in (CONFIG, TOKENIZER_CONFIG):
         if (path / name).exists():
             _check_config(path / name)
@@ -82,7 +82,7 @@ def _check_file(file: Path) -> None:
     if file.is_dir() and not file.name.endswith((".safetensors", CONFIG, "tokenizer.json")):
         return
     if not file.is_file():
-        raise AlumbenchError(f"{file}: is no plain file")
+        raise AlumbenchError(f"{file}: is not a regular file")
     most = MOST_CONFIG if file.name.endswith("config.json") else MOST_VOCABULARY
     if file.suffix != ".safetensors" and file.stat().st_size > most:
         raise AlumbenchError(f"{file}: {file.stat().st_size:,} bytes; at most {most:,} are read")
@@ -100,6 +100,6 @@ def _check_config(file: Path) -> None:
             raise AlumbenchError(f"{file}: {name} names code on the hub, which is refused; remove the key")
     if values.get("quantization_config"):
         raise AlumbenchError(
-            f"{file}: its weights are quantized, and answers are taken in float32; save it unquantized: "
+            f"{file}: quantized weights are not supported; save it unquantized: "
             f"model.dequantize().save_pretrained(folder)"
         )

@@ -98,8 +98,8 @@ def label_order(files: ModelFiles, task: Task, mapping: Sequence[str] = ()) -> l
         )
     if not names:
         raise AlumbenchError(
-            f"{files.path}: its labels have no names ({some(outputs.names) or 'none'}), and a guessed order would "
-            f"be wrong without a sign; name its outputs in order, for example --labels {example}"
+            f"{files.path}: its outputs have no label names ({some(outputs.names) or 'none'}), and a wrong guess "
+            f"would go unnoticed; name them in the checkpoint's output order, for example --labels {example}"
         )
     if sorted(names) != sorted(wanted):
         whose = "--labels names" if mapping else "its labels are"
@@ -126,8 +126,8 @@ def _check_kind(files: ModelFiles, outputs: Outputs, task: Task) -> None:
     problem = outputs.problem
     if problem == "multi_label_classification":
         raise AlumbenchError(
-            f"{files.path / CONFIG}: problem_type is {problem}: each output is decided for itself, and alumbench "
-            f"scores one label a text. Where just one holds, set it to single_label_classification"
+            f"{files.path / CONFIG}: problem_type is {problem}, but alumbench scores one label per text; if exactly "
+            f"one label applies, set it to single_label_classification"
         )
     if problem and (problem == "regression") != task.is_regression:
         raise AlumbenchError(

@@ -80,4 +80,4 @@ def padding_note(tokenizer: PreTrainedTokenizerBase) -> str:
     """What to say of a tokenizer whose end-of-text token is its padding too; empty for any other."""
     if tokenizer.pad_token_id != tokenizer.eos_token_id:
         return ""
-    return f"the tokenizer has no padding token of its own; its end-of-text {tokenizer.pad_token} fills texts up"
+    return f"the tokenizer has no padding token of its own; its end-of-text token {tokenizer.pad_token} is used"

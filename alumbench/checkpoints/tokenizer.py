@@ -62,8 +62,8 @@ def check_vocabulary(files: ModelFiles, tokenizer: PreTrainedTokenizerBase, mode
     if last >= rows:
         raise AlumbenchError(
             f"{files.path}: the tokenizer has {len(tokenizer):,} tokens ('{brief(token)}' is id {last:,}), the model "
-            f"embeddings for {rows:,}; where tokens were added, model.resize_token_embeddings(len(tokenizer)), train, "
-            f"and save both"
+            f"embeddings for {rows:,}; if you added tokens, call model.resize_token_embeddings(len(tokenizer)), "
+            f"train again and save both"
         )
 
 
@@ -73,7 +73,10 @@ def _check_files(folder: Path) -> None:
     by_bytes = str(named.get("tokenizer_class")).startswith(WITHOUT_VOCABULARY)
     if not by_bytes and not any(path.match(name) for path in folder.iterdir() for name in VOCABULARIES):
         # transformers 5 would make a tokenizer that knows no word
-        raise AlumbenchError(f"{folder}: the tokenizer cannot be loaded: no {TOKENIZER} and no vocabulary beside it")
+        raise AlumbenchError(
+            f"{folder}: the tokenizer cannot be loaded: no {TOKENIZER} and no vocabulary; save it there: "
+            f"tokenizer.save_pretrained(folder)"
+        )
     if named:
         longest = named.get("model_max_length")
         number = isinstance(longest, int | float) and not isinstance(longest, bool)

@@ -42,11 +42,12 @@ def stored_shapes(files: ModelFiles) -> dict[str, Shape]:
         names = sorted({str(name) for name in shards.values()}) if isinstance(shards, dict) else []
         absent = [name for name in names if "/" in name or not (files.path / name).is_file()]
         if absent or not names:
-            raise AlumbenchError(f"{files.path / INDEX}: names {some(absent) or 'no files'}, not in this folder")
+            found = f"lists {some(absent)}, not in this folder; copy it there" if absent else "has no weight_map"
+            raise AlumbenchError(f"{files.path / INDEX}: {found}")
     shapes: dict[str, Shape] = {}
     for name in names:
         with (
-            told(f"{files.path / name}: no whole safetensors file"),
+            told(f"{files.path / name}: not a complete safetensors file"),
             safe_open(files.path / name, framework="pt") as file,
         ):
             shapes |= {tensor: tuple(file.get_slice(tensor).get_shape()) for tensor in file.keys()}  # noqa: SIM118
@@ -63,8 +64,10 @@ def check_size(files: ModelFiles, shapes: Mapping[str, Shape]) -> None:
     for name, number in numbers_in(read_object(files.path / CONFIG)):
         most = max(MOST_LAYERS, len(shapes)) if REPEATED.search(name) else max(MOST, stored)
         if number > most:
-            held = f"the weights are {len(shapes):,} tensors of {stored:,} numbers"
-            raise AlumbenchError(f"{files.path / CONFIG}: {name} is {number:,}, but {held}; it is another model's")
+            held = f"the weights have {stored:,} parameters in {len(shapes):,} tensors"
+            raise AlumbenchError(
+                f"{files.path / CONFIG}: {name} is {number:,}, but {held}; take the config.json saved with them"
+            )
 
 
 def check_parameters(files: ModelFiles, model: PreTrainedModel, shapes: Mapping[str, Shape]) -> None:
@@ -76,8 +79,8 @@ def check_parameters(files: ModelFiles, model: PreTrainedModel, shapes: Mapping[
     stored, made = sum(_count(shape) for shape in shapes.values()), sum(p.numel() for p in model.parameters())
     if made > 2 * stored + MOST:
         raise AlumbenchError(
-            f"{files.path / CONFIG}: describes a model of {made:,} numbers, the weights hold {stored:,}; "
-            f"it is another model's"
+            f"{files.path / CONFIG}: describes a model of {made:,} parameters, the weights have {stored:,}; "
+            f"take the config.json saved with them"
         )
 
 
@@ -155,12 +158,12 @@ def check_fit(files: ModelFiles, model: PreTrainedModel, fit: Fit, may_be_new: C
     """
     missing = [name for name in fit.missing if not may_be_new(name)]
     shapes = {name: both for name, both in fit.other_shape.items() if not may_be_new(name)}
-    found = [f"there is no {some(missing)}"] if missing else []
+    found = [f"missing: {some(missing)}"] if missing else []
     found += [some([_both(name, *both) for name, both in shapes.items()], show=str)] if shapes else []
-    found += [f"{some(fit.further)} have no place in it"] if fit.further else []
+    found += [f"unexpected: {some(fit.further)}"] if fit.further else []
     if found:
         raise AlumbenchError(
-            f"{files.path}: its weights are not those of the {type(model).__name__} in config.json: "
+            f"{files.path}: its weights do not fit the {type(model).__name__} in config.json: "
             f"{'; '.join(found)}. {_cause(files, model, [*missing, *shapes], fit)}"
         )
     import torch
@@ -184,14 +187,14 @@ def _sizes(shape: Shape) -> str:
 def _cause(files: ModelFiles, model: PreTrainedModel, unfit: Sequence[str], fit: Fit) -> str:
     prefix = common_prefix(stored_shapes(files), fit.missing)
     if prefix:
-        return f"In the file the names begin with '{prefix}': save the model inside the wrapper, not the wrapper"
+        return f"In the file all names begin with '{prefix}', from a wrapper; save the model inside it instead"
     if unfit and not fit.further and all(map(is_head(model), unfit)):
         train = (
             f", or train one: 'alumbench train --model {files.path}'"
             if "Classification" in type(model).__name__
             else ""
         )
-        return f"It has no trained head for this: name a model that has one{train}"
+        return f"It has no trained head for this; name a model that has one{train}"
     return "Its config.json and weights are of different models, or a part was lost: copy or save it again"
 
 

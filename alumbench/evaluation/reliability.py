@@ -103,10 +103,14 @@ def truncated(name: str, entry: Mapping[str, Any]) -> Iterator[Flag]:
     if cut and (cut["texts"] or cut["adversarial"]):
         detail = f"{cut['texts']} of {entry['n']} texts"
         detail += f" and {cut['adversarial']} adversarial ones" if cut["adversarial"] else ""
-        rest = "; attacks leave the rest alone" if entry["kind"] == "attack" else ""
+        rest = "; attacks do not touch what is cut off" if entry["kind"] == "attack" else ""
         detail += f" are longer than the {cut['longest']} tokens the model reads{rest}; "
         most = cut.get("positions")
-        detail += "the model has no more" if most == cut["longest"] else "train with a larger --max-length"
+        detail += (
+            "the model has no more positions"
+            if most == cut["longest"]
+            else "train with a larger --max-length to read more"
+        )
         yield _flag("truncated", name, detail)
 
 
@@ -122,9 +126,9 @@ def swapped(name: str, entry: Mapping[str, Any], records: Sequence[Record]) -> I
         yield _flag(
             SWAPPED,
             name,
-            f"clean accuracy {clean['value']:.1%}, far below the {floor:.1%} of the rarest label for all: its labels "
-            f"are probably swapped; correct id2label in its config.json, or, where that has no names, give --labels "
-            f"in the checkpoint's output order",
+            f"clean accuracy {clean['value']:.1%}, far below the {floor:.1%} of always answering the rarest label: "
+            f"the labels are probably swapped; correct id2label in the checkpoint's config.json or, if that has no "
+            f"names, give --labels in the checkpoint's output order",
         )
 
 
@@ -133,8 +137,8 @@ def stuck(name: str, entry: Mapping[str, Any]) -> Iterator[Flag]:
     told = entry["summary"].get("ascent")
     if told and told["stuck"] > MOST_STUCK * told["not_broken"]:
         detail = (
-            f"at {told['stuck']} of {told['not_broken']} examples not broken δ stayed below half of ε or the loss "
-            f"never rose ({told['zero_gradients']:.0%} of all gradients are 0): more might break them"
+            f"on {told['stuck']} of the {told['not_broken']} examples not broken, δ stayed below ε/2 or the loss "
+            f"never rose ({told['zero_gradients']:.0%} of all gradients are 0); a stronger attack might break them"
         )
         yield _flag("ascent-did-not-move", name, detail)
 

@@ -113,7 +113,9 @@ def _refuse_pickles(checkpoint: Path) -> None:
             with safe_open(path, framework="numpy"):
                 pass
         except (SafetensorError, OSError) as error:
-            raise AlumbenchError(f"{path}: no whole safetensors file, so it is not published ({error})") from error
+            raise AlumbenchError(
+                f"{path}: not a complete safetensors file, so it is not published ({error})"
+            ) from error
 
 
 def _refuse_links(checkpoint: Path) -> None:

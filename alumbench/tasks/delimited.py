@@ -63,7 +63,9 @@ def _delimiter_of(path: Path, codec: str) -> str:
                 fitting.append(candidate)
         if len(fitting) != 1:
             named = " and ".join(f"{DELIMITERS[candidate]}s" for candidate in found)
-            raise AlumbenchError(f"{path}: its first line holds {named}; say which one separates with --delimiter")
+            raise AlumbenchError(
+                f"{path}: its first line holds {named}; name the one that separates columns with --delimiter"
+            )
         found = fitting
     return found[0] if found else usual
 
@@ -94,8 +96,8 @@ def _balanced(path: Path, codec: str, delimiter: str) -> tuple[dict[str, list[st
     if delimiter == "\t":
         return plain.columns, True
     raise AlumbenchError(
-        f"{path}: line {parsed.spanning}: a quote mark opens here and closes on another line, though each line is a "
-        f"whole row; put texts that hold a quote mark in quotes and write it twice, or write the table as JSON lines"
+        f"{path}: line {parsed.spanning}: a quote mark opens here and closes on a later line, though each line is a "
+        f"whole row; put the text in quotes and double the quote marks inside it, or save the table as JSON lines"
     )
 
 
@@ -145,7 +147,7 @@ def _rows(path: Path, codec: str, delimiter: str, quoting: int) -> Iterator[tupl
                 end = reader.line_num
     except csv.Error as error:
         unclosed = "unexpected end" in str(error)
-        what = "opens here and is never closed" if unclosed else f"is not one of CSV ({error})"
+        what = "opens here and is never closed" if unclosed else f"is not valid in CSV ({error})"
         raise AlumbenchError(
             f"{path}: line {end + 1}: a quote mark {what}; write quote marks inside a quoted text twice"
         ) from None

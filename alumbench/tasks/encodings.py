@@ -41,7 +41,7 @@ def text_encoding(path: Path, encoding: str = "") -> tuple[str, str]:
         head = file.read(4096)
     for magic, what in _BINARY.items():
         if head.startswith(magic):
-            raise AlumbenchError(f"{path}: is no text but {what}")
+            raise AlumbenchError(f"{path}: is not text but {what}")
     if encoding:
         return _named(path, encoding)
     for mark, codec, said in _BOMS:
@@ -58,7 +58,7 @@ def text_encoding(path: Path, encoding: str = "") -> tuple[str, str]:
         return "cp1252", "Latin-1"
     raise AlumbenchError(
         f"{path}: cannot be read as {path.suffix.lstrip('.').lower()}: it is not UTF-8, and its encoding cannot be "
-        f"told; name it with --encoding (cp1251, say), or save it as UTF-8"
+        f"detected; name it with --encoding (cp1251, say), or save it as UTF-8"
     )
 
 
@@ -68,7 +68,7 @@ def _named(path: Path, encoding: str) -> tuple[str, str]:
         "".encode(codec)
     except (LookupError, ValueError):
         raise AlumbenchError(
-            f"--encoding {encoding}: Python has no such text encoding; utf-8 and cp1252 are two"
+            f"--encoding {encoding}: Python has no such text encoding; take utf-8 or cp1252, for example"
         ) from None
     _check(path, codec)
     return ("utf-8-sig", "") if codec == "utf-8" else (codec, codec)
@@ -76,7 +76,7 @@ def _named(path: Path, encoding: str) -> tuple[str, str]:
 
 def _check(path: Path, codec: str) -> None:
     if not _decodes(path, codec):
-        raise AlumbenchError(f"{path}: is not in {codec}; name its encoding with --encoding, or save it as UTF-8")
+        raise AlumbenchError(f"{path}: is not valid {codec}; name its encoding with --encoding, or save it as UTF-8")
 
 
 def _decodes(path: Path, codec: str) -> bool:

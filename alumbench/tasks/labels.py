@@ -48,7 +48,7 @@ def read_label(raw: Any, labels: Sequence[str], where: str) -> str | float:
     if isinstance(raw, float) and raw.is_integer() and 0 <= raw < len(labels):
         return labels[int(raw)]
     raise AlumbenchError(
-        f"{where}: label {raw!r} is none of {', '.join(labels)} and no index from 0 to {len(labels) - 1}"
+        f"{where}: label {raw!r} is neither one of {', '.join(labels)} nor an index from 0 to {len(labels) - 1}"
     )
 
 
@@ -66,7 +66,7 @@ def parse_labels(parts: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]
     values = {plain(value): name for value, name in pairs}
     known = {plain(name) for name in names}
     if len(known) < len(names) or len(values) < len(pairs):
-        raise AlumbenchError(f"--labels {','.join(parts)}: a label is there twice")
+        raise AlumbenchError(f"--labels {','.join(parts)}: lists a label twice")
     strangers = [name for name in values.values() if name and names and plain(name) not in known]
     if strangers:
         raise AlumbenchError(f"--labels {','.join(parts)}: '{strangers[0]}' is none of {', '.join(names)}")
@@ -134,7 +134,7 @@ def find_labels(raws: Sequence[Any], where: str, column: str) -> list[str]:
             counts[plain(raw)] += 1
             spelled.setdefault(plain(raw), (str(raw).strip(), row))
     if not counts:
-        raise AlumbenchError(f"{where}: column '{column}' holds no label")
+        raise AlumbenchError(f"{where}: column '{column}' is empty")
     numbers = [key for key in counts if is_number(key)]
     if numbers:
         numbers.sort(key=float)
@@ -150,8 +150,8 @@ def find_labels(raws: Sequence[Any], where: str, column: str) -> list[str]:
             name, row = spelled[key]
             others = ",".join(sorted(text for other, (text, _) in spelled.items() if other != key))
             raise AlumbenchError(
-                f"{where}, row {row}: label '{name}' {doubt}. Correct the file; or say --labels {others},{name}= to "
-                f"leave such rows out, --labels {others},{name} if it is a class"
+                f"{where}, row {row}: label '{name}' {doubt}; fix the file, drop such rows with --labels "
+                f"{others},{name}=, or keep it as a class with --labels {others},{name}"
             )
     return sorted(name for name, _ in spelled.values())
 
@@ -159,26 +159,31 @@ def find_labels(raws: Sequence[Any], where: str, column: str) -> list[str]:
 def _doubt(key: str, counts: Counter[str], spelled: Mapping[str, tuple[str, int]]) -> str:
     """Why a label that nobody named may be no class of its own, '' where nothing speaks against it."""
     if key in NO_LABELS:
-        return "reads like no label"
+        return "looks like a missing value"
     often = [other for other in counts if counts[other] >= 5 * counts[key]]
     near = nearest(key, often, cutoff=0.8)
     if near:
-        return f"occurs {_times(counts[key])}; did you mean '{spelled[near][0]}'?"
+        return f"occurs {_times(counts[key])} (did you mean '{spelled[near][0]}'?)"
     if counts[key] == 1 and len(counts) > 2 and max(counts.values()) >= 10:
-        return "occurs once, too little to learn"
+        return "occurs only once, too rare to learn"
     return ""
 
 
 def _not_known(raw: Any, names: Sequence[str], raws: Sequence[Any]) -> str:
     text, listed = str(raw).strip(), ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
-    said = f"label '{text[:80]}' is none of {listed}"
+    said = f"label '{text[:80]}' is not one of {listed}"
     if is_number(plain(raw)) or plain(raw) in {"true", "false"}:
-        kinds = sorted({plain(other): str(other).strip() for other in raws if not _empty(other)}.values())
+        found = {plain(other): str(other).strip() for other in raws if not _empty(other)}
+        known = [name for name in names if found.pop(plain(name), None) is not None]
+        kinds = [*(f"{value}=NAME" for value in sorted(found.values())[:5]), *["…"] * (len(found) > 5)]
         left_out = f" ({text}= if it says that there is no label)" if plain(raw) == "-1" else ""
-        return f"{said}; say what each value means: {_pairs(kinds)}{left_out}"
+        return f"{said}; say what each value means: --labels {','.join([*names, *kinds] if known else kinds)}{left_out}"
     near = nearest(text, names, cutoff=0.6)
-    hint = f"did you mean '{near}'? " if near else ""
-    return f"{said}; {hint}Correct the file, or leave such rows out with --labels {','.join(names)},{text[:80]}="
+    hint = f" (did you mean '{near}'?)" if near else ""
+    return (
+        f"{said}{hint}; fix the file, or drop such rows with --labels {','.join(names)},{text[:80]}= "
+        f"(no name means no label)"
+    )
 
 
 def _pairs(values: Sequence[Any]) -> str:
@@ -204,7 +209,7 @@ def _number(raw: Any, where: str) -> float:
     except (TypeError, ValueError):
         value = math.nan
     if not math.isfinite(value):
-        raise AlumbenchError(f"{where}: label {raw!r} is no number, and the task is a regression")
+        raise AlumbenchError(f"{where}: label {raw!r} is not a number, but the task is a regression")
     return value
 
 

@@ -51,7 +51,10 @@ def own_task(
         labelled = [raw if values.get(plain(raw)) != "" else None for raw in rows[label_column]]
         names = tuple(find_labels(labelled, str(train_file), label_column))
     if any(map(is_number, names)):
-        raise AlumbenchError(f"--labels {','.join(names)}: names that are numbers could be taken for positions")
+        raise AlumbenchError(
+            f"--labels {','.join(names)}: names cannot be numbers; give names, for example "
+            f"--labels 0=negative,1=positive"
+        )
     if len(names) < 2:
         raise AlumbenchError(f"{train_file}: the only label is {names[0]}; a classifier needs two or more")
     ordered = any("=" not in label for label in labels)
@@ -138,6 +141,6 @@ def _check(source: Source, columns: Sequence[str], names: Sequence[str], every: 
     if every and absent and numbers:
         values = sorted({str(raw).strip() for raw in numbers}, key=float)[:5]
         raise AlumbenchError(
-            f"{source.name}: its labels are {', '.join(values)}, and --labels names 0 to {len(names) - 1}; say what "
+            f"{source.name}: its labels are {', '.join(values)}, but --labels names 0 to {len(names) - 1}; say what "
             f"each value means: --labels {','.join(f'{value}=NAME' for value in values)}"
         )

@@ -164,7 +164,7 @@ class Source:
             table = datasets.load_dataset(self.hub, self.config or None, split=self.split, revision=commit)
         except Exception as error:
             raise AlumbenchError(
-                f"{self.name}: the hub does not give it ({type(error).__name__}: {str(error)[:200]}). "
+                f"{self.name}: the hub request failed ({type(error).__name__}: {str(error)[:200]}). "
                 f"Go online, or set ALUMBENCH_MIRROR to a folder with data/{self.mirror or self.hub}"
             ) from error
         origin = {"from": "hub", "id": self.hub, "config": self.config, "split": self.split, "revision": commit}

@@ -128,7 +128,7 @@ class Corpus:
             table = datasets.load_dataset(self.hub, self.config or None, split=self.split, revision=commit)
         except Exception as error:
             raise AlumbenchError(
-                f"--corpus {self.name}: no such file, and the hub does not give it "
+                f"--corpus {self.name}: no such file, and the hub request failed "
                 f"({type(error).__name__}: {str(error)[:200]}). Give a file, go online, or set ALUMBENCH_MIRROR to a "
                 f"folder with data/{self.mirror or self.hub}"
             ) from error

@@ -118,20 +118,20 @@ PRETRAIN_OPTIONS = {
 }
 
 SHARDS = (
-    "FSDP and DeepSpeed are refused: a method runs several passes of the plain module before one backward, and "
-    "their shards are only together inside one forward of the wrapper; torchrun alone (DDP) works"
+    "FSDP and DeepSpeed are not supported: a method calls the plain module several times a step, while its "
+    "parameters are still sharded; use torchrun alone (DDP)"
 )
-_TRACKERS = "use --report-to, with which a run can also go on"
+_TRACKERS = "use --report-to, which also survives resuming"
 _COMPILE = "use --compile, which compiles under the hook that adds δ"
-_FP16 = "a method's inner gradients would underflow without fp16's loss scaling; use --precision bf16"
+_FP16 = "fp16 is not supported: a method's inner gradients would underflow; use --precision bf16"
 _EVAL_PRECISION = "dev figures are taken in --precision, as training is"
 _ORDER = "texts of like length share a batch, in an order that --seed and the epoch alone decide; use --seed"
 _BEST = "the weights of the last step are kept; find --epochs on --held-out instead"
-_RESUME = "the same command again goes on from the last whole checkpoint, with all that it needs"
+_RESUME = "not needed: rerun the same command to resume from the last complete checkpoint"
 _METRICS = "the task decides the dev figures, and takes them from the predictions of the whole dev set"
 _HUB = "use 'alumbench push' once the run is finished"
 _SCRIPTS = "only transformers' example scripts read it"
-_DDP = "it is set so that methods are right under torchrun"
+_DDP = "not configurable: under torchrun the methods need the value that alumbench sets"
 _QUIET = "training tells its progress in lines; TRANSFORMERS_VERBOSITY=info makes transformers talk"
 _COUNTS = "training.json has the seconds, and pretraining.json the tokens as well"
 
@@ -166,11 +166,11 @@ REFUSED: dict[str, str] = {
     "dataloader_pin_memory": "memory is pinned where there is a GPU",
     "auto_find_batch_size": "it would change --batch-size without a word; give a smaller one",
     "average_tokens_across_devices": "the method owns the loss, whose mean is over examples",
-    "eval_on_start": "a resumed run would take these figures again; 'alumbench attack --only clean' takes them",
+    "eval_on_start": "a resumed run would evaluate twice; use 'alumbench attack --only clean' instead",
     "logging_nan_inf_filter": "a loss that is not finite stops the run",
     "adafactor": "use --trainer optim=adafactor",
-    "optim_args": "the optimizers that are taken have none",
-    "optim_target_modules": "it is for optimizers that are not taken",
+    "optim_args": "the supported optimizers have none",
+    "optim_target_modules": "it is for optimizers that are not supported",
     "gradient_checkpointing_kwargs": "the reentrant kind would recompute outside of the hook that adds δ",
     "activation_checkpointing": "use --trainer gradient_checkpointing=true",
     "activation_checkpointing_kwargs": "use --trainer gradient_checkpointing=true",
@@ -201,9 +201,9 @@ def check_trainer_fields(given: Mapping[str, Any], on_cpu: bool, pretraining: bo
             shown = json.dumps(value, ensure_ascii=True)[:60]
             raise AlumbenchError(f"--trainer {name}={shown}: expected {TAKEN[name].expected}")
         if on_cpu and name in ON_A_GPU:
-            raise AlumbenchError(f"--trainer {name}: does nothing on a CPU; leave it out")
+            raise AlumbenchError(f"--trainer {name}: has no effect on a CPU; leave it out")
     for name, why in _idle(given, "steps" if pretraining else "epoch"):
-        raise AlumbenchError(f"--trainer {name}: does nothing {why}; leave one of them out")
+        raise AlumbenchError(f"--trainer {name}: has no effect {why}; leave it out")
 
 
 def _not_taken(name: str) -> AlumbenchError:
@@ -212,7 +212,7 @@ def _not_taken(name: str) -> AlumbenchError:
     from transformers import TrainingArguments
 
     if name in {item.name for item in fields(TrainingArguments)}:
-        return AlumbenchError(f"--trainer {name}: not tried here, so it is not taken; taken are {', '.join(TAKEN)}")
+        return AlumbenchError(f"--trainer {name}: not supported, because not tested; supported are {', '.join(TAKEN)}")
     return unknown("TrainingArguments field", name, TAKEN)
 
 
@@ -233,7 +233,7 @@ def _idle(given: Mapping[str, Any], evaluated: str) -> Iterator[tuple[str, str]]
         ("logging", given.get("logging_strategy", "steps")),
     ):
         if f"{prefix}_steps" in given and when != "steps":
-            yield f"{prefix}_steps", f"with {prefix}_strategy={when}"
+            yield f"{prefix}_steps", f"while {prefix}_strategy is '{when}', not 'steps'"
     if evaluated == "no":
         for name in ("eval_delay", "eval_accumulation_steps", "per_device_eval_batch_size"):
             if name in given:

@@ -65,7 +65,7 @@ def test_so_are_a_batch_for_embedding_attacks_and_a_gradient(reader, tmp_path):
 def test_what_fills_texts_up_is_said_where_it_is_their_end(tmp_path):
     by_name = {reader.name: reader for reader in READERS}
     said = victim_of(by_name["gpt2-nopad"], tmp_path / "a").reading()
-    assert said["padding"] == "</s>" and "end-of-text </s> fills texts up" in said["notes"][0]
+    assert said["padding"] == "</s>" and "end-of-text token </s> is used" in said["notes"][0]
     assert victim_of(by_name["llama"], tmp_path / "b").reading()["notes"] == []
 
 

@@ -122,7 +122,7 @@ def no_tokenizer(folder):
     ("damage", "says"),
     [
         (no_weights, "no .safetensors file"),
-        (torn_weights, "model.safetensors: no whole safetensors file"),
+        (torn_weights, "model.safetensors: not a complete safetensors file"),
         (pickled_weights, "is a pickle"),
         (no_config, "no config.json"),
         (torn_config, "cannot be read as JSON|cannot be loaded|tokenizer"),
@@ -137,7 +137,7 @@ def test_masked_lms(victim, mirror, nltk_data, lm, damage, says):
 
 
 def test_a_classifier_is_no_masked_lm(victim, checkpoint, mirror, nltk_data):
-    with pytest.raises(AlumbenchError, match="there is no cls.predictions.*no trained head for this"):
+    with pytest.raises(AlumbenchError, match="missing: cls.predictions.*no trained head for this"):
         make(victim, "bert-attack-local", {"masked_lm": str(checkpoint)})
 
 
@@ -157,7 +157,9 @@ def test_minilm(victim, mirror, other_mirror):
     folder.parent.mkdir(parents=True)
     shutil.copytree(mirror / "models" / MINILM, folder)
     torn_weights(folder)
-    with pytest.raises(AlumbenchError, match=f"all-MiniLM-L6-v2: {folder}/model.safetensors: no whole.*hf download"):
+    with pytest.raises(
+        AlumbenchError, match=f"all-MiniLM-L6-v2: {folder}/model.safetensors: not a complete.*hf download"
+    ):
         make(victim, "textbugger-jia-minilm")
 
 

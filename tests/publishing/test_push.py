@@ -183,7 +183,7 @@ def _remote(folder: Path) -> None:
 
 BREAKAGE = {
     "a pickle": (_pickled, "optimizer.pt can run code"),
-    "a pickle in safetensors' clothes": (_disguised, "no whole safetensors file"),
+    "a pickle in safetensors' clothes": (_disguised, "not a complete safetensors file"),
     "code of its own": (_remote, "auto_map"),
     "an unfinished run": (lambda folder: (folder / "trainer").mkdir(), "not finished"),
     "no card": (lambda folder: (folder / "README.md").unlink(), "alumbench card"),

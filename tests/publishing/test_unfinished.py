@@ -28,7 +28,7 @@ def half_the_weights(folder: Path) -> None:
         (lambda folder: (folder / "trainer").mkdir(), "its training is not finished; run the same command again"),
         (lambda folder: (folder / "model.safetensors").unlink(), "no .safetensors file"),
         (lambda folder: (folder / "config.json").unlink(), "config.json"),
-        (half_the_weights, "no whole safetensors file"),
+        (half_the_weights, "not a complete safetensors file"),
     ],
     ids=["no-record", "not-cleared", "no-weights", "no-config", "half-weights"],
 )

@@ -72,7 +72,7 @@ def test_an_unknown_task_offers_the_nearest() -> None:
 
 
 def test_without_a_network_the_way_out_is_named() -> None:
-    with pytest.raises(AlumbenchError, match=r"nyu-mll/glue/sst2/train: the hub does not give it .* ALUMBENCH_MIRROR"):
+    with pytest.raises(AlumbenchError, match=r"nyu-mll/glue/sst2/train: the hub request failed .* ALUMBENCH_MIRROR"):
         load_task("sst2").train[0].load()
 
 

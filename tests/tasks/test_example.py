@@ -81,13 +81,13 @@ def test_a_label_is_a_name_or_an_index(raw: object, label: str) -> None:
 
 @pytest.mark.parametrize("raw", [2, -2, 0.5, "maybe", "2", [0], float("nan")], ids=repr)
 def test_a_label_outside_the_set_is_refused_with_its_row(raw: object) -> None:
-    with pytest.raises(AlumbenchError, match=r"here, row 2: label .* is none of no, yes"):
+    with pytest.raises(AlumbenchError, match=r"here, row 2: label .* is neither one of no, yes"):
         examples_from_rows({"t": ["a", "b"], "label": [0, raw]}, ["t"], LABELS, "here")
 
 
 @pytest.mark.parametrize("raw", ["x", float("inf"), float("nan"), "nan"], ids=repr)
 def test_a_regression_label_is_a_finite_number(raw: object) -> None:
-    with pytest.raises(AlumbenchError, match="here, row 1: label .* is no number"):
+    with pytest.raises(AlumbenchError, match="here, row 1: label .* is not a number"):
         examples_from_rows({"t": ["a"], "label": [raw]}, ["t"], [], "here")
     ((example,), _) = examples_from_rows({"t": ["a"], "label": ["-2.5"]}, ["t"], [], "here")
     assert example.label == -2.5

@@ -67,26 +67,26 @@ def test_a_label_is_what_the_file_says(tmp_path: Path, given: list[Any], labels:
 @pytest.mark.parametrize(
     ("given", "labels", "message"),
     [
-        ([1, -1], "negative,positive", "row 2: label '-1' is none of negative, positive; say what each value means: "
+        ([1, -1], "negative,positive", "row 2: label '-1' is not one of negative, positive; say what each value means: "
          "--labels -1=NAME,1=NAME (-1= if it says that there is no label)"),
-        ([0, 1, -1], "negative,positive", "row 3: label '-1' is none of"),
+        ([0, 1, -1], "negative,positive", "row 3: label '-1' is not one of"),
         ([1, -1], "", "labels -1, 1 are numbers; name them one by one: --labels -1=NAME,1=NAME"),
         ([0, 1], "", "labels 0, 1 are numbers; name them in order: --labels name0,name1,… or one by one"),
-        ([1, 2, 1], "a,b,c", "its labels are 1, 2, and --labels names 0 to 2; say what each value means"),
-        ([True, False], "negative,positive", "row 1: label 'True' is none of"),
+        ([1, 2, 1], "a,b,c", "its labels are 1, 2, but --labels names 0 to 2; say what each value means"),
+        ([True, False], "negative,positive", "row 1: label 'True' is not one of"),
         ([POS, 0, NEG], "negative,positive", "row 1 has a label's name, row 2 a number"),
         ([POS, NEG, 1], "", "row 3: labels 1 are numbers"),
-        ([POS] * 9 + ["postive"] + [NEG] * 9, "", "row 10: label 'postive' occurs once; did you mean"),
-        ([POS, NEG, "postive"], "negative,positive", "label 'postive' is none of negative, positive; did you mean"),
+        ([POS] * 9 + ["postive"] + [NEG] * 9, "", "row 10: label 'postive' occurs once (did you mean"),
+        ([POS, NEG, "postive"], "negative,positive", "label 'postive' is not one of negative, positive (did you mean"),
         ([POS] * 9 + ["pósitive"] + [NEG] * 9, "", "did you mean 'positive'?"),
         ([POS] * 9 + ["positive\u200b"] + [NEG] * 9, "", "did you mean 'positive'?"),
-        ([POS] * 10 + [NEG] * 9 + ["other"], "", "row 20: label 'other' occurs once, too little to learn"),
-        ([POS, NEG, "nan"], "", "row 3: label 'nan' reads like no label. Correct the file"),
-        ([0.5, 1.5], "a,b", "row 1: label '0.5' is none of a, b"),
+        ([POS] * 10 + [NEG] * 9 + ["other"], "", "row 20: label 'other' occurs only once, too rare to learn"),
+        ([POS, NEG, "nan"], "", "row 3: label 'nan' looks like a missing value; fix the file"),
+        ([0.5, 1.5], "a,b", "row 1: label '0.5' is not one of a, b"),
         ([None, ""], "a,b", "no example in 2 rows: 0 have no text, 2 no label"),
         ([POS, POS], "", "the only label is positive"),
-        ([1, 2], "1,2", "names that are numbers could be taken for positions"),
-        ([POS, NEG], "negative,negative", "a label is there twice"),
+        ([1, 2], "1,2", "names cannot be numbers"),
+        ([POS, NEG], "negative,negative", "lists a label twice"),
         ([POS, NEG], "negative,positive,0=neutral", "'neutral' is none of negative, positive"),
     ],
 )  # fmt: skip
@@ -99,7 +99,7 @@ def test_integers_of_one_file_are_not_paired_with_names_of_another(tmp_path: Pat
     names = write(tmp_path / "names.jsonl", ["World", "Sports", "Business"])
     numbers = write(tmp_path / "numbers.jsonl", [0, 1, 2])
     with pytest.raises(
-        AlumbenchError, match=r"numbers.jsonl, row 1: label '0' is none of Business, Sports, World; say"
+        AlumbenchError, match=r"numbers.jsonl, row 1: label '0' is not one of Business, Sports, World; say"
     ):
         own_task(names, numbers, columns=["text"])
     task = own_task(names, numbers, columns=["text"], labels=["World", "Sports", "Business"])
@@ -108,7 +108,7 @@ def test_integers_of_one_file_are_not_paired_with_names_of_another(tmp_path: Pat
 
 def test_a_dev_label_that_training_lacks_is_refused_before_training(tmp_path: Path) -> None:
     train, dev = write(tmp_path / "a.jsonl", [POS, NEG]), write(tmp_path / "b.jsonl", [POS, "neutral"])
-    with pytest.raises(AlumbenchError, match=r"b.jsonl, row 2: label 'neutral' is none of negative, positive"):
+    with pytest.raises(AlumbenchError, match=r"b.jsonl, row 2: label 'neutral' is not one of negative, positive"):
         own_task(train, dev, columns=["text"])
 
 
@@ -169,11 +169,11 @@ def test_columns_of_the_dev_file_are_checked_before_training(tmp_path: Path) -> 
     [
         (None, "", [0, 1], "", [NEG, POS]),
         (None, "", ["Negative", POS], "", [NEG, POS]),
-        (None, "", [-1, 1], "", "label '-1' is none of negative, positive"),
+        (None, "", [-1, 1], "", "label '-1' is not one of negative, positive"),
         (None, "", [-1, 1], "-1=negative", [NEG, POS]),
         ([1, -1], "-1=negative,1=positive", [-1, 1], "", [NEG, POS]),
         ([0, 1], "negative,positive", [0, 1], "", [NEG, POS]),
-        ([POS, NEG], "", [0, 1], "", "label '0' is none of negative, positive; say what each value means"),
+        ([POS, NEG], "", [0, 1], "", "label '0' is not one of negative, positive; say what each value means"),
         ([POS, NEG], "", [0, 1], "0=negative,1=positive", [NEG, POS]),
     ],
 )

@@ -71,20 +71,20 @@ def test_a_table_is_read_and_its_form_told(
         ("a.csv", b"text,label\ngood,1\nbad\n", "line 3 has 1 field, the header has 2"),
         ("a.csv", b'text,label\n"a\nb",1\nbad\n', "line 4 has 1 field"),
         ("a.csv", b'text,label\ngood,1\n"bad,0\nfine,1\n', "line 3: a quote mark opens here and is never closed"),
-        ("a.csv", b'text,label\n"good" film,1\n', "line 2: a quote mark is not one of CSV"),
+        ("a.csv", b'text,label\n"good" film,1\n', "line 2: a quote mark is not valid in CSV"),
         ("a.csv", b'text,label\n"good,1\nbad,0\nfine",1\n', "line 2: a quote mark opens here and closes on"),
         ("a.csv", b"text,text,label\na,b,1\n", "line 1 names column 'text' twice"),
-        ("a.csv", b"text;a,label\n1;2,3\n", "its first line holds commas and semicolons; say which"),
+        ("a.csv", b"text;a,label\n1;2,3\n", "its first line holds commas and semicolons; name the one"),
         ("a.csv", b"text,label\n", "the file has no rows"),
         ("a.csv", b"", "the file is empty"),
         ("a.csv", b"\n\n", "the file is empty"),
-        ("a.csv", b"PK\x03\x04rest", "is no text but a zip file (an Excel workbook?)"),
-        ("a.csv", b"\x1f\x8b\x08", "is no text but compressed"),
+        ("a.csv", b"PK\x03\x04rest", "is not text but a zip file (an Excel workbook?)"),
+        ("a.csv", b"\x1f\x8b\x08", "is not text but compressed"),
         ("a.csv", "text,label\nхороший фильм,1\n".encode("cp1251"), "is not UTF-8, and its encoding cannot"),
-        ("a.csv", "text,label\nżółć jaźń,1\n".encode("cp1250"), "its encoding cannot be told"),
+        ("a.csv", "text,label\nżółć jaźń,1\n".encode("cp1250"), "its encoding cannot be detected"),
         ("a.csv", "text,label\nвлево налево,1\n".encode("cp1251"), "its encoding cannot"),  # "âëåâî íàëåâî": letters
         ("a.csv", "text,label\na film shot in Wrocław,1\n".encode("cp1250"), "its encoding cannot"),  # "Wroc³aw"
-        ("a.csv", "text,label\n映画,1\n".encode("shift-jis"), "its encoding cannot be told"),
+        ("a.csv", "text,label\n映画,1\n".encode("shift-jis"), "its encoding cannot be detected"),
         ("a.tsv", b"text\tlabel\na\tb\t1\n", "line 2 has 3 fields, the header has 2; put texts that hold a tab"),
         ("a.jsonl", b'{"text": "a"}\n{"text": \n', "line 2: "),
         ("a.jsonl", b'{"text": "a"}\n["a"]\n', "line 2 is no object with columns as keys"),
@@ -112,7 +112,7 @@ def test_what_is_found_wrong_can_be_said(tmp_path: Path) -> None:
     for delimiter, encoding, message in (
         (";;", "cp1251", "--delimiter ;;"),
         (";", "hex", "--encoding hex"),
-        (";", "utf-8", "not in utf-8"),
+        (";", "utf-8", "not valid utf-8"),
     ):
         with pytest.raises(AlumbenchError, match=message):
             read_table(path, delimiter, encoding)

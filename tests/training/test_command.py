@@ -152,11 +152,11 @@ def test_labels_that_differ_only_in_case_or_blanks_are_one(
             [],
             "no column 'label'; it has labels, text. Did you mean 'labels'\\? Name the columns with",
         ),
-        ("text,label\na,x\nb,y\nc,z\n", ["--labels", "x,y"], "mine.csv, row 3: label 'z' is none of x, y"),
+        ("text,label\na,x\nb,y\nc,z\n", ["--labels", "x,y"], "mine.csv, row 3: label 'z' is not one of x, y"),
         (
             "text,label\na,0\nb,7\n",
             ["--labels", "x,y"],
-            "row 2: label '7' is none of x, y; say what each value means: --labels 0=NAME,7=NAME",
+            "row 2: label '7' is not one of x, y; say what each value means: --labels 0=NAME,7=NAME",
         ),
         ("text,label\na,x\nb,x\n", [], "the only label is x; a classifier needs two or more"),
         ("text,label\n1,x\n2,y\n", [], "column 'text' holds numbers alone, expected texts"),

@@ -157,7 +157,7 @@ def test_what_cannot_be_had_is_refused(
         (str(path), "no column 'text'; it has body. .* --text-column"),
         (str(tmp_path / "none.txt"), "no such file"),
         ("gutenberg_sample", "set ALUMBENCH_MIRROR to a folder with data/gutenberg_sample"),
-        ("nobody/nothing", "the hub does not give it"),
+        ("nobody/nothing", "the hub request failed"),
     ]
     for name, message in cases:
         with pytest.raises(AlumbenchError, match=message):

@@ -232,7 +232,7 @@ def test_the_training_subset_does_not_depend_on_the_seed(small_request: Make) ->
     [
         ({"train_size": 2400, "held_out": 1}, "2400 training examples, 2401 are asked for"),
         ({"task": Task("t", "", ("a",), ("x", "y"))}, "no table is named for this split"),
-        ({"model": "nobody/nothing"}, "model 'nobody/nothing': no such folder, and the hub does not give it"),
+        ({"model": "nobody/nothing"}, "model 'nobody/nothing': no such folder, and the hub request failed"),
         ({"method": "alumm"}, r"unknown method 'alumm'. Did you mean 'alum'\?"),
         ({"precision": "fp8"}, "unknown precision 'fp8'"),
         ({"trainer": {"warmup_step": 1}}, r"unknown TrainingArguments field 'warmup_step'. Did you mean 'warmup_st"),
