@@ -26,6 +26,9 @@ TOKENS_FIRST = ("xlnet",)
 #: Families that append padding to the batch before they embed it, up to a multiple of a window or block.
 PADS_AT_THE_END = ("longformer", "big_bird")
 
+#: Families that look token types up among the words, where a tokenizer gives any, and add them to the words'.
+TYPES_ARE_WORDS = ("ctrl", "gpt2", "gpt_bigcode", "gpt_neo", "gptj", "codegen", "imagegpt", "openai-gpt")
+
 
 class WordEmbeddings:
     """The word-embedding module that the encoder's forward really calls, and how to add to its output.
@@ -46,6 +49,7 @@ class WordEmbeddings:
         family = getattr(getattr(model, "config", None), "model_type", "")
         self._tokens_first, self._pads = family in TOKENS_FIRST, family in PADS_AT_THE_END
         self.module, self._firings = _find(model)
+        self._most_firings = self._firings + (family in TYPES_ARE_WORDS)
         if _add not in self.module._forward_hooks.values():
             self.module.register_forward_hook(_add)
         # Graphs compiled from here on keep their buffers, to be gone through twice: for a direction, and for the loss.
@@ -73,7 +77,7 @@ class WordEmbeddings:
             yield
         finally:
             _ADDITIONS.remove(addition)
-        if addition.fired != self._firings:
+        if not self._firings <= addition.fired <= self._most_firings:
             raise RuntimeError(
                 f"{self._name}: the word embeddings fired {addition.fired} times in one forward pass, expected "
                 f"{self._firings}. None at all means inputs_embeds, or a compiled model that ran before its first δ"
@@ -99,7 +103,7 @@ def _add(module: nn.Module, _inputs: Any, output: Tensor) -> Tensor | None:
     for addition in _ADDITIONS:
         if addition.module is module:
             addition.fired += 1
-            # The second time is the decoder's, where it shares the module, or an error.
+            # The second time is the decoder's, where it shares the module, or the token types', or an error.
             return _sum(output, addition) if addition.fired == 1 else None
     return None
 

@@ -102,6 +102,9 @@ READERS = (
     Reader("gpt2-right", "gpt2", GPT2, marks=False),
     Reader("gpt2-nopad", "gpt2", GPT2, pad=None, padded=False, marks=False),
     Reader("gpt2-pads-with-its-end", "gpt2", GPT2, pad=2, padded=False),
+    Reader("gpt2-typed", "gpt2", GPT2, marks=False, typed=True),  # it looks types up among its words
+    Reader("openai-gpt", "openai-gpt", GPT2, typed=True),
+    Reader("ctrl", "ctrl", {**GPT2, "dff": 48}, typed=True),
     Reader("llama", "llama", LLAMA, side="left"),
     Reader("llama-other-pad", "llama", LLAMA, pad=3, marks=False),
     Reader("llama-pad-below-zero", "llama", LLAMA, pad=-1, marks=False),
