@@ -11,7 +11,7 @@ from alumbench.config import parse_json, read_text
 from alumbench.errors import AlumbenchError
 
 CONFIG = "config.json"
-TOKENIZER_CONFIG = "tokenizer_config.json"
+TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
 #: Files that transformers may read, by how their names end.
 READ = (".safetensors", ".json", ".txt", ".model", ".jinja")
 #: Bytes of a configuration, and of a vocabulary; the largest in use are a hundredth of it.

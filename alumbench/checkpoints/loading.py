@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from alumbench.checkpoints.diagnosis import model_fault
 from alumbench.checkpoints.files import ModelFiles
 from alumbench.checkpoints.telling import told
 from alumbench.checkpoints.weights import Fit, check_fit, check_parameters, check_size, stored_shapes
@@ -40,7 +41,7 @@ def load_model(
 
     shapes = stored_shapes(files)
     check_size(files, shapes)
-    with told(f"{files.path}: no {what} can be loaded"):
+    with told(f"{files.path}: no {what} can be loaded", lambda: model_fault(files, kind, what)):
         config = AutoConfig.from_pretrained(files.path, trust_remote_code=False, **(changes or {}))
         with torch.random.fork_rng(devices=[]), torch.device("meta"):
             check_parameters(files, kind.from_config(config, dtype=torch.float32), shapes)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from alumbench.errors import AlumbenchError, shown
 
 
 @contextmanager
-def told(what: str) -> Iterator[None]:
+def told(what: str, why: Callable[[], str] | None = None) -> Iterator[None]:
     """Turns whatever a library makes of somebody's file into one line, and silences its warnings.
 
     Libraries have no common error for a file that makes no sense: they fail as their code happens to.
 
     Args:
         what: begins the line.
+        why: finds out what is wrong in the file, '' where it cannot; the library's own words are shown then.
 
     Raises:
         AlumbenchError: Anything was raised inside but an AlumbenchError or an interrupt.
@@ -32,7 +33,10 @@ def told(what: str) -> Iterator[None]:
     except BaseException as error:
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":  # of Rust's, in tokenizers
             raise
-        raise AlumbenchError(f"{what}: {shown(str(error) or type(error).__name__, 300)}") from error
+        reason = ""
+        with suppress(Exception):  # it asks the same library of the same file
+            reason = why() if why is not None else ""
+        raise AlumbenchError(f"{what}: {reason or shown(str(error) or type(error).__name__, 300)}") from error
     finally:
         logging.set_verbosity(verbosity)
 

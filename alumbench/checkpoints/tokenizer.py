@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alumbench.checkpoints.diagnosis import tokenizer_fault
 from alumbench.checkpoints.files import ModelFiles
-from alumbench.checkpoints.folder import TOKENIZER_CONFIG, read_object
+from alumbench.checkpoints.folder import TOKENIZER, TOKENIZER_CONFIG, read_object
 from alumbench.checkpoints.telling import brief, told
 from alumbench.errors import AlumbenchError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-TOKENIZER = "tokenizer.json"
 #: Files that hold a vocabulary, of one tokenizer or another.
 VOCABULARIES = (TOKENIZER, "vocab*", "*.model", "*.vocab", "spiece*", "bpe*", "entity_vocab*")
 #: Tokenizers of bytes and characters have none.
@@ -32,7 +32,7 @@ def load_tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
     _check_files(files.path)
-    with told(f"{files.path}: the tokenizer cannot be loaded"):
+    with told(f"{files.path}: the tokenizer cannot be loaded", lambda: tokenizer_fault(files)):
         tokenizer = AutoTokenizer.from_pretrained(files.path, trust_remote_code=False)
     if tokenizer.pad_token is None:
         if tokenizer.eos_token is None:

@@ -47,7 +47,7 @@ def stored_shapes(files: ModelFiles) -> dict[str, Shape]:
     shapes: dict[str, Shape] = {}
     for name in names:
         with (
-            told(f"{files.path / name}: not a complete safetensors file"),
+            told(f"{files.path / name}: not a complete safetensors file; copy or save it again"),
             safe_open(files.path / name, framework="pt") as file,
         ):
             shapes |= {tensor: tuple(file.get_slice(tensor).get_shape()) for tensor in file.keys()}  # noqa: SIM118

@@ -211,8 +211,9 @@ def load_entry(
     try:
         examples, origins = load_examples_from(sources, task.columns, labels, entry.group if entry.source else "", say)
     except AlumbenchError as error:
+        why = str(error).removesuffix(".")
         raise AlumbenchError(
-            f"entry {entry.name}: {error}. What is recorded is kept; --only runs other entries of the suite, "
+            f"entry {entry.name}: {why}. What is recorded is kept; --only runs other entries of the suite, "
             f"--data FILE takes your own examples"
         ) from error
     if entry.examples and len(examples) > entry.examples:
