@@ -180,11 +180,11 @@ def growing(times: int, word: str = " a a a a a a a a") -> Callable[[dict[str, A
 
 
 BACKTRACKING = {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": False}
-TORN = "model.safetensors: no whole safetensors file"
+TORN = "model.safetensors: not a complete safetensors file"
 NO_NUMBERS = r"weights that are no numbers \(NaN or infinite\) in "
-OTHERS_WEIGHTS = "its weights are not those of the BertForSequenceClassification in config.json: "
+OTHERS_WEIGHTS = "its weights do not fit the BertForSequenceClassification in config.json: "
 UNLOADED = "no sequence classifier can be loaded: config.json: "
-OF_ANOTHER = r"but the weights are \d+ tensors of [\d,]+ numbers; it is another model's"
+OF_ANOTHER = r"but the weights have [\d,]+ parameters in \d+ tensors; take"
 NOT_A_LENGTH = "tokenizer_config.json: model_max_length must be a number from 1 on, not "
 SHAPE_IN_WORDS = "is 64×32 in the file and 64×0 in the model|config.json: hidden_size is 0; it must be 1 or more"
 
@@ -202,23 +202,23 @@ FILES: Cases = {
     "header-of-a-gigabyte": (holds(WEIGHTS, struct.pack("<Q", 10**9) + b"{}"), TORN),
     "header-no-json": (holds(WEIGHTS, struct.pack("<Q", 2) + b"{{"), TORN),
     "header-deep": (holds(WEIGHTS, struct.pack("<Q", 10**5) + b"[" * 10**5), TORN),
-    "no-tensors": (holds(WEIGHTS, struct.pack("<Q", 2) + b"{}"), f"{OTHERS_WEIGHTS}there is no bert"),
+    "no-tensors": (holds(WEIGHTS, struct.pack("<Q", 2) + b"{}"), f"{OTHERS_WEIGHTS}missing: bert"),
     "cut": (lambda folder: os.truncate(folder / WEIGHTS, (folder / WEIGHTS).stat().st_size - 1000), TORN),
-    "folder-for-weights": (becomes(WEIGHTS, Path.mkdir), "model.safetensors: is no plain file"),
-    "pipe-for-weights": (becomes(WEIGHTS, os.mkfifo), "model.safetensors: is no plain file"),
+    "folder-for-weights": (becomes(WEIGHTS, Path.mkdir), "model.safetensors: is not a regular file"),
+    "pipe-for-weights": (becomes(WEIGHTS, os.mkfifo), "model.safetensors: is not a regular file"),
     "link-to-nothing": (becomes(WEIGHTS, link("/nowhere")), "model.safetensors: a link to /nowhere, which is not"),
     "link-to-another-file": (becomes(WEIGHTS, link(__file__)), TORN),
     "endless-link": (becomes(WEIGHTS, link(WEIGHTS)), f"{WEIGHTS}: a link to {WEIGHTS}, which is not there"),
-    "pipe-for-a-configuration": (becomes(CONFIG, os.mkfifo), "config.json: is no plain file"),
+    "pipe-for-a-configuration": (becomes(CONFIG, os.mkfifo), "config.json: is not a regular file"),
     "more-weights": (holds("more.safetensors", "x"), SAME),
     "shard-elsewhere": (
         both(
             becomes(WEIGHTS, lambda path: (path.parent / "other.safetensors").write_bytes(b"x")),
             holds("model.safetensors.index.json", '{"weight_map": {"a": "../model.safetensors"}}'),
         ),
-        r"index.json: names \.\./model.safetensors, not in this folder",
+        r"index.json: lists \.\./model.safetensors, not in this folder",
     ),
-    "adapter": (holds("adapter_config.json", "{}"), "an adapter, whose base model is elsewhere"),
+    "adapter": (holds("adapter_config.json", "{}"), "a PEFT adapter without its base model"),
 }
 
 NUMBERS: Cases = {
@@ -239,13 +239,13 @@ NUMBERS: Cases = {
     ),
     "no-head": (
         weights(lambda name, value: None if "classifier" in name else value),
-        f"{OTHERS_WEIGHTS}there is no classifier.bias, classifier.weight. It has no trained head",
+        f"{OTHERS_WEIGHTS}missing: classifier.bias, classifier.weight. It has no trained head",
     ),
     "no-layer": (
         weights(lambda name, value: None if "layer.0" in name else value),
-        rf"{OTHERS_WEIGHTS}there is no bert\.encoder\.layer\.0\.",
+        rf"{OTHERS_WEIGHTS}missing: bert\.encoder\.layer\.0\.",
     ),
-    "prefixed": (weights(lambda name, value: value, "mine.{}".format), "In the file the names begin with 'mine.'"),
+    "prefixed": (weights(lambda name, value: value, "mine.{}".format), "In the file all names begin with 'mine.'"),
     "no-format-said": (lambda folder: save_file(load_file(folder / WEIGHTS), folder / WEIGHTS), SAME),
 }
 
@@ -313,7 +313,7 @@ CONFIGURATION: Cases = {
     "a-trillion-words": (configured(vocab_size=10**12), f"vocab_size is 1,000,000,000,000, {OF_ANOTHER}"),
     "quantized": (
         configured(quantization_config={"quant_method": "bitsandbytes", "load_in_8bit": True}),
-        "config.json: its weights are quantized",
+        "config.json: quantized weights are not supported",
     ),
 }
 
@@ -328,7 +328,7 @@ LABELS: Cases = {
         "config.json: id2label has the keys x, y; outputs are numbered 0, 1",
     ),
     "listed": (configured(id2label=["negative", "positive"]), "config.json: id2label must be an object .* not a list"),
-    "null-names": (configured(id2label=None), r"its labels have no names \(none\)"),
+    "null-names": (configured(id2label=None), r"its outputs have no label names \(none\)"),
     "twice": (named("positive", "positive"), "its labels are positive, positive, the task"),
     "gap": (
         configured(id2label={"0": "negative", "7": "positive"}),
