@@ -94,7 +94,7 @@ def test_sharded_models_are_refused_with_a_reason(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(AlumbenchError, match=r"FSDP and DeepSpeed are refused: .* torchrun alone \(DDP\) works"):
+    with pytest.raises(AlumbenchError, match=r"FSDP and DeepSpeed are not supported: .* use torchrun alone \(DDP\)"):
         fine_tune(small_request(trainer=trainer), tmp_path / "out", quiet)
 
 
