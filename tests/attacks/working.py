@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from alumbench.attacks.engine.job import Job
@@ -27,6 +28,7 @@ class Endless(Job):
 
 
 def main() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in a shell's background it is ignored
     files = find_model(sys.argv[1])
     task = checkpoint_task(files)
     job = Endless(files, task, recipe="", seed=1, query_budget=20)
