@@ -19,7 +19,7 @@ COMMANDS = {
     "train": "fine-tune a model on a task with a method",
     "attack": "run a suite of attacks and adversarial sets on checkpoints",
     "compare": "set checkpoints side by side, paired",
-    "verify": "re-score every adversarial text of an evaluation",
+    "verify": "hold an evaluation's records against its checkpoint",
     "leaderboard": "publish a table with its evidence",
     "claims": "what boards say about claims, each with its verdict",
     "geometry": "where adversarial δ lead in a model's embedding space",

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from alumbench.cli.options import device_option, quiet_libraries
+from alumbench.cli.verify import sample_of, sample_options, tell, tell_sample
 from alumbench.commands import command, next_line
 
 board_argument = click.argument("board", type=click.Path(path_type=Path))
@@ -125,24 +126,38 @@ def build(board: Path) -> None:
 @leaderboard.command()
 @board_argument
 @click.argument("checkpoints", nargs=-1, required=True, metavar="CHECKPOINT...")
+@sample_options
+@click.option("--all", "every", is_flag=True, help="Fail where an entry's checkpoint was not given.")
 @device_option
-def verify(board: Path, checkpoints: tuple[str, ...], device: str) -> None:
-    """Re-score every adversarial text of BOARD's entries against their checkpoints.
+def verify(
+    board: Path, checkpoints: tuple[str, ...], sample: int, sample_seed: int | None, every: bool, device: str
+) -> None:
+    """Hold BOARD's entries against their checkpoints: answers, adversarial texts, labels, training records.
 
-    A checkpoint's entry is found by the hash of its weights; one that is not of this board is refused. Exit status 1
-    when a text no longer holds.
+    Every text is scored again, and a sample of the failed attacks is made again; where a data set is not here, its part
+    is left out, and that is said. A checkpoint's entry is found by the hash of its weights; one that is not of this
+    board is refused. Exit status 1 when something is not as recorded.
     """
     quiet_libraries()
-    from alumbench.cli.verify import tell
     from alumbench.leaderboard.replay import replay_board
 
-    fell = False
-    for found in replay_board(board, checkpoints, device):
-        if found.checkpoint is None:
-            click.echo(f"{found.entry.path.name}: a reference: published predictions, no adversarial text to re-score")
+    fell, drawn = False, sample_of(sample, sample_seed)
+    for found in replay_board(board, checkpoints, device, drawn):
+        name = found.entry.path.name
+        if found.checkpoint is None and found.entry.reference is not None:
+            click.echo(f"{name}: a reference: published predictions, no adversarial text to re-score")
             continue
-        tell(f"{found.entry.path.name} ({found.checkpoint})", found.verdicts)
+        if found.checkpoint is None:
+            click.echo(f"{name}: not verified: its checkpoint was not given")
+            fell = fell or every
+            continue
+        tell(f"{name} ({found.checkpoint})", found.verdicts, found.rescored)
+        if found.training is None:
+            click.echo("  training record not checked: the checkpoint has no training.json")
+        for field in found.training or ():
+            click.echo(f"  training record: {field} is not what the checkpoint's training.json says")
         fell = fell or found.fallen
+    tell_sample(drawn)
     sys.exit(1 if fell else 0)
 
 

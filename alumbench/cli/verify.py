@@ -2,54 +2,99 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from alumbench.cli.options import device_option, quiet_libraries
 
 if TYPE_CHECKING:
+    from alumbench.evaluation.rescoring import Rescored, Sample
     from alumbench.evaluation.verify import Verdict
 
 
-@click.command(short_help="re-score every adversarial text of an evaluation")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def sample_options(command: F) -> F:
+    """`--sample` and `--sample-seed`."""
+    size = click.option(
+        "--sample",
+        type=click.IntRange(0),
+        default=10,
+        show_default=True,
+        help="Of each attack, failed searches to make again; 0 for none.",
+    )
+    seed = click.option("--sample-seed", type=int, help="Of the draw of those; default: another one each time.")
+    return size(seed(command))
+
+
+def sample_of(size: int, seed: int | None) -> Sample | None:
+    """The sample that the options ask for."""
+    from alumbench.evaluation.rescoring import Sample
+
+    return Sample(size, secrets.randbelow(2**31) if seed is None else seed) if size else None
+
+
+@click.command(short_help="hold an evaluation's records against its checkpoint")
 @click.argument("evaluation", type=click.Path(path_type=Path))
 @click.option("--checkpoint", help="Where the checkpoint is now; default: where it was.")
+@sample_options
 @device_option
-def verify(evaluation: Path, checkpoint: str | None, device: str) -> None:
-    """Re-score every stored adversarial text against the checkpoint and say how many still hold.
+def verify(evaluation: Path, checkpoint: str | None, sample: int, sample_seed: int | None, device: str) -> None:
+    """Score every recorded text again, original and adversarial, and make a sample of the failed attacks again.
 
-    Exit status 1 when one does not (a probability margin below 1e-5 is reported, and no failure).
+    Exit status 1 when something is not as recorded (a probability margin below 1e-5 is reported, and no failure).
     """
     quiet_libraries()
     from alumbench.attacks.victim import Victim
     from alumbench.checkpoints import find_model
+    from alumbench.evaluation.rescoring import rescore_stored
     from alumbench.evaluation.stored import evaluations_of
     from alumbench.evaluation.verify import check_model, scorer_of
     from alumbench.evaluation.verify import verify as verify_texts
     from alumbench.tasks import Task
 
-    fell = False
+    fell, drawn = False, sample_of(sample, sample_seed)
     for stored in evaluations_of(evaluation):
         identity = stored.document["identity"]
         task = Task.from_dict(stored.document["task"])
         files = find_model(checkpoint or stored.document["checkpoint"]["path"])
         check_model(identity, files, str(stored.folder))  # before a changed label or tokenizer stops it otherwise
         victim = Victim(files, task, device, identity["labels"], identity["batch_size"], scorer_of(identity))
-        verdicts = verify_texts(stored, victim)
-        tell(str(stored.folder), verdicts)
-        fell = fell or any(verdict.fallen for verdict in verdicts)
+        verdicts, rescored = verify_texts(stored, victim), rescore_stored(stored, victim, drawn)
+        tell(str(stored.folder), verdicts, rescored)
+        fell = fell or any(one.fallen for one in verdicts) or any(one.fallen for one in rescored)
+    tell_sample(drawn)
     sys.exit(1 if fell else 0)
 
 
-def tell(where: str, verdicts: Sequence[Verdict]) -> None:
-    """Prints how an evaluation's texts fare."""
-    click.echo(f"{where}: {sum(verdict.texts for verdict in verdicts)} adversarial texts")
-    for verdict in verdicts:
-        close = f", {verdict.close} within 1e-5 of the border" if verdict.close else ""
-        click.echo(f"  {verdict.entry}: {verdict.hold} of {verdict.texts} still hold{close}")
-        for fallen in verdict.fallen:
-            click.echo(f"    no longer: {fallen}")
+def tell(where: str, verdicts: Sequence[Verdict], rescored: Sequence[Rescored]) -> None:
+    """Prints how an evaluation's records fare."""
+    click.echo(f"{where}:")
+    of_attacks = {verdict.entry: verdict for verdict in verdicts}
+    for one in rescored:
+        parts, lines = [], [f"not as recorded: {line}" for line in one.fallen]
+        verdict = of_attacks.get(one.entry)
+        if verdict is not None:
+            close = f" ({verdict.close} within 1e-5 of the border)" if verdict.close else ""
+            parts.append(f"{verdict.hold} of {verdict.texts} adversarial texts still hold{close}")
+            lines += [f"no longer: {fallen}" for fallen in verdict.fallen]
+        parts += [f"{one.answers} answers scored again"] if one.answers else []
+        parts += [f"{one.again} failed attacks made again"] if one.again else []
+        parts += ["" if lines else "all as recorded"] if one.answers else []
+        click.echo(f"  {one.entry}: {'; '.join(filter(None, parts))}")
+        for line in lines:
+            click.echo(f"    {line}")
+        if one.lacking:
+            click.echo(f"    not checked: {one.lacking}")
+
+
+def tell_sample(drawn: Sample | None) -> None:
+    """Prints how the same sample is drawn again."""
+    if drawn is not None:
+        click.echo(f"the failed attacks were drawn with --sample {drawn.size} --sample-seed {drawn.seed}")

@@ -50,9 +50,9 @@ def evaluate(request: Request, victim: Victim, out: Path, progress: Progress) ->
     """
     task = victim.task
     entries = request.suite.entries_for(task, request.only, own_data=request.data is not None)
-    missing = [f"entry {entry.name}: {what}" for entry in entries for what in _missing(entry)]
-    if missing:
-        raise AlumbenchError(f"nothing was run: {'; '.join(missing)}. --only runs other entries of the suite")
+    lacking = [f"entry {entry.name}: {what}" for entry in entries for what in missing(entry)]
+    if lacking:
+        raise AlumbenchError(f"nothing was run: {'; '.join(lacking)}. --only runs other entries of the suite")
     with RecordLog(out / RECORDS) as log:
         document = open_document(request, victim, out)
         _check_order(request, task, entries, document)
@@ -149,7 +149,7 @@ def _tell_trained_on(
         )
 
 
-def _missing(entry: Entry) -> list[str]:
+def missing(entry: Entry) -> list[str]:
     """What an attack needs and has not, and how it comes."""
     if entry.kind != "attack":
         return []

@@ -10,7 +10,7 @@ import torch
 
 from alumbench.attacks.engine.scoring import Scorer
 from alumbench.attacks.outcome import BROKEN
-from alumbench.attacks.victim import Victim
+from alumbench.attacks.victim import Texts, Victim
 from alumbench.checkpoints import ModelFiles
 from alumbench.checkpoints.telling import some
 from alumbench.errors import AlumbenchError
@@ -52,7 +52,11 @@ def verify(stored: Stored, victim: Victim) -> list[Verdict]:
         AlumbenchError: The checkpoint is not the one that was attacked.
     """
     check_model(stored.document["identity"], victim.files, str(stored.folder))
-    return replay(stored.document["entries"], stored.records, victim)
+    columns = victim.task.columns
+    originals: dict[str, dict[str, Texts]] = {}
+    for record in stored.records:
+        originals.setdefault(record["entry"], {})[record["id"]] = [record["texts"][column] for column in columns]
+    return replay(stored.document["entries"], stored.records, victim, originals)
 
 
 def check_model(identity: Mapping[str, Any], files: ModelFiles, where: str) -> None:
@@ -76,7 +80,10 @@ def check_model(identity: Mapping[str, Any], files: ModelFiles, where: str) -> N
 
 
 def replay(
-    entries: Mapping[str, Mapping[str, Any]], records: Sequence[Mapping[str, Any]], victim: Victim
+    entries: Mapping[str, Mapping[str, Any]],
+    records: Sequence[Mapping[str, Any]],
+    victim: Victim,
+    originals: Mapping[str, Mapping[str, Texts]],
 ) -> list[Verdict]:
     """Re-scores the adversarial texts of attacks.
 
@@ -84,19 +91,27 @@ def replay(
         entries: what the records are of, by name.
         records: theirs.
         victim: the checkpoint that was attacked.
+        originals: texts of the examples, by entry and id, of those that are here.
     """
+    broken = [record for record in records if record["outcome"] == BROKEN]
     return [
-        _verify_entry(name, entry, [r for r in records if r["entry"] == name and r["outcome"] == BROKEN], victim)
+        _verify_entry(name, entry, [r for r in broken if r["entry"] == name], victim, originals.get(name, {}))
         for name, entry in entries.items()
         if entry["kind"] == "attack"
     ]
 
 
-def _verify_entry(name: str, entry: Mapping[str, Any], records: Sequence[Mapping[str, Any]], victim: Victim) -> Verdict:
+def _verify_entry(
+    name: str,
+    entry: Mapping[str, Any],
+    records: Sequence[Mapping[str, Any]],
+    victim: Victim,
+    originals: Mapping[str, Texts],
+) -> Verdict:
     goal, protected = entry["goal"], entry.get("protected") or ()
     # Since it is recorded what was cut, a pair that is too long is cut as its original says; before, as it came.
     shares = [
-        victim.shares([r["texts"][column] for column in victim.task.columns], protected) if r.get("truncated") else None
+        victim.shares(originals[r["id"]], protected) if r.get("truncated") and r["id"] in originals else None
         for r in records
     ]
     labels = list(victim.task.labels)

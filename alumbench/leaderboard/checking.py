@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from alumbench.errors import AlumbenchError, shown
 from alumbench.evaluation.stored import made_how
@@ -13,6 +15,8 @@ from alumbench.leaderboard.settings import Board
 
 #: Characters of a finding: names in it are others'.
 MOST_SHOWN = 500
+#: Examples whose scores are all equal, to the last digit, only if the models are.
+FEWEST_SCORES = 10
 
 
 def load(folder: Path) -> tuple[Board, list[Entry]]:
@@ -85,6 +89,7 @@ def unlike(entries: Sequence[Entry]) -> Iterator[str]:
     seeds: set[tuple[str, int]] = set()
     weights: dict[str, str] = {}
     made: dict[tuple[str, str], str] = {}  # of a task's entry: each task has its own `clean`
+    answered: dict[tuple[str, str, str], str] = {}
     for entry in entries:
         first = rows.setdefault(entry.row, entry)
         mine, theirs = recipe_of_training(entry.content), recipe_of_training(first.content)
@@ -98,6 +103,11 @@ def unlike(entries: Sequence[Entry]) -> Iterator[str]:
             other = weights.setdefault(digest, entry.path.name)
             if other != entry.path.name:
                 yield f"{entry.path.name} and {other} are the same weights: a duplicate"
+        for name, records in entry.records.items() if entry.weights else ():
+            answers = _answers(records)
+            other = answered.setdefault((entry.task, name, answers), entry.path.name)
+            if answers and other != entry.path.name:
+                yield f"{entry.path.name} and {other} name different weights, but have equal scores on all of {name}"
         for name, part in entry.columns.items():
             shown = json.dumps(sorted({(r["id"], str(r["label"])) for r in entry.records.get(name, [])}))
             if made.setdefault((entry.task, f"{name} examples"), shown) != shown:
@@ -110,6 +120,13 @@ def unlike(entries: Sequence[Entry]) -> Iterator[str]:
             filtered = json.dumps([told.get("thresholds"), told.get("means")])
             if told and made.setdefault((entry.task, f"{name} validity"), filtered) != filtered:
                 yield f"entry {name}: validity was judged in two ways; evaluate it anew"
+
+
+def _answers(records: Sequence[Mapping[str, Any]]) -> str:
+    """A hash of an entry's scores; '' where two models could have the same: few examples, or 0 and 1 alone."""
+    found = sorted((r["id"], r.get("seed", 0), *r["scores"]) for r in records if r.get("scores"))
+    telling = len(found) >= FEWEST_SCORES and any(0 < score < 1 for _, _, *scores in found for score in scores)
+    return hashlib.sha256(repr(found).encode()).hexdigest() if telling else ""
 
 
 def _paths(board: Board) -> list[Path]:

@@ -10,7 +10,8 @@ from typing import Any
 
 from alumbench.config import parse_json, read_json
 from alumbench.errors import AlumbenchError
-from alumbench.leaderboard.shape import check_record, contradictions
+from alumbench.evaluation.contradictions import contradictions
+from alumbench.leaderboard.shape import check_record
 from alumbench.storage import sha256_of
 
 #: Bytes that an entry's records may come to when unpacked: a file that is sent in may be a bomb.
@@ -57,7 +58,7 @@ def read_records(file: Path, content: Mapping[str, Any], where: str, folder: Pat
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise AlumbenchError(f"{file}: these are no records: {error}") from None
     records: dict[str, list[dict[str, Any]]] = {}
-    kinds = {name: described["kind"] for name, described in content["entries"].items()}
+    entries = content["entries"]
     labels = content["task"]["labels"]
     for number, line in enumerate(lines, start=1):
         at = f"{file}, line {number}"
@@ -65,10 +66,10 @@ def read_records(file: Path, content: Mapping[str, Any], where: str, folder: Pat
         name = record.get("entry") if isinstance(record, dict) else None
         if not isinstance(name, str):
             raise AlumbenchError(f"{at}: these are no records: expected an object that names its entry")
-        if name not in kinds:
+        if name not in entries:
             raise AlumbenchError(f"{at}: has records of {name}, which {where} does not describe")
-        check_record(record, kinds[name], at)
-        for problem in contradictions(record, kinds[name], labels):
+        check_record(record, entries[name]["kind"], at)
+        for problem in contradictions(record, entries[name], labels):
             raise AlumbenchError(f"{at}: {problem}")
         records.setdefault(name, []).append(record)
     return records

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import msgspec
 from msgspec import Meta
 
 from alumbench.attacks.embedding_protocol import radius_of
-from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ROBUST
 from alumbench.config import check
 from alumbench.errors import AlumbenchError
 
@@ -323,8 +321,6 @@ class Attacked(Record):
 #: Kinds of entries whose examples are the same for every model, so that predictions on them can be published.
 PREDICTABLE = ("clean", "fixed")
 OF_KIND: dict[str, Any] = {"clean": Answered, "fixed": Answered, "attack": Attacked, "embedding": Ascended}
-#: Whether the first answer is right, by outcome; the others say nothing about it.
-RIGHT_AT_FIRST = {"correct": True, "wrong": False, ROBUST: True, BROKEN: True, ALREADY_WRONG: False}
 
 
 def check_content(content: Any, where: str) -> dict[str, Any]:
@@ -372,24 +368,3 @@ def check_record(record: Any, kind: str, where: str) -> None:
     except (msgspec.ValidationError, OverflowError):
         check(OF_KIND[kind], record, where)
         raise AlumbenchError(f"{where}: is no record of kind {kind}") from None
-
-
-def contradictions(record: Mapping[str, Any], kind: str, labels: list[str]) -> Iterator[str]:
-    """Where a sound record of a task with these labels contradicts itself, in words; a number's task has none.
-
-    Labels of a fixed set may be fewer than the task's, so they are not held against them.
-    """
-    label, prediction, outcome = record["label"], record["prediction"], record["outcome"]
-    if not labels:
-        if not (isinstance(label, float | int) and isinstance(prediction, float | int)):
-            yield "label and prediction are no numbers, and the task has no labels"
-        return
-    for name in ("label", "prediction"):
-        unknown = record[name] not in labels if kind != "fixed" else not isinstance(record[name], str)
-        if unknown and not (name == "prediction" and record[name] is None and outcome not in RIGHT_AT_FIRST):
-            yield f"{name} is none of {', '.join(labels)}"
-    for name in ("scores", "adversarial_scores"):
-        if record.get(name) and len(record[name]) != len(labels):
-            yield f"{len(record[name])} {name} for {len(labels)} labels"
-    if outcome in RIGHT_AT_FIRST and (label == prediction) != RIGHT_AT_FIRST[outcome]:
-        yield f"outcome {outcome} with label {label} and prediction {prediction}"

@@ -72,13 +72,18 @@ def examples_from_rows(
         for column, text in zip(columns, texts, strict=True):
             if not isinstance(text, str):
                 raise AlumbenchError(f"{where}, row {line}: column '{column}' holds {text!r}, expected a text")
-        digest = hashlib.sha256(_joined([*texts, str(label)])).hexdigest()[:12]
+        digest = content_id(texts, label)
         seen[digest] += 1
         identity = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
         examples.append(Example(identity, tuple(texts), label, str(group)))
     if not examples:
         raise AlumbenchError(f"{where}: no labelled example in {unlabelled} rows")
     return examples, unlabelled
+
+
+def content_id(texts: Sequence[str], label: str | float) -> str:
+    """What the id of an example begins with: twelve hexadecimal digits of the hash of its texts and label."""
+    return hashlib.sha256(_joined([*texts, str(label)])).hexdigest()[:12]
 
 
 def _joined(parts: Sequence[str]) -> bytes:

@@ -28,7 +28,7 @@ class Endless(Job):
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in a shell's background it is ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     files = find_model(sys.argv[1])
     task = checkpoint_task(files)
     job = Endless(files, task, recipe="", seed=1, query_budget=20)

@@ -14,7 +14,9 @@ from alumbench.attacks.victim import Victim
 from alumbench.checkpoints import checkpoint_task, find_model
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.evaluate import EVALUATION, RECORDS
+from alumbench.evaluation.rescoring import Sample, rescore_stored
 from alumbench.evaluation.stored import Stored
+from alumbench.evaluation.suite import load_suite
 from alumbench.evaluation.verify import verify
 from alumbench.storage import read_json, read_records
 from tests.evaluation.conftest import run
@@ -57,8 +59,30 @@ def test_all_texts_hold_in_a_new_process(evaluated):
     count = len(broken(evaluated))
     done = command(evaluated)
     assert done.returncode == 0, done.stderr
-    assert count >= 5 and f"attack: {count} of {count} still hold" in done.stdout
+    assert count >= 5 and f"attack: {count} of {count} adversarial texts still hold; " in done.stdout
+    assert "clean: 400 answers scored again; all as recorded" in done.stdout
     assert "no longer" not in done.stdout
+
+
+def test_failed_attacks_are_made_again_and_answers_held_against_the_texts(pair_checkpoint, tmp_path):
+    out = tmp_path / "out"
+    run(pair_checkpoint, out, load_suite("smoke"))
+    files = find_model(str(pair_checkpoint))
+    victim = Victim(files, checkpoint_task(files), "cpu")
+    first = rescore_stored(Stored.read(out), victim, Sample(4, 1))
+    attack = {one.entry: one for one in first}["deepwordbug-all-words"]
+    assert not any(one.fallen or one.lacking for one in first) and attack.again == 4 and attack.answers == 100
+    records = read_records(out / RECORDS)[0]
+    for record in records:
+        if record["entry"] == "clean":
+            record["label"] = record["prediction"]
+            record["outcome"] = "correct"
+        elif record["outcome"] == "broken":
+            record.update(outcome="robust", adversarial=None, adversarial_scores=None)
+    (out / RECORDS).write_text("".join(json.dumps(record) + "\n" for record in records))
+    found = {one.entry: one.fallen for one in rescore_stored(Stored.read(out), victim, Sample(20, 1))}
+    assert all("is not the hash of its texts and label" in line for line in found["clean"]) and found["clean"]
+    assert [line for line in found["deepwordbug-all-words"] if "recorded robust, the same attack breaks it" in line]
 
 
 def test_what_no_longer_holds_is_named(tampered, verify_here):
@@ -66,7 +90,7 @@ def test_what_no_longer_holds_is_named(tampered, verify_here):
     done = command(out)
     assert done.returncode == 1
     assert sorted(line.split()[-1] for line in done.stdout.splitlines() if "no longer" in line) == sorted(ids)
-    assert f"attack: 0 of {len(ids)} still hold" in done.stdout
+    assert f"attack: 0 of {len(ids)} adversarial texts still hold" in done.stdout
     (verdict,) = verify_here(out)
     assert (verdict.entry, verdict.texts, verdict.hold, verdict.close) == ("attack", len(ids), 0, 0)
     assert sorted(verdict.fallen) == sorted(ids)

@@ -132,7 +132,7 @@ def test_the_same_weights_twice_are_a_duplicate(filled: Path) -> None:
 
 def wrong_to_right(records: list[Entry]) -> list[Entry]:
     wrong = next(record for record in records if record["outcome"] == "wrong")
-    wrong.update(outcome="correct", prediction=wrong["label"])
+    wrong.update(outcome="correct", prediction=wrong["label"], scores=wrong.get("scores", [])[::-1])
     return records
 
 
@@ -179,7 +179,7 @@ def test_a_built_file_that_was_edited_is_named(filled: Path) -> None:
 def test_every_adversarial_text_is_replayed_and_a_swapped_checkpoint_refused(
     filled: Path, evaluated: list[Path], tiny_model: Path
 ) -> None:
-    (found,) = replay_board(filled, [str(evaluated[0])], "cpu")
+    found, *_ = replay_board(filled, [str(evaluated[0])], "cpu")
     (verdict,) = found.verdicts
     assert found.entry.path == entry_of(filled) and verdict.texts == verdict.hold > 0 and not found.fallen
     with pytest.raises(AlumbenchError, match="are those of no entry of"):
@@ -196,7 +196,7 @@ def test_a_text_that_breaks_nothing_is_found(filled: Path, evaluated: list[Path]
 
     rewrite_records(entry_of(filled), tame)
     assert check(filled) == [], "no figure tells: only the checkpoint does"
-    (found,) = replay_board(filled, [str(evaluated[0])], "cpu")
+    found, *_ = replay_board(filled, [str(evaluated[0])], "cpu")
     assert found.fallen and len(found.verdicts[0].fallen) == 1
 
 

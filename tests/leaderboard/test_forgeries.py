@@ -1,0 +1,246 @@
+"""R24: a board whose records were changed, with hashes and figures made anew, is refused by `check` or by `verify`."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alumbench.evaluation.rescoring import Sample
+from alumbench.evaluation.seeds import main_records
+from alumbench.evaluation.summary import summarize
+from alumbench.evaluation.thresholds import Thresholds
+from alumbench.evaluation.validity import summarize_validity
+from alumbench.leaderboard.adding import add
+from alumbench.leaderboard.checking import check
+from alumbench.leaderboard.replay import replay_board
+from alumbench.storage import finite
+from alumbench.tasks import Task
+
+Record = dict[str, Any]
+Content = dict[str, Any]
+LABELS = ["negative", "positive"]
+ATTACK = "deepwordbug-all-words"
+
+
+@pytest.fixture
+def filled(board: Path, evaluated: list[Path]) -> Path:
+    for folder in evaluated[:2]:
+        add(board, folder)
+    return board
+
+
+def forge(
+    board: Path, records: Callable[[Record], Any], entry: Callable[[Content], Any] = lambda _: None, seed: int = 1
+) -> None:
+    """Changes an entry and makes its figures and hashes anew, as one who cheats would."""
+    path = board / f"results/standard-seed{seed}.json"
+    content = json.loads(path.read_text())
+    file = board / content["records"]["file"]
+    found = [json.loads(line) for line in gzip.decompress(file.read_bytes()).splitlines()]
+    for record in found:
+        records(record)
+    entry(content)
+    save(board, path, content, found)
+
+
+def save(board: Path, path: Path, content: Content, records: list[Record]) -> None:
+    task = Task.from_dict(content["task"], "task")
+    for name, described in content["entries"].items():
+        mine, summary = [r for r in records if r["entry"] == name], described["summary"]
+        summary.update(finite(summarize(described["kind"], task, main_records(mine), described["goal"])))
+        if summary.get("validity"):
+            told = summarize_validity(mine, Thresholds(**summary["validity"]["thresholds"]))
+            summary["validity"].update(finite(told))
+    packed = gzip.compress("".join(json.dumps(r, sort_keys=True) + "\n" for r in records).encode(), mtime=0)
+    (board / content["records"]["file"]).write_bytes(packed)
+    content["records"] |= {"sha256": hashlib.sha256(packed).hexdigest(), "n": len(records)}
+    path.write_text(json.dumps(content))
+
+
+def robust(record: Record, **more: Any) -> None:
+    for name in ("changed", "validity"):
+        record.pop(name, None)
+    record.update(outcome="robust", adversarial=None, adversarial_scores=None, similarity=None, words_changed=0, **more)
+
+
+def half_robust(record: Record) -> None:
+    if record["outcome"] == "broken" and int(record["id"][:12], 16) % 2:
+        robust(record)
+
+
+def all_robust_after_one_query(record: Record) -> None:
+    if record["outcome"] == "broken":
+        robust(record, queries=1, queries_unique=1)
+
+
+def answered_right(record: Record) -> None:
+    if record["outcome"] == "wrong":
+        record.update(outcome="correct", prediction=record["label"], scores=record["scores"][::-1])
+
+
+def labelled_as_answered(record: Record) -> None:
+    if record["outcome"] == "wrong":
+        record.update(outcome="correct", label=record["prediction"])
+
+
+def called_right(record: Record) -> None:
+    if record["outcome"] == "wrong":
+        record["outcome"] = "correct"
+
+
+def called_right_with_its_prediction(record: Record) -> None:
+    if record["outcome"] == "wrong":
+        record.update(outcome="correct", prediction=record["label"])
+
+
+def broken_by_what_breaks_nothing(record: Record) -> None:
+    if record["outcome"] == "broken":
+        record["adversarial_scores"] = [float(record["label"] == label) for label in LABELS]
+
+
+def over_budget(record: Record) -> None:
+    if record["entry"] == ATTACK:
+        record["queries"] = 10**6
+
+
+def broken_by_one_query(record: Record) -> None:
+    if record["outcome"] == "broken":
+        record.update(queries=1, queries_unique=1)
+
+
+def cheap_robust(record: Record) -> None:
+    if record["outcome"] == "robust":
+        record.update(queries=3, queries_unique=3)
+
+
+def few_words_said(record: Record) -> None:
+    if record["outcome"] == "broken":
+        record["adversarial"] = {"sentence": "this was never scored"}
+
+
+def other_scores(record: Record) -> None:
+    if record["entry"] == "clean":
+        best = max(record["scores"])
+        record["scores"] = [0.5 + (score - 0.5) * 0.5 if best < 1 else score for score in record["scores"]]
+
+
+SEEN_BY_CHECK = {
+    "outcome against prediction": (called_right, "outcome correct with label"),
+    "prediction against scores": (called_right_with_its_prediction, "with scores"),
+    "broken, and the label wins": (broken_by_what_breaks_nothing, "outcome broken with adversarial scores"),
+    "over the budget": (over_budget, "1000000 queries, the budget is 200"),
+    "broken by one query": (broken_by_one_query, "outcome broken after 1 queries"),
+}
+SEEN_BY_VERIFY = {
+    "half of the broken": (half_robust, "recorded robust, the same attack breaks it"),
+    "no attack at all": (all_robust_after_one_query, "recorded robust, the same attack breaks it"),
+    "wrong answers turned right": (answered_right, "the model says"),
+    "labels of the whole board": (labelled_as_answered, "its label is"),
+    "queries of failed attacks": (cheap_robust, "recorded 3 queries, the same attack needs"),
+    "texts that were never scored": (few_words_said, ""),
+    "scores": (other_scores, "the model says"),
+}
+
+
+@pytest.mark.parametrize("name", SEEN_BY_CHECK)
+def test_what_contradicts_itself_is_seen_without_the_model(filled: Path, name: str) -> None:
+    how, message = SEEN_BY_CHECK[name]
+    forge(filled, how)
+    found = check(filled)
+    assert [line for line in found if message in line and "standard-seed1.jsonl.gz, line" in line], found
+
+
+@pytest.mark.parametrize("name", SEEN_BY_VERIFY)
+def test_what_is_not_what_the_model_does_is_seen_with_it(filled: Path, evaluated: list[Path], name: str) -> None:
+    how, message = SEEN_BY_VERIFY[name]
+    for seed in (1, 2):
+        forge(filled, how, seed=seed)
+    assert check(filled) == [], "the records alone cannot tell"
+    found = next(iter(replay_board(filled, [str(evaluated[0])], "cpu", Sample(20, 7))))
+    lines = [line for one in found.rescored for line in one.fallen]
+    assert found.fallen
+    assert any(message in line for line in lines) if message else any(v.fallen for v in found.verdicts)
+
+
+def test_an_untouched_board_is_what_its_checkpoints_do(filled: Path, evaluated: list[Path]) -> None:
+    first, second = replay_board(filled, [str(folder) for folder in evaluated[:2]], "cpu", Sample(5, 7))
+    for found in (first, second):
+        assert not found.fallen and found.training == []
+        assert all(one.answers > 0 and not one.lacking for one in found.rescored)
+    of_attack = next(one for one in first.rescored if one.entry == ATTACK)
+    robust = [r for r in first.entry.records[ATTACK] if r["outcome"] == "robust"]
+    assert of_attack.again == min(5, len(robust)) > 0
+
+
+@pytest.mark.parametrize(
+    ("how", "field"),
+    [
+        (lambda training: training.update(seconds=0.02, cpu_seconds=0.02), "seconds"),
+        (lambda training: training.update(device="abacus"), "device"),
+        (lambda training: training["versions"].update(torch="99"), "versions"),
+        (lambda training: training["data"]["train"].update(examples=1), "data"),
+    ],
+    ids=["cost", "device", "versions", "data"],
+)
+def test_a_training_record_is_the_checkpoints(
+    filled: Path, evaluated: list[Path], how: Callable[[Content], Any], field: str
+) -> None:
+    forge(filled, lambda _: None, lambda content: how(content["training"]))
+    assert check(filled) == []
+    found = next(iter(replay_board(filled, [str(evaluated[0])], "cpu")))
+    assert found.fallen and field in (found.training or [])
+
+
+def test_a_seed_that_is_a_copy_of_another_is_refused(filled: Path) -> None:
+    first, second = (json.loads((filled / f"results/standard-seed{seed}.json").read_text()) for seed in (1, 2))
+    for evaluation in first["evaluations"]:
+        evaluation["model"] = second["evaluations"][0]["model"]
+    shutil.copy(filled / first["records"]["file"], filled / second["records"]["file"])
+    first["training"]["seed"], first["records"]["file"] = 2, second["records"]["file"]
+    (filled / "results/standard-seed2.json").write_text(json.dumps(first))
+    assert [line for line in check(filled) if "name different weights, but have equal scores on all of clean" in line]
+
+
+def test_a_row_of_a_model_that_nobody_has_is_named_and_fails_where_all_are_wanted(
+    filled: Path, evaluated: list[Path]
+) -> None:
+    def command(*options: str) -> subprocess.CompletedProcess[str]:
+        line = [Path(sys.executable).with_name("alumbench"), "leaderboard", "verify", filled, evaluated[0], *options]
+        return subprocess.run(list(map(str, line)), capture_output=True, text=True, timeout=200)
+
+    path = filled / "results/standard-seed2.json"
+    content = json.loads(path.read_text())
+    content["row"] = "mine"
+    for evaluation in content["evaluations"]:
+        evaluation["model"] = hashlib.sha256(b"nobody").hexdigest()
+    path.write_text(json.dumps(content))
+    assert check(filled) == [], "the records alone cannot tell"
+    for options, status in (((), 0), (("--all",), 1)):
+        done = command(*options, "--sample", "0")
+        assert done.returncode == status, done.stderr
+        assert "standard-seed2.json: not verified: its checkpoint was not given" in done.stdout
+        assert "standard-seed1.json (" in done.stdout and done.stdout.count("all as recorded") == 3
+
+
+def test_without_the_data_set_its_part_is_left_out_and_said(
+    filled: Path, evaluated: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from alumbench.errors import AlumbenchError
+
+    def absent(*_: Any) -> Any:
+        raise AlumbenchError("not here")
+
+    monkeypatch.setattr("alumbench.evaluation.rescoring.load_entry", absent)
+    found = next(iter(replay_board(filled, [str(evaluated[0])], "cpu", Sample(5, 7))))
+    assert not found.fallen and all(one.answers == one.again == 0 for one in found.rescored)
+    assert all(one.lacking == "answers, labels, failed attacks: not here" for one in found.rescored)
+    assert found.verdicts[0].texts > 0, "adversarial texts are the board's own"
