@@ -86,6 +86,20 @@ class Recipe:
         problems = [PARTS[name].problem(value) for name, value in parts.items()]
         return [problem for problem in problems if problem]
 
+    def models(self, parts: Mapping[str, str] = NO_PARTS) -> dict[str, dict[str, Any]]:
+        """Of each transformers model that it asks beside the victim, by its part or resource, the identity.
+
+        Raises:
+            AlumbenchError: A file of one cannot be read.
+        """
+        from alumbench.attacks.resources import RESOURCES, find_cached
+        from alumbench.checkpoints import ModelFiles
+        from alumbench.checkpoints.identity import identity
+
+        asked = {name: RESOURCES[name].model for name in self.needs if RESOURCES[name].model} | dict(parts)
+        found = {name: find_cached(value) for name, value in sorted(asked.items())}
+        return {name: identity(ModelFiles(path)) for name, path in found.items() if path is not None}
+
     def make(
         self,
         wrapper: Any,

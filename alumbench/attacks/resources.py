@@ -35,6 +35,7 @@ class Resource:
         remedy: the command that brings it.
         fault: what is wrong with it where it is there, empty for nothing.
         tried: whether this package's own tests have run attacks with it.
+        model: the hub id of a model that transformers reads, '' for anything else.
     """
 
     about: str
@@ -42,6 +43,7 @@ class Resource:
     remedy: str
     fault: Callable[[], str] = whole
     tried: bool = False
+    model: str = ""
 
     def problem(self) -> str:
         """What keeps it from being used, and the remedy; empty when it can be."""
@@ -173,7 +175,8 @@ def _hub(name: str, about: str, package: str = "") -> Resource:
         return (not package or _installed(package)) and find_cached(name) is not None
 
     remedy = f"online, once: hf download {name}"
-    return Resource(about, here, f"pip install {package.replace('_', '-')}, then, {remedy}" if package else remedy)
+    remedy = f"pip install {package.replace('_', '-')}, then, {remedy}" if package else remedy
+    return Resource(about, here, remedy, model=name)
 
 
 def _flair(model: str, folder: str, about: str) -> Resource:
@@ -262,6 +265,7 @@ RESOURCES = {
         f"online, once: hf download {MINILM}",
         _minilm_fault,
         tried=True,
+        model=MINILM,
     ),
     "stsb-distilbert-base": _hub(
         "sentence-transformers/stsb-distilbert-base",

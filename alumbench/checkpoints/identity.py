@@ -1,4 +1,4 @@
-"""Which model it is, beside its weights: its configuration and tokenizer, by what of them can change an answer."""
+"""Which model it is: its weights, and its configuration and tokenizer by what of them can change an answer."""
 
 from __future__ import annotations
 
@@ -36,6 +36,25 @@ HARMLESS = {
     "use_cache",
 }
 DIGITS = 16
+
+
+def identity(files: ModelFiles) -> dict[str, Any]:
+    """What has to be equal for a model to be the same: `weights_sha256` and `configuration`.
+
+    Raises:
+        AlumbenchError: A file of it cannot be read.
+    """
+    return {"weights_sha256": files.weights_sha256(), "configuration": configuration(files)}
+
+
+def differences(there: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two identities, as far as both say: `weights`, `config.json: id2label`, `tokenizer.json`.
+
+    Earlier versions recorded the weights alone; of the rest nothing can be said then.
+    """
+    both = there.keys() & now.keys()
+    found = ["weights"] if "weights_sha256" in both and there["weights_sha256"] != now["weights_sha256"] else []
+    return [*found, *(changed(there["configuration"], now["configuration"]) if "configuration" in both else ())]
 
 
 def configuration(files: ModelFiles) -> Configuration:

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alumbench.attacks.resources import find_cached
-from alumbench.checkpoints import ModelFiles
 from alumbench.evaluation.ensembles import SKIP_BROKEN
 from alumbench.evaluation.entry import Entry
 from alumbench.evaluation.request import Request
@@ -23,8 +21,10 @@ def describe(
     digest = data_hash(examples)
     parts = [f"{request.suite.name}@{request.suite.version}", entry.name, f"data:{digest[:12]}", f"n:{len(examples)}"]
     protected = task.protected if request.protect and entry.kind == "attack" else ()
+    models: dict[str, Any] = {}
     if entry.kind == "attack":
         recipe = entry.load_recipe()
+        models = recipe.models(entry.parts)
         parts += [
             f"atk:{entry.recipe}",
             f"q:{entry.queries or 'inf'}",
@@ -32,7 +32,7 @@ def describe(
             f"seed:{request.seed}",
         ]
         parts += [f"protected:{','.join(protected)}"] if protected else []
-        parts += _parts(entry) + _how_often(entry, request) + _skipping(entry, request, task)
+        parts += _parts(entry, models) + _how_often(entry, request) + _skipping(entry, request, task)
         own = request.suite.validity
         parts += [f"valid:{own.signature}"] if own != Thresholds() else []
     if entry.kind == "embedding":
@@ -51,6 +51,7 @@ def describe(
         "note": entry.note,
         "complete": False,
         "summary": None,
+        **({"models": models} if models else {}),
     }
 
 
@@ -60,12 +61,11 @@ def records_of(described: Mapping[str, Any]) -> int:
     return int(described["n"] + (seeds["count"] - 1) * seeds["examples"])
 
 
-def _parts(entry: Entry) -> list[str]:
+def _parts(entry: Entry, models: Mapping[str, Any]) -> list[str]:
     """Names of the parts that a recipe was given, with the hash of their weights where they are here."""
     found = []
     for name, value in sorted(entry.parts.items()):
-        path = find_cached(value)
-        digest = f":{ModelFiles(path).weights_sha256()[:12]}" if path is not None else ""
+        digest = f":{models[name]['weights_sha256'][:12]}" if name in models else ""
         found.append(f"{name}:{Path(value).name if Path(value).expanduser().is_dir() else value}{digest}")
     return found
 

@@ -19,7 +19,7 @@ from alumbench.evaluation.model_checks import check_model, uses_gradients
 from alumbench.evaluation.reliability import Flag, flags
 from alumbench.evaluation.request import Request
 from alumbench.evaluation.seeds import key_of, main_records, summarize_seeds
-from alumbench.evaluation.stored import scored_otherwise
+from alumbench.evaluation.stored import made_otherwise, scored_otherwise
 from alumbench.evaluation.suite import Suite
 from alumbench.evaluation.summary import summarize
 from alumbench.evaluation.thresholds import Thresholds
@@ -72,11 +72,10 @@ def evaluate(request: Request, victim: Victim, out: Path, progress: Progress) ->
             described = describe(entry, request, task, examples, origins)
             described["signature"] = "|".join([described["signature"], *scored_otherwise(document["identity"])])
             known = document["entries"].get(entry.name)
-            if known is not None and known["data_sha256"] != described["data_sha256"]:
-                raise AlumbenchError(
-                    f"{out}: entry {entry.name}: data changed since it was begun ({known['data_sha256'][:12]} there, "
-                    f"{described['data_sha256'][:12]} now); give another --out"
-                )
+            if known is not None:
+                _check_same(f"{out}: entry {entry.name}", known, described)
+                if "models" not in known:  # by an earlier version; which ones made its records is not known
+                    described.pop("models", None)
             if entry.kind == "attack":
                 before = (known or {}).get("white_box")
                 recipe = entry.load_recipe()
@@ -108,6 +107,25 @@ def evaluate(request: Request, victim: Victim, out: Path, progress: Progress) ->
             document["flags"] = _flags(document, log.records, task)
             write_json(out / EVALUATION, document)
     return document
+
+
+def _check_same(where: str, there: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Checks that an entry would go on as it was begun.
+
+    Raises:
+        AlumbenchError: It would not; what changed is named.
+    """
+    if there["data_sha256"] != now["data_sha256"]:
+        raise AlumbenchError(
+            f"{where}: data changed since it was begun ({there['data_sha256'][:12]} there, "
+            f"{now['data_sha256'][:12]} now); give another --out"
+        )
+    changes = made_otherwise(there, now)
+    if changes:
+        raise AlumbenchError(
+            f"{where}: cannot go on, changed since it was begun: {changes}. "
+            f"Give another --out, or run with what was there"
+        )
 
 
 def _truncated(records: Sequence[Mapping[str, Any]]) -> dict[str, int]:

@@ -16,12 +16,13 @@ from alumbench.errors import AlumbenchError
 from alumbench.evaluation.contradictions import contradictions
 from alumbench.evaluation.describe import describe
 from alumbench.evaluation.document import RECORDS
+from alumbench.evaluation.ensembles import SKIP_BROKEN
 from alumbench.evaluation.entry import Entry
 from alumbench.evaluation.entry_run import EntryRun
 from alumbench.evaluation.evaluate import CUT, load_entry, missing
 from alumbench.evaluation.request import Request
 from alumbench.evaluation.seeds import main_records
-from alumbench.evaluation.stored import Stored, scored_otherwise
+from alumbench.evaluation.stored import Stored, other_models, scored_otherwise
 from alumbench.evaluation.suite import load_suite
 from alumbench.storage import RecordLog
 from alumbench.tasks import Example, Task, data_hash
@@ -215,11 +216,12 @@ def _otherwise(
     """Where an attack made here would be another one than it was; '' where not."""
     if entry.kind not in ("attack", "embedding"):
         return ""
-    now = describe(entry, request, task, examples, origins)["signature"].split("|")
-    now += scored_otherwise(identity)
-    then = [part for part in described["signature"].split("|") if part != CUT]
-    there = [part for part in then if part not in now and not part.startswith(("data:", "skip-broken"))]
-    return f"failed attacks: the attack is another one here ({', '.join(there)} is not)" if there else ""
+    now = describe(entry, request, task, examples, origins)
+    parts = [*now["signature"].split("|"), *scored_otherwise(identity), CUT]
+    other = [part for part in described["signature"].split("|") if part not in parts]
+    there = [part for part in other if not part.startswith(("data:", "n:", SKIP_BROKEN))]
+    changes = other_models(described, now) or ", ".join(there)
+    return f"failed attacks: the attack is another one here ({changes})" if changes else ""
 
 
 def _unlike_the_data(described: Mapping[str, Any], records: Sequence[Record], material: Material) -> list[str]:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from alumbench.checkpoints.identity import changed
+from alumbench.checkpoints.identity import changed, differences
 from alumbench.checkpoints.telling import some
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.document import EVALUATION, RECORDS, read_document
@@ -126,17 +126,30 @@ def finished_entries(evaluations: Sequence[Stored]) -> dict[str, tuple[Stored, d
     found: dict[str, tuple[Stored, dict[str, Any]]] = {}
     for stored in evaluations:
         for name, entry in stored.complete_entries().items():
-            other = found.get(name)
-            if other is not None and made_how(other[1]) != made_how(entry):
+            first, same = found.setdefault(name, (stored, entry))
+            otherwise = made_otherwise(same, entry)
+            if otherwise:
                 raise AlumbenchError(
-                    f"{other[0].folder} and {stored.folder} both have an entry '{name}', made otherwise "
-                    f"({made_how(other[1])}; {made_how(entry)}); give one evaluation folder instead of the checkpoint"
+                    f"{first.folder} and {stored.folder} both have an entry '{name}', made otherwise ({otherwise}); "
+                    f"give one evaluation folder instead of the checkpoint"
                 )
-            found.setdefault(name, (stored, entry))
     return found
 
 
-def made_how(entry: dict[str, Any]) -> str:
+def made_otherwise(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """In what two entries of one name were not made alike, '' where they were."""
+    how = (made_how(one), made_how(other))
+    return other_models(one, other) or ("; ".join(how) if how[0] != how[1] else "")
+
+
+def other_models(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """What differs in the models that an attack asks beside the victim, as far as both entries say."""
+    there, now = one.get("models", {}), other.get("models", {})
+    found = {name: differences(there[name], now[name]) for name in sorted(there.keys() & now.keys())}
+    return "; ".join(f"{name}: {some(changes)}" for name, changes in found.items() if changes)
+
+
+def made_how(entry: Mapping[str, Any]) -> str:
     """How an entry was made: its signature without its suite: the clean dev set is the same in all of them.
 
     `--skip-broken` and further attack seeds are left out too: they change no figure but those they take away or add.

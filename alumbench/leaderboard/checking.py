@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alumbench.errors import AlumbenchError, shown
-from alumbench.evaluation.stored import made_how
+from alumbench.evaluation.stored import made_how, other_models
 from alumbench.leaderboard.entries import Entry, recipe_of_training
 from alumbench.leaderboard.settings import Board
 
@@ -90,6 +90,7 @@ def unlike(entries: Sequence[Entry]) -> Iterator[str]:
     weights: dict[str, str] = {}
     made: dict[tuple[str, str], str] = {}  # of a task's entry: each task has its own `clean`
     answered: dict[tuple[str, str, str], str] = {}
+    asked: dict[tuple[str, str], Mapping[str, Any]] = {}  # the first that says with which models it was made
     for entry in entries:
         first = rows.setdefault(entry.row, entry)
         mine, theirs = recipe_of_training(entry.content), recipe_of_training(first.content)
@@ -116,6 +117,10 @@ def unlike(entries: Sequence[Entry]) -> Iterator[str]:
             how = "|".join(said for said in made_how(part).split("|") if said not in entry.board.scored)
             if made.setdefault((entry.task, name), how) != how:
                 yield f"entry {name} was made in two ways: {made[entry.task, name]}; {how}"
+            if "models" in part:
+                changes = other_models(asked.setdefault((entry.task, name), part), part)
+                if changes:
+                    yield f"entry {name} was made with different models: {changes}"
             told = part["summary"].get("validity") or {}
             filtered = json.dumps([told.get("thresholds"), told.get("means")])
             if told and made.setdefault((entry.task, f"{name} validity"), filtered) != filtered:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from alumbench.errors import AlumbenchError
-from alumbench.evaluation.stored import EVALUATIONS, Stored, evaluations_of, finished_entries, made_how
+from alumbench.evaluation.stored import EVALUATIONS, Stored, evaluations_of, finished_entries, made_otherwise
 from alumbench.evaluation.summary import is_right
 from alumbench.evaluation.validity import MEASURES as VALID
 from alumbench.evaluation.validity import is_right_validly
@@ -60,9 +61,10 @@ def compare(paths: Sequence[Path]) -> Table:
     data, lines = [], []
     for entry in shared:
         parts = [entries[entry] for entries in found]
-        made = sorted({made_how(part[1]) for part in parts})
-        if len(made) > 1:
-            raise AlumbenchError(f"entry {entry}: the checkpoints were evaluated differently ({'; '.join(made)})")
+        for (_, one), (_, other) in combinations(parts, 2):
+            otherwise = made_otherwise(one, other)
+            if otherwise:
+                raise AlumbenchError(f"entry {entry}: the checkpoints were evaluated differently ({otherwise})")
         for group, measure in _measures([part[1]["summary"] for part in parts]):
             lines.append(_figures(entry, group, measure, parts, names))
             data += lines[-1]

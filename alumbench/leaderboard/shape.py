@@ -194,6 +194,13 @@ class Truncated(TypedDict):
     adversarial: Count
 
 
+class AskedModel(TypedDict):
+    """The identity of a model that an attack asks beside the victim."""
+
+    weights_sha256: Sha256
+    configuration: dict[str, Any]
+
+
 class Described(TypedDict):
     """One entry of a suite as it was run."""
 
@@ -211,6 +218,7 @@ class Described(TypedDict):
     seeds: NotRequired[Seeds | None]
     note: NotRequired[str]
     white_box: NotRequired[bool]
+    models: NotRequired[dict[str, AskedModel]]
 
 
 class Worst(TypedDict):

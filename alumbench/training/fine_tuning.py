@@ -21,7 +21,7 @@ from alumbench.checkpoints import (
     padding_note,
     set_padding,
 )
-from alumbench.checkpoints.identity import configuration_sha256
+from alumbench.checkpoints.identity import configuration_sha256, identity
 from alumbench.devices import choose_device, is_first_process, process_count
 from alumbench.errors import AlumbenchError
 from alumbench.methods import make_method
@@ -37,7 +37,6 @@ from alumbench.training.request import (
     REQUEST,
     FineTuning,
     Finished,
-    base_of,
     finished,
     read_request,
     same_base,
@@ -120,7 +119,7 @@ def fine_tune(
     }
     if is_main:
         write_json(
-            out / REQUEST, asked | {"data": data, "base": base_of(files)}
+            out / REQUEST, asked | {"data": data, "base": identity(files)}
         )  # not before all of it was found to be right
     task = keep(out, request.task, train, dev if request.held_out else ()) if is_main else request.task
     for warning in method.warnings(request.precision):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from alumbench.checkpoints import ModelFiles, find_model, load_tokenizer, longest
+from alumbench.checkpoints.identity import identity
 from alumbench.config import check
 from alumbench.devices import choose_device, is_first_process, process_count
 from alumbench.errors import AlumbenchError
@@ -20,7 +21,6 @@ from alumbench.training.packing import Blocks, pack
 from alumbench.training.request import (
     REQUEST,
     Finished,
-    base_of,
     check_numbers,
     finished,
     read_request,
@@ -208,7 +208,7 @@ def pretrain(
     with disk_errors_told(out):
         trainer = _trainer(request, method, model, tokenizer, train, dev, arguments)
     if is_main:
-        base = {"base": base_of(files)} if files else {}
+        base = {"base": identity(files)} if files else {}
         write_json(out / REQUEST, asked | {"corpus": corpus} | base)  # not before all of it was found to be right
     for warning in method.warnings(request.precision):
         say(f"warning: {warning}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from alumbench.checkpoints import PROVENANCE, ModelFiles
-from alumbench.checkpoints.identity import changed, configuration
+from alumbench.checkpoints.identity import differences, identity
 from alumbench.checkpoints.telling import some
 from alumbench.config import check
 from alumbench.errors import AlumbenchError
@@ -178,21 +178,15 @@ def same_request(out: Path, asked: Mapping[str, Any], before: Mapping[str, Any])
             )
 
 
-def base_of(files: ModelFiles) -> dict[str, Any]:
-    """What a run was begun from, so that it goes on from the same."""
-    return {"weights_sha256": files.weights_sha256(), "configuration": configuration(files)}
-
-
 def same_base(out: Path, files: ModelFiles, before: Mapping[str, Any]) -> None:
     """Checks that a base model is still what a folder's run was begun from, as far as it was recorded.
 
     Raises:
         AlumbenchError: It is not; what changed is named.
     """
-    there = before.get("base", {})
-    if there.get("weights_sha256", files.weights_sha256()) != files.weights_sha256():
+    changes = differences(before.get("base", {}), identity(files))
+    if "weights" in changes:
         raise AlumbenchError(f"{out}: {files.path} had other weights when this was trained; delete it to start anew")
-    changes = list(changed(there["configuration"], configuration(files))) if "configuration" in there else []
     if changes:
         raise AlumbenchError(
             f"{out}: {files.path} changed since this was begun ({some(changes)}); give another --out, or delete it to "

@@ -8,13 +8,18 @@ import statistics
 
 import pytest
 
+from alumbench.checkpoints import find_model
+from alumbench.checkpoints.identity import identity
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.describe import records_of
 from alumbench.evaluation.document import EVALUATION, RECORDS
 from alumbench.evaluation.seeds import main_records, summarize_seeds
 from alumbench.evaluation.stored import Stored
+from alumbench.leaderboard.compare import compare
 from alumbench.storage import read_json, read_records
 from tests.evaluation.conftest import SMALL, lines, run
+from tests.test_checkpoints import change_json
+from tests.test_weights import rewrite, with_value
 
 SEEDED = SMALL.replace("queries = 60", "queries = 12\nseeds = 3\nseed_examples = 10").replace(
     "examples = 60", "examples = 20"
@@ -104,7 +109,7 @@ def test_it_resumes_within_any_seed(pair_checkpoint, seeded, write_suite, tmp_pa
 
 def test_every_seeds_texts_are_verified(pair_checkpoint, seeded):
     from alumbench.attacks.victim import Victim
-    from alumbench.checkpoints import checkpoint_task, find_model
+    from alumbench.checkpoints import checkpoint_task
     from alumbench.evaluation.verify import verify
 
     files = find_model(str(pair_checkpoint))
@@ -151,7 +156,9 @@ def test_parts_are_checked_before_anything_runs(pair_checkpoint, write_suite, tm
     assert not (tmp_path / "out").exists()
 
 
-def test_parts_reach_the_recipe_and_the_signature(pair_checkpoint, write_suite, tmp_path, monkeypatch):
+@pytest.fixture
+def asks_a_model(pair_checkpoint, write_suite, tmp_path, monkeypatch):
+    """A suite whose attack is given a masked LM (a copy of the checkpoint, which it asks nothing), and what it got."""
     import dataclasses
 
     from alumbench.attacks import load_recipe
@@ -169,8 +176,71 @@ def test_parts_reach_the_recipe_and_the_signature(pair_checkpoint, write_suite, 
     for place in (module, job):
         monkeypatch.setattr(place, "load_recipe", lambda name: recipe)
     monkeypatch.setitem(PARTS, "masked_lm", dataclasses.replace(PARTS["masked_lm"], problem=lambda value: ""))
-    suite = write_suite(("queries = 60", f'queries = 60\nparts = {{ masked_lm = "{pair_checkpoint}" }}'))
+    lm = shutil.copytree(pair_checkpoint, tmp_path / "lm")
+    change_json(lm / "config.json")  # nulls, which it leaves out, are gone before the first run
+    return write_suite(("queries = 60", f'queries = 60\nparts = {{ masked_lm = "{lm}" }}')), lm, given
+
+
+def test_parts_reach_the_recipe_and_the_signature(pair_checkpoint, asks_a_model, tmp_path):
+    suite, lm, given = asks_a_model
     document = run(pair_checkpoint, tmp_path / "out", suite, limit=2, only=("attack",))
-    assert set(given) == {str(pair_checkpoint)}
-    signature = document["entries"]["attack"]["signature"].split("|")
-    assert f"masked_lm:{pair_checkpoint.name}:{document['identity']['model'][:12]}" in signature
+    assert set(given) == {str(lm)}
+    entry = document["entries"]["attack"]
+    assert f"masked_lm:lm:{document['identity']['model'][:12]}" in entry["signature"].split("|")
+    assert entry["models"] == {"masked_lm": identity(find_model(str(lm)))}
+    assert str(lm) not in json.dumps(entry)
+
+
+CHANGED = {
+    "weights": (lambda lm: rewrite(lm, with_value(0.5)), "masked_lm: weights"),
+    "configuration": (lambda lm: change_json(lm / "config.json", layer_norm_eps=0.1), "masked_lm: config.json: lay"),
+    "tokenizer": (lambda lm: change_json(lm / "tokenizer.json", normalizer=None), "masked_lm: tokenizer.json"),
+    "nothing that matters": (lambda lm: change_json(lm / "config.json", torch_dtype="float16"), ""),
+}
+
+
+@pytest.mark.parametrize("what", CHANGED)
+def test_an_attack_goes_on_with_the_models_that_it_was_begun_with(pair_checkpoint, asks_a_model, tmp_path, what):
+    suite, lm, _ = asks_a_model
+    change, message = CHANGED[what]
+    before = run(pair_checkpoint, tmp_path / "out", suite, limit=2, only=("attack",))
+    change(lm)
+    if message:
+        with pytest.raises(AlumbenchError, match=f"entry attack: cannot go on, .* begun: {message}.*another --out"):
+            run(pair_checkpoint, tmp_path / "out", suite, limit=2, only=("attack",))
+    else:
+        again = run(pair_checkpoint, tmp_path / "out", suite, limit=2, only=("attack",))
+        assert again["entries"] == before["entries"]
+
+
+def test_an_evaluation_that_recorded_weights_alone_goes_on_and_stays_so(pair_checkpoint, asks_a_model, tmp_path):
+    suite, lm, _ = asks_a_model
+    run(pair_checkpoint, tmp_path / "out", suite, limit=2, only=("attack",))
+    path = tmp_path / "out" / EVALUATION
+    document = read_json(path)
+    del document["entries"]["attack"]["models"]
+    path.write_text(json.dumps(document))
+    change_json(lm / "tokenizer.json", normalizer=None)
+    again = run(pair_checkpoint, tmp_path / "out", suite, limit=2, only=("attack",))
+    assert again["entries"] == document["entries"]
+    rewrite(lm, with_value(0.5))
+    with pytest.raises(AlumbenchError, match="cannot go on, changed since it was begun: .*masked_lm:lm:.*; .*Give"):
+        run(pair_checkpoint, tmp_path / "out", suite, limit=2, only=("attack",))
+
+
+def test_checkpoints_that_were_attacked_with_different_models_are_not_compared(pair_checkpoint, asks_a_model, tmp_path):
+    suite, lm, _ = asks_a_model
+    run(pair_checkpoint, tmp_path / "a", suite, only=("attack",))
+    change_json(lm / "config.json", layer_norm_eps=0.1)
+    run(pair_checkpoint, tmp_path / "b", suite, only=("attack",))
+    with pytest.raises(AlumbenchError, match=r"evaluated differently \(masked_lm: config.json: layer_norm_eps\)"):
+        compare([tmp_path / "a", tmp_path / "b"])
+
+
+def test_a_resource_that_is_a_model_is_identified_too(mirror):
+    from alumbench.attacks import load_recipe
+    from alumbench.attacks.resources import MINILM
+
+    found = load_recipe("a2t-jia-minilm").models()
+    assert found == {"all-MiniLM-L6-v2": identity(find_model(MINILM))}
+    assert load_recipe("deepwordbug-all-words").models() == {}

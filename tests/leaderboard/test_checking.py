@@ -114,6 +114,16 @@ def test_two_versions_of_the_white_box_attack_are_no_column(tmp_path: Path) -> N
     assert found and "embedding-pgd@1" in found[0] and "embedding-pgd@2" in found[0]
 
 
+def test_attacks_that_asked_different_models_are_no_column(filled: Path) -> None:
+    """One that does not say, as earlier versions, is held against none."""
+    for path, words in zip(sorted((filled / "results").glob("*.json"))[1:], "ab", strict=False):
+        model = {"weights_sha256": "0" * 64, "configuration": {"vocab.txt": words, "config.json": {"vocab_size": "c"}}}
+        change(path, lambda e, model=model: e["entries"]["clean"].update(models={"masked_lm": model}))
+    found = [line for line in check(filled) if "different models" in line]
+    assert len(found) == 1
+    assert found[0].endswith("entry clean was made with different models: masked_lm: vocab.txt")
+
+
 def test_all_that_is_wrong_is_said_at_once(filled: Path) -> None:
     change(entry_of(filled), CHANGES["a-figure"][0])
     change(entry_of(filled, "alum-seed1"), CHANGES["limit"][0])
