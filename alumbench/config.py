@@ -103,7 +103,7 @@ def parse_toml(text: str, where: str) -> dict[str, Any]:
         AlumbenchError: It is no TOML, nested too deep, or holds dates or numbers that are not finite.
     """
     values = _parsed(lambda: tomllib.loads(text), "TOML", where)
-    _plain(values, where, "", DEPTH)
+    _plain(values, where)
     return values  # type: ignore[no-any-return]
 
 
@@ -122,13 +122,16 @@ def parse_json(text: str, where: str) -> Any:
     Raises:
         AlumbenchError: It is no JSON, nested too deep, or has NaN, Infinity or a number past every bound.
     """
-    value = _parsed(lambda: json.loads(text, parse_constant=_no_number), "JSON", where)
-    _plain(value, where, "", DEPTH)
+    value = _parsed(lambda: _JSON.decode(text), "JSON", where)
+    _plain(value, where)
     return value
 
 
 def _no_number(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_number)  # made once: `json.loads` makes one for each line of records
 
 
 def _parsed(parse: Callable[[], Any], form: str, where: str) -> Any:
@@ -145,20 +148,33 @@ def _parsed(parse: Callable[[], Any], form: str, where: str) -> Any:
         raise AlumbenchError(f"{where}: cannot be read as {form}: {what}") from None
 
 
-def _plain(value: Any, where: str, at: str, deeper: int) -> None:
+def _plain(value: Any, where: str) -> None:
     """Refuses what neither TOML's users nor JSON need, and what could not be written back."""
+    odd = _odd(value, DEPTH)
+    if odd is None:
+        return
+    at, wrong = "", odd[0]
+    for key in reversed(odd[1:]):
+        at = _at(at, key)
+    if isinstance(wrong, dict | list):
+        raise AlumbenchError(f"{where}: is nested more than {DEPTH} deep")
+    expected = "a finite number" if isinstance(wrong, float) else "text, a number, true or false, a list or a table"
+    raise _wrong(where, at, expected, wrong)
+
+
+def _odd(value: Any, deeper: int) -> list[Any] | None:
+    """The first value that is not plain, and after it the keys that lead there, last first; None where all are."""
     if isinstance(value, dict | list):
         if not deeper:
-            raise AlumbenchError(f"{where}: is nested more than {DEPTH} deep")
-        pairs = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, item in pairs:
+            return [value]
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             if not isinstance(item, _PLAIN):
-                _plain(item, where, _at(at, key), deeper - 1)
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            raise _wrong(where, at, "a finite number", value)
-    elif not isinstance(value, _PLAIN):
-        raise _wrong(where, at, "text, a number, true or false, a list or a table", value)
+                odd = _odd(item, deeper - 1)
+                if odd is not None:
+                    return [*odd, key]
+        return None
+    plain = math.isfinite(value) if isinstance(value, float) else isinstance(value, _PLAIN)
+    return None if plain else [value]
 
 
 def convert(cls: type[T], values: Any, where: str, **given: Any) -> T:

@@ -15,7 +15,7 @@ from alumbench.leaderboard.settings import Board
 
 #: Characters of a finding: names in it are others'.
 MOST_SHOWN = 500
-#: Examples whose scores are all equal, to the last digit, only if the models are.
+#: Examples on which two seeds of one row have equal scores, to the last digit, only if one is a copy.
 FEWEST_SCORES = 10
 
 
@@ -106,7 +106,7 @@ def unlike(entries: Sequence[Entry]) -> Iterator[str]:
                 yield f"{entry.path.name} and {other} are the same weights: a duplicate"
         for name, records in entry.records.items() if entry.weights else ():
             answers = _answers(records)
-            other = answered.setdefault((entry.task, name, answers), entry.path.name)
+            other = answered.setdefault((entry.row, name, answers), entry.path.name)
             if answers and other != entry.path.name:
                 yield f"{entry.path.name} and {other} name different weights, but have equal scores on all of {name}"
         for name, part in entry.columns.items():
@@ -128,7 +128,7 @@ def unlike(entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def _answers(records: Sequence[Mapping[str, Any]]) -> str:
-    """A hash of an entry's scores; '' where two models could have the same: few examples, or 0 and 1 alone."""
+    """A hash of an entry's scores; '' where two seeds could have the same: few examples, or 0 and 1 alone."""
     found = sorted((r["id"], r.get("seed", 0), *r["scores"]) for r in records if r.get("scores"))
     telling = len(found) >= FEWEST_SCORES and any(0 < score < 1 for _, _, *scores in found for score in scores)
     return hashlib.sha256(repr(found).encode()).hexdigest() if telling else ""

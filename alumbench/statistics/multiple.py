@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -39,6 +40,10 @@ def holm(p: Mapping[Cell, float | None]) -> HolmAdjusted[Cell]:
     from statsmodels.stats.multitest import multipletests  # slow to import, and only tables need it
 
     tested = {cell: share(f"p[{cell!r}]", value) for cell, value in p.items() if value is not None}
-    corrected = multipletests(list(tested.values()), method="holm")[1] if tested else []
+    gc.freeze()  # it collects garbage, which takes a second where a million records are held
+    try:
+        corrected = multipletests(list(tested.values()), method="holm")[1] if tested else []
+    finally:
+        gc.unfreeze()
     found = dict(zip(tested, map(float, corrected), strict=True))
     return HolmAdjusted({cell: found.get(cell) for cell in p}, len(tested))
