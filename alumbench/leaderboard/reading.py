@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,18 @@ def read_records(file: Path, content: Mapping[str, Any], where: str, folder: Pat
         lines = data.decode().removesuffix("\n").split("\n")
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise AlumbenchError(f"{file}: these are no records: {error}") from None
+    collecting = gc.isenabled()
+    gc.disable()  # it would look through all records again and again, and finds nothing in them
+    try:
+        return _by_entry(lines, content, file, where)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _by_entry(
+    lines: Sequence[str], content: Mapping[str, Any], file: Path, where: str
+) -> dict[str, list[dict[str, Any]]]:
     records: dict[str, list[dict[str, Any]]] = {}
     entries = content["entries"]
     labels = content["task"]["labels"]

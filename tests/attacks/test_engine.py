@@ -135,13 +135,13 @@ def test_a_process_whose_parent_is_gone_before_it_began_says_nothing(ours, noisy
 
 
 @pytest.mark.parametrize(
-    ("how", "when"),
-    [("SIGKILL", "begun"), ("SIGKILL", "searching"), ("SIGTERM", "searching"), ("SIGINT", "searching")],
+    ("how", "when", "workers"),
+    [("SIGKILL", "begun", 2), ("SIGKILL", "searching", 2), ("SIGTERM", "searching", 1), ("SIGINT", "searching", 1)],
 )
-def test_workers_end_with_their_parent_and_say_nothing(pair_checkpoint, how, when):
+def test_workers_end_with_their_parent_and_say_nothing(pair_checkpoint, how, when, workers):
     """The pipe of their error output is closed only when the last of them is gone."""
     parent = subprocess.Popen(
-        [sys.executable, "-c", "from tests.attacks.working import main; main()", str(pair_checkpoint)],
+        [sys.executable, "-c", "from tests.attacks.working import main; main()", str(pair_checkpoint), str(workers)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

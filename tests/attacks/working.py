@@ -1,4 +1,4 @@
-"""Attacks a checkpoint with two workers whose searches never end: a program of its own for `test_engine.py`."""
+"""Attacks a checkpoint with some workers whose searches never end: a program of its own for `test_engine.py`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def main() -> None:
     task = checkpoint_task(files)
     job = Endless(files, task, recipe="", seed=1, query_budget=20)
     examples = [Example(str(n), ("a", "stop here"), task.labels[0]) for n in range(8)]
-    workers = Workers(job, Victim(files, task, "cpu"), 2, 4)
+    workers = Workers(job, Victim(files, task, "cpu"), int(sys.argv[2]), 4)
     try:
         print("begun", flush=True)
         list(workers.run_all(examples))

@@ -6,8 +6,6 @@ import gzip
 import hashlib
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from alumbench.leaderboard.checking import check
 from alumbench.leaderboard.replay import replay_board
 from alumbench.storage import finite
 from alumbench.tasks import Task
+from tests.cli.test_commands import invoke
 
 Record = dict[str, Any]
 Content = dict[str, Any]
@@ -211,12 +210,8 @@ def test_a_seed_that_is_a_copy_of_another_is_refused(filled: Path) -> None:
 
 
 def test_a_row_of_a_model_that_nobody_has_is_named_and_fails_where_all_are_wanted(
-    filled: Path, evaluated: list[Path]
+    filled: Path, evaluated: list[Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def command(*options: str) -> subprocess.CompletedProcess[str]:
-        line = [Path(sys.executable).with_name("alumbench"), "leaderboard", "verify", filled, evaluated[0], *options]
-        return subprocess.run(list(map(str, line)), capture_output=True, text=True, timeout=200)
-
     path = filled / "results/standard-seed2.json"
     content = json.loads(path.read_text())
     content["row"] = "mine"
@@ -224,11 +219,12 @@ def test_a_row_of_a_model_that_nobody_has_is_named_and_fails_where_all_are_wante
         evaluation["model"] = hashlib.sha256(b"nobody").hexdigest()
     path.write_text(json.dumps(content))
     assert check(filled) == [], "the records alone cannot tell"
-    for options, status in (((), 0), (("--all",), 1)):
-        done = command(*options, "--sample", "0")
-        assert done.returncode == status, done.stderr
-        assert "standard-seed2.json: not verified: its checkpoint was not given" in done.stdout
-        assert "standard-seed1.json (" in done.stdout and done.stdout.count("all as recorded") == 3
+    line = ("leaderboard", "verify", filled, evaluated[0], "--sample", "0", "--device", "cpu")
+    for options, expected in (((), 0), (("--all",), 1)):
+        status, text = invoke(*line, *options, monkeypatch=monkeypatch, capsys=capsys)
+        assert status == expected, text
+        assert "standard-seed2.json: not verified: its checkpoint was not given" in text
+        assert "standard-seed1.json (" in text and text.count("all as recorded") == 3
 
 
 def test_without_the_data_set_its_part_is_left_out_and_said(
