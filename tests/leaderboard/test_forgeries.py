@@ -219,7 +219,7 @@ def test_a_row_of_a_model_that_nobody_has_is_named_and_fails_where_all_are_wante
         evaluation["model"] = hashlib.sha256(b"nobody").hexdigest()
     path.write_text(json.dumps(content))
     assert check(filled) == [], "the records alone cannot tell"
-    line = ("leaderboard", "verify", filled, evaluated[0], "--sample", "0", "--device", "cpu")
+    line = ("leaderboard", "verify", str(filled), str(evaluated[0]), "--sample", "0", "--device", "cpu")
     for options, expected in (((), 0), (("--all",), 1)):
         status, text = invoke(*line, *options, monkeypatch=monkeypatch, capsys=capsys)
         assert status == expected, text
