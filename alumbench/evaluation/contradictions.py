@@ -28,15 +28,17 @@ def contradictions(record: Mapping[str, Any], described: Mapping[str, Any], labe
     if not labels:
         if not (isinstance(label, float | int) and isinstance(prediction, float | int)):
             yield "label and prediction are no numbers, and the task has no labels"
-        elif record.get("scores") and not math.isclose(record["scores"][0], prediction, rel_tol=TIE):
-            yield f"prediction {prediction} with score {record['scores'][0]}"
+        elif (scores := record.get("scores")) is not None and not (
+            len(scores) == 1 and math.isclose(scores[0], prediction, rel_tol=TIE, abs_tol=TIE)
+        ):
+            yield f"prediction {prediction} with scores {_shown(scores)}"
         return
     for name in ("label", "prediction"):
         unknown = record[name] not in labels if kind != "fixed" else not isinstance(record[name], str)
         if unknown and not (name == "prediction" and record[name] is None and outcome not in RIGHT_AT_FIRST):
             yield f"{name} is none of {', '.join(labels)}"
     for name in ("scores", "adversarial_scores"):
-        if record.get(name) and len(record[name]) != len(labels):
+        if record.get(name) is not None and len(record[name]) != len(labels):
             yield f"{len(record[name])} {name} for {len(labels)} labels"
             return
     if outcome in RIGHT_AT_FIRST and (label == prediction) != RIGHT_AT_FIRST[outcome]:

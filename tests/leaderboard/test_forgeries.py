@@ -240,3 +240,9 @@ def test_without_the_data_set_its_part_is_left_out_and_said(
     assert not found.fallen and all(one.answers == one.again == 0 for one in found.rescored)
     assert all(one.lacking == "answers, labels, failed attacks: not here" for one in found.rescored)
     assert found.verdicts[0].texts > 0, "adversarial texts are the board's own"
+
+
+@pytest.mark.parametrize("scores", [[], [1.0], [0.2, 0.3, 0.5]], ids=len)
+def test_as_many_scores_as_labels_are_wanted(filled: Path, scores: list[float]) -> None:
+    forge(filled, lambda record: record.update(scores=scores) if record["entry"] == "clean" else None)
+    assert [line for line in check(filled) if f"{len(scores)} scores for 2 labels" in line]
