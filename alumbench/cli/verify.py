@@ -59,7 +59,7 @@ def verify(evaluation: Path, checkpoint: str | None, sample: int, sample_seed: i
     from alumbench.evaluation.verify import verify as verify_texts
     from alumbench.tasks import Task
 
-    fell, drawn = False, sample_of(sample, sample_seed)
+    fell, again, drawn = False, 0, sample_of(sample, sample_seed)
     for stored in evaluations_of(evaluation):
         identity = stored.document["identity"]
         task = Task.from_dict(stored.document["task"])
@@ -68,8 +68,9 @@ def verify(evaluation: Path, checkpoint: str | None, sample: int, sample_seed: i
         victim = Victim(files, task, device, identity["labels"], identity["batch_size"], scorer_of(identity))
         verdicts, rescored = verify_texts(stored, victim), rescore_stored(stored, victim, drawn)
         tell(str(stored.folder), verdicts, rescored)
+        again += sum(one.again for one in rescored)
         fell = fell or any(one.fallen for one in verdicts) or any(one.fallen for one in rescored)
-    tell_sample(drawn)
+    tell_sample(drawn if again else None)
     sys.exit(1 if fell else 0)
 
 
@@ -87,7 +88,8 @@ def tell(where: str, verdicts: Sequence[Verdict], rescored: Sequence[Rescored]) 
         parts += [f"{one.answers} answers scored again"] if one.answers else []
         parts += [f"{one.again} failed attacks made again"] if one.again else []
         parts += ["" if lines else "all as recorded"] if one.answers else []
-        click.echo(f"  {one.entry}: {'; '.join(filter(None, parts))}")
+        click.echo(f"  {one.entry}: {'; '.join(filter(None, parts)) or 'nothing was scored again'}")
+        lines += [f"may differ with time or device: {line}" for line in one.differ]
         for line in lines:
             click.echo(f"    {line}")
         if one.lacking:

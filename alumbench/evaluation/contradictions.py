@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ROBUST
+from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ROBUST, TIMEOUT
 
 #: Whether the first answer is right, by outcome; the others say nothing about it.
 RIGHT_AT_FIRST = {"correct": True, "wrong": False, ROBUST: True, BROKEN: True, ALREADY_WRONG: False}
@@ -14,16 +14,22 @@ RIGHT_AT_FIRST = {"correct": True, "wrong": False, ROBUST: True, BROKEN: True, A
 TIE = 1e-6
 
 
-def contradictions(record: Mapping[str, Any], described: Mapping[str, Any], labels: Sequence[str]) -> Iterator[str]:
+def contradictions(
+    record: Mapping[str, Any], described: Mapping[str, Any], labels: Sequence[str], published: bool = False
+) -> Iterator[str]:
     """Where a record of the right shape contradicts itself or its entry, in words.
 
-    Labels of a fixed set may be fewer than the task's, so its labels and predictions are not held against them.
+    Labels of a fixed set may be fewer than the task's, so its labels and predictions are not held against them; what
+    its predictions say together, `contradictory` finds.
 
     Args:
         record: one record.
         described: its entry, as it was run.
         labels: the task's; a task of numbers has none.
+        published: whether it is a prediction that somebody published, perhaps without scores.
     """
+    if record.get("scores") is None and not published and record["outcome"] in (*RIGHT_AT_FIRST, "scored"):
+        yield f"outcome {record['outcome']} without scores"
     label, prediction, outcome, kind = record["label"], record["prediction"], record["outcome"], described["kind"]
     if not labels:
         if not (isinstance(label, float | int) and isinstance(prediction, float | int)):
@@ -43,10 +49,33 @@ def contradictions(record: Mapping[str, Any], described: Mapping[str, Any], labe
             return
     if outcome in RIGHT_AT_FIRST and (label == prediction) != RIGHT_AT_FIRST[outcome]:
         yield f"outcome {outcome} with label {label} and prediction {prediction}"
-    if record.get("scores") and prediction in labels and not _leads(record["scores"], labels.index(prediction)):
-        yield f"prediction {prediction} with scores {_shown(record['scores'])}"
+    scores = record.get("scores")
+    if kind != "fixed" and scores and prediction in labels and not _leads(scores, labels.index(prediction)):
+        yield f"prediction {prediction} with scores {_shown(scores)}"
     if kind in ("attack", "embedding") and label in labels:
         yield from _of_attack(record, described, labels.index(label))
+
+
+def contradictory(records: Iterable[Mapping[str, Any]], labels: Sequence[str]) -> Iterator[str]:
+    """Where predictions on a fixed set do not follow from the scores: one answer of the model is one label of the set.
+
+    Args:
+        records: of one entry.
+        labels: the task's.
+    """
+    told: dict[int, tuple[str, str]] = {}
+    for record in records:
+        scores = record.get("scores")
+        if not scores or not labels or sum(score >= max(scores) - TIE for score in scores) > 1:
+            continue
+        answer = scores.index(max(scores))
+        first, prediction = told.setdefault(answer, (record["id"], record["prediction"]))
+        if prediction != record["prediction"]:
+            yield (
+                f"the answer {labels[answer]} is {prediction} in record {first} and {record['prediction']} in record "
+                f"{record['id']}"
+            )
+            return
 
 
 def _of_attack(record: Mapping[str, Any], described: Mapping[str, Any], gold: int) -> Iterator[str]:
@@ -59,6 +88,8 @@ def _of_attack(record: Mapping[str, Any], described: Mapping[str, Any], gold: in
             yield f"{record['queries']} queries, the budget is {budget}"
         if record["queries_unique"] > record["queries"]:
             yield f"{record['queries_unique']} different queries of {record['queries']}"
+        if outcome == TIMEOUT and "s:inf" in described["signature"].split("|"):
+            yield f"outcome {outcome} in an attack without a time limit"
         if outcome == BROKEN and record["queries"] < 2:
             yield f"outcome {outcome} after {record['queries']} queries: the original and the adversarial text are two"
     if scores and outcome in (BROKEN, ROBUST):

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ROBUST
+from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ERROR, ROBUST, TIMEOUT
 from alumbench.attacks.victim import Victim
 from alumbench.errors import AlumbenchError
-from alumbench.evaluation.contradictions import contradictions
+from alumbench.evaluation.contradictions import contradictions, contradictory
 from alumbench.evaluation.describe import describe
 from alumbench.evaluation.document import RECORDS
 from alumbench.evaluation.ensembles import SKIP_BROKEN
@@ -32,7 +32,10 @@ from alumbench.tasks.example import content_id
 FAR = 0.01
 #: Distance of the two largest probabilities below which an answer may be either of them.
 CLOSE = 1e-5
-#: Share of the attacks made again that may end otherwise where not both were made on a CPU in fp32.
+#: Outcomes of attacks that found nothing.
+FAILED = (ROBUST, ERROR, TIMEOUT)
+#: Share of the attacks made again that may end otherwise: those that ran out of time, and all where not both were made
+#: on a CPU in fp32.
 MAY_DIFFER = 1 / 3
 
 Record = Mapping[str, Any]
@@ -77,6 +80,7 @@ class Rescored:
         answers: originals scored again.
         again: attacks that had failed and were made again.
         fallen: what does not hold, a line each that begins with the example's id.
+        differ: attacks made again that ended otherwise, where time, a device or a precision can be the reason.
         lacking: why something was not done; '' where all was.
     """
 
@@ -84,6 +88,7 @@ class Rescored:
     answers: int
     again: int
     fallen: tuple[str, ...]
+    differ: tuple[str, ...]
     lacking: str
 
 
@@ -163,21 +168,28 @@ def rescore(
         for record in records
         for problem in contradictions(record, described, victim.task.labels)
     ]
+    if described["kind"] == "fixed":
+        fallen += contradictory(records, victim.task.labels)
     if not material.examples:
-        return Rescored(name, 0, 0, tuple(fallen), material.lacking)
+        return Rescored(name, 0, 0, tuple(fallen), (), material.lacking)
     fallen += _unlike_the_data(described, records, material)
     scored = [r for r in records if r["id"] in material.examples and r.get("scores")]
     fallen += _answers(scored, material, victim)
-    failed = [r for r in records if r["outcome"] == ROBUST and r["id"] in material.examples] if sample else []
-    again, lacking, differ = 0, material.lacking if failed else "", []
+    failed = [r for r in records if r["outcome"] in FAILED and r["id"] in material.examples] if sample else []
+    again, lacking = 0, material.lacking if failed else ""
+    ended: list[tuple[str, str]] = []
     if failed and sample and material.entry is not None and material.request is not None:
         lacking = "".join(f"failed attacks: {what}" for what in missing(material.entry)[:1])
         if not lacking:
             draw = np.random.default_rng(sample.seed).permutation(len(failed))[: sample.size]
             chosen = [failed[i] for i in sorted(draw)]
-            again, differ = len(chosen), _again(chosen, material.entry, material.request, material, victim)
-    allowed = 0 if exact else int(again * MAY_DIFFER)
-    return Rescored(name, len(scored), again, tuple([*fallen, *(differ if len(differ) > allowed else [])]), lacking)
+            again, ended = len(chosen), _again(chosen, material.entry, material.request, material, victim)
+    certain = [line for outcome, line in ended if exact and outcome != TIMEOUT]
+    differ = [line for _, line in ended if line not in certain]
+    if len(differ) > again * MAY_DIFFER:
+        certain, differ = [*certain, *differ], []
+    fallen += certain
+    return Rescored(name, len(scored), again, tuple(fallen), tuple(differ), lacking)
 
 
 def exact(identity: Mapping[str, Any], victim: Victim) -> bool:
@@ -263,8 +275,10 @@ def _answers(records: Sequence[Record], material: Material, victim: Victim) -> l
     return found
 
 
-def _again(chosen: Sequence[Record], entry: Entry, request: Request, material: Material, victim: Victim) -> list[str]:
-    """Makes failed attacks again, under the seeds that they had; those that end otherwise."""
+def _again(
+    chosen: Sequence[Record], entry: Entry, request: Request, material: Material, victim: Victim
+) -> list[tuple[str, str]]:
+    """Makes failed attacks again, under the seeds that they had: of those that end otherwise the outcome and a line."""
     found = []
     once = replace(entry, seeds=1, seed_examples=0)
     for seed in sorted({record.get("seed", request.seed) for record in chosen}):
@@ -274,12 +288,12 @@ def _again(chosen: Sequence[Record], entry: Entry, request: Request, material: M
             run = EntryRun(once, examples, victim, replace(request, seed=seed), log, lambda _: None)
             for now in run.records():
                 then = mine[now["id"]]
+                line = f"{now['id']}: recorded {then['outcome']}"
                 if now["outcome"] in (BROKEN, ALREADY_WRONG):
-                    found.append(f"{now['id']}: recorded robust, the same attack breaks it")
-                elif now["outcome"] == ROBUST and not _like(then.get("queries"), now.get("queries")):
-                    found.append(
-                        f"{now['id']}: recorded {then['queries']} queries, the same attack needs {now['queries']}"
-                    )
+                    found.append((then["outcome"], f"{line}, the same attack breaks it"))
+                elif now["outcome"] == then["outcome"] and not _like(then.get("queries"), now.get("queries")):
+                    line += f" after {then['queries']} queries, the same attack needs {now['queries']}"
+                    found.append((then["outcome"], line))
     return found
 
 

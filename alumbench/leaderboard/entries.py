@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from alumbench.errors import AlumbenchError
+from alumbench.evaluation.contradictions import contradictory
 from alumbench.evaluation.describe import records_of
 from alumbench.evaluation.ensembles import Ensemble, as_entries, column_records, summarize_ensemble
 from alumbench.evaluation.reliability import Flag, flags
@@ -214,6 +215,8 @@ class Entry:
                 continue
             if not _close(value, summary.get(key)):
                 yield f"its {key} do not follow from its records"
+        if described["kind"] == "fixed":
+            yield from contradictory(records, task.labels)
         told = summary.get("validity")
         if told is not None:
             through = finite(summarize_validity(records, Thresholds(**told["thresholds"])))

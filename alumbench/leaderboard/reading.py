@@ -82,7 +82,7 @@ def _by_entry(
         if name not in entries:
             raise AlumbenchError(f"{at}: has records of {name}, which {where} does not describe")
         check_record(record, entries[name]["kind"], at)
-        for problem in contradictions(record, entries[name], labels):
+        for problem in contradictions(record, entries[name], labels, published=content["training"] is None):
             raise AlumbenchError(f"{at}: {problem}")
         records.setdefault(name, []).append(record)
     return records

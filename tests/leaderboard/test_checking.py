@@ -142,7 +142,9 @@ def test_the_same_weights_twice_are_a_duplicate(filled: Path) -> None:
 
 def wrong_to_right(records: list[Entry]) -> list[Entry]:
     wrong = next(record for record in records if record["outcome"] == "wrong")
-    wrong.update(outcome="correct", prediction=wrong["label"], scores=wrong.get("scores", [])[::-1])
+    wrong.update(outcome="correct", prediction=wrong["label"])
+    if "scores" in wrong:
+        wrong["scores"] = wrong["scores"][::-1]
     return records
 
 

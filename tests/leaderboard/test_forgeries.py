@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -132,7 +133,25 @@ def other_scores(record: Record) -> None:
         record["scores"] = [0.5 + (score - 0.5) * 0.5 if best < 1 else score for score in record["scores"]]
 
 
+def without_scores(record: Record) -> None:
+    if record["outcome"] == "wrong":
+        record.update(outcome="correct", prediction=record["label"], scores=None)
+
+
+def timed_out(record: Record) -> None:
+    if record["outcome"] == "broken":
+        robust(record)
+        record["outcome"] = "timeout"
+
+
+def in_error(record: Record) -> None:
+    if record["outcome"] == "broken":
+        robust(record)
+        record["outcome"] = "error"
+
+
 SEEN_BY_CHECK = {
+    "no scores": (without_scores, "outcome correct without scores"),
     "outcome against prediction": (called_right, "outcome correct with label"),
     "prediction against scores": (called_right_with_its_prediction, "with scores"),
     "broken, and the label wins": (broken_by_what_breaks_nothing, "outcome broken with adversarial scores"),
@@ -142,9 +161,11 @@ SEEN_BY_CHECK = {
 SEEN_BY_VERIFY = {
     "half of the broken": (half_robust, "recorded robust, the same attack breaks it"),
     "no attack at all": (all_robust_after_one_query, "recorded robust, the same attack breaks it"),
+    "broken called a timeout": (timed_out, "recorded timeout, the same attack breaks it"),
+    "broken called an error": (in_error, "recorded error, the same attack breaks it"),
     "wrong answers turned right": (answered_right, "the model says"),
     "labels of the whole board": (labelled_as_answered, "its label is"),
-    "queries of failed attacks": (cheap_robust, "recorded 3 queries, the same attack needs"),
+    "queries of failed attacks": (cheap_robust, "recorded robust after 3 queries, the same attack needs"),
     "texts that were never scored": (few_words_said, ""),
     "scores": (other_scores, "the model says"),
 }
@@ -197,6 +218,40 @@ def test_a_training_record_is_the_checkpoints(
     assert check(filled) == []
     found = next(iter(replay_board(filled, [str(evaluated[0])], "cpu")))
     assert found.fallen and field in (found.training or [])
+
+
+def test_off_a_cpu_some_attacks_may_end_otherwise_and_are_told(filled: Path, evaluated: list[Path]) -> None:
+    """A third of a sample: near ties. All of it is no accident, whatever device is named."""
+
+    def on_cuda(content: Content) -> None:
+        for evaluation in content["evaluations"]:
+            evaluation["device"] = "NVIDIA H200"
+
+    def forged(share: int) -> Any:
+        forge(
+            filled, lambda r: robust(r) if r["outcome"] == "broken" and int(r["id"], 16) % share == 0 else None, on_cuda
+        )
+        found = next(iter(replay_board(filled, [str(evaluated[0])], "cpu", Sample(100, 7))))
+        return next(one for one in found.rescored if one.entry == ATTACK)
+
+    few = forged(60)
+    assert not few.fallen and len(few.differ) < few.again / 3
+    many = forged(2)
+    assert many.fallen and not many.differ
+
+
+def test_without_a_time_limit_nothing_runs_out_of_time(filled: Path) -> None:
+    def no_limit(content: Content) -> None:
+        described = content["entries"][ATTACK]
+        described["signature"] = re.sub(r"\|s:[^|]*\|", "|s:inf|", described["signature"])
+
+    forge(filled, timed_out, no_limit)
+    assert [line for line in check(filled) if "outcome timeout in an attack without a time limit" in line]
+
+
+def test_answers_of_a_fixed_set_are_labels_of_it_in_one_way(filled: Path) -> None:
+    forge(filled, lambda r: called_right_with_its_prediction(r) if r["entry"] == "adversarial" else None)
+    assert [line for line in check(filled) if "entry adversarial: the answer" in line and "in record" in line]
 
 
 def test_a_seed_that_is_a_copy_of_another_is_refused(filled: Path) -> None:
