@@ -15,6 +15,7 @@ from alumbench.config import check
 from alumbench.devices import device_name
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.request import Request
+from alumbench.evaluation.shape import Document
 from alumbench.storage import read_json, write_json
 from alumbench.versions import library_versions
 
@@ -88,7 +89,7 @@ def read_document(path: Path) -> dict[str, Any]:
     """An `evaluation.json`.
 
     Raises:
-        AlumbenchError: It is no JSON, or of a schema that this version does not know.
+        AlumbenchError: It is no JSON, of a schema that this version does not know, or a field is wrong; it is named.
     """
     document: dict[str, Any] = check(dict[str, Any], read_json(path), str(path))
     if document.get("schema") != SCHEMA:
@@ -96,6 +97,7 @@ def read_document(path: Path) -> dict[str, Any]:
             f"{path}: schema {document.get('schema')} is unknown to this alumbench (it knows {SCHEMA}); "
             f"pip install --upgrade alumbench"
         )
+    check(Document, document, str(path))
     return document
 
 

@@ -13,6 +13,7 @@ from alumbench.checkpoints.telling import some
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.document import EVALUATION, RECORDS, read_document
 from alumbench.evaluation.ensembles import HARMLESS, as_entries, column_records
+from alumbench.evaluation.shape import check_record
 from alumbench.storage import read_records
 
 EVALUATIONS = "evaluations"
@@ -45,8 +46,22 @@ class Stored:
 
     @cached_property
     def records(self) -> list[dict[str, Any]]:
-        """All records, torn tail left out."""
-        return read_records(self.folder / RECORDS)[0]
+        """All records of its entries, torn tail left out.
+
+        Raises:
+            AlumbenchError: One is not what its kind is; its line is named.
+        """
+        path, entries, columns = self.folder / RECORDS, self.document["entries"], self.document["task"]["columns"]
+        records = read_records(path)[0]
+        for number, record in enumerate(records, start=1):
+            at = f"{path}, line {number}"
+            name = record.get("entry")
+            if not isinstance(name, str) or name not in entries:
+                raise AlumbenchError(f"{at}: is of no entry of {EVALUATION}")
+            check_record(record, entries[name]["kind"], columns, at)
+            if "texts" not in record:
+                raise AlumbenchError(f"{at}: texts is missing")
+        return records
 
     @cached_property
     def _by_entry(self) -> dict[str, list[dict[str, Any]]]:

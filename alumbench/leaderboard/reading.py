@@ -12,7 +12,7 @@ from typing import Any
 from alumbench.config import parse_json, read_json
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.contradictions import contradictions
-from alumbench.leaderboard.shape import check_record
+from alumbench.evaluation.shape import check_record
 from alumbench.storage import sha256_of
 
 #: Bytes that an entry's records may come to when unpacked: a file that is sent in may be a bomb.
@@ -81,7 +81,7 @@ def _by_entry(
             raise AlumbenchError(f"{at}: these are no records: expected an object that names its entry")
         if name not in entries:
             raise AlumbenchError(f"{at}: has records of {name}, which {where} does not describe")
-        check_record(record, entries[name]["kind"], at)
+        check_record(record, entries[name]["kind"], content["task"]["columns"], at)
         for problem in contradictions(record, entries[name], labels, published=content["training"] is None):
             raise AlumbenchError(f"{at}: {problem}")
         records.setdefault(name, []).append(record)
