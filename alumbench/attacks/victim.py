@@ -32,6 +32,7 @@ from alumbench.devices import choose_device
 from alumbench.tasks import Task
 
 Texts = Sequence[str]
+BATCH_SIZE = 64
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Victim(RowModel):
         task: Task,
         device: str = "auto",
         labels: Sequence[str] = (),
-        batch_size: int = 64,
+        batch_size: int = BATCH_SIZE,
         scorer: Scorer | None = None,
     ) -> None:
         """Loads the checkpoint.
@@ -92,7 +93,7 @@ class Victim(RowModel):
 
     def _take(self, files: ModelFiles, task: Task, model: Any, tokenizer: Any, order: Tensor) -> None:
         self.files, self.task, self.model, self.tokenizer, self._order = files, task, model, tokenizer, order
-        self.batch_size, self.scorer = 64, Scorer()
+        self.batch_size, self.scorer = BATCH_SIZE, Scorer()
         fit(tokenizer, model)
         self._tokens, self.longest = Tokens(tokenizer), longest(tokenizer, model)
         self.positions = positions(model)

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from alumbench.cli.options import device_option, quiet_libraries
+from alumbench.errors import AlumbenchError
 
 if TYPE_CHECKING:
     from alumbench.evaluation.rescoring import Rescored, Sample
+    from alumbench.evaluation.stored import Stored
     from alumbench.evaluation.verify import Verdict
 
 
@@ -51,11 +53,10 @@ def verify(evaluation: Path, checkpoint: str | None, sample: int, sample_seed: i
     Exit status 1 when something is not as recorded (a probability margin below 1e-5 is reported, and no failure).
     """
     quiet_libraries()
-    from alumbench.attacks.victim import Victim
     from alumbench.checkpoints import find_model
     from alumbench.evaluation.rescoring import rescore_stored
     from alumbench.evaluation.stored import evaluations_of
-    from alumbench.evaluation.verify import check_model, scorer_of
+    from alumbench.evaluation.verify import check_model, victim_of
     from alumbench.evaluation.verify import verify as verify_texts
     from alumbench.tasks import Task
 
@@ -63,15 +64,29 @@ def verify(evaluation: Path, checkpoint: str | None, sample: int, sample_seed: i
     for stored in evaluations_of(evaluation):
         identity = stored.document["identity"]
         task = Task.from_dict(stored.document["task"])
-        files = find_model(checkpoint or stored.document["checkpoint"]["path"])
+        files = find_model(checkpoint or _place(stored))
         check_model(identity, files, str(stored.folder))  # before a changed label or tokenizer stops it otherwise
-        victim = Victim(files, task, device, identity["labels"], identity["batch_size"], scorer_of(identity))
+        victim = victim_of(files, task, device, identity)
         verdicts, rescored = verify_texts(stored, victim), rescore_stored(stored, victim, drawn)
         tell(str(stored.folder), verdicts, rescored)
         again += sum(one.again for one in rescored)
         fell = fell or any(one.fallen for one in verdicts) or any(one.fallen for one in rescored)
     tell_sample(drawn if again else None)
     sys.exit(1 if fell else 0)
+
+
+def _place(stored: Stored) -> str:
+    """Where an evaluation's checkpoint is: where it was, or, if it was moved with its evaluations, above them.
+
+    Raises:
+        AlumbenchError: It is at neither.
+    """
+    then, inside = Path(stored.document["checkpoint"]["path"]), stored.folder.resolve().parent.parent
+    if then.exists():
+        return str(then)
+    if stored.folder.resolve().parent.name == "evaluations" and (inside / "config.json").exists():
+        return str(inside)
+    raise AlumbenchError(f"{stored.folder}: its checkpoint is no longer at {then}; name it with --checkpoint")
 
 
 def tell(where: str, verdicts: Sequence[Verdict], rescored: Sequence[Rescored]) -> None:
@@ -86,10 +101,10 @@ def tell(where: str, verdicts: Sequence[Verdict], rescored: Sequence[Rescored]) 
             parts.append(f"{verdict.hold} of {verdict.texts} adversarial texts still hold{close}")
             lines += [f"no longer: {fallen}" for fallen in verdict.fallen]
         parts += [f"{one.answers} answers scored again"] if one.answers else []
-        parts += [f"{one.again} failed attacks made again"] if one.again else []
+        parts += [f"{one.again} failed attack{'s'[: one.again - 1]} made again"] if one.again else []
+        lines += [f"may differ with time or device: {line}" for line in one.differ]
         parts += ["" if lines else "all as recorded"] if one.answers else []
         click.echo(f"  {one.entry}: {'; '.join(filter(None, parts)) or 'nothing was scored again'}")
-        lines += [f"may differ with time or device: {line}" for line in one.differ]
         for line in lines:
             click.echo(f"    {line}")
         if one.lacking:

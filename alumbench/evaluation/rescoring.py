@@ -34,8 +34,8 @@ FAR = 0.01
 CLOSE = 1e-5
 #: Outcomes of attacks that found nothing.
 FAILED = (ROBUST, ERROR, TIMEOUT)
-#: Share of the attacks made again that may end otherwise: those that ran out of time, and all where not both were made
-#: on a CPU in fp32.
+#: Share of the attacks made again that may end otherwise where not both were made on a CPU in fp32. One that ran out of
+#: time always may: it counts as not robust, and another machine is quicker.
 MAY_DIFFER = 1 / 3
 
 Record = Mapping[str, Any]
@@ -109,6 +109,10 @@ def of_suite(identity: Mapping[str, Any], described: Mapping[str, Any], name: st
         return Material({}, None, None, f"answers, labels, failed attacks: its suite has no entry {name} now")
     except AlumbenchError as error:
         return Material({}, None, None, f"answers, labels, failed attacks: {error}")
+    suite = request.suite
+    if suite.digest() != identity["suite"]["sha256"] and data_hash(examples) != described["data_sha256"]:
+        other = f"alumbench's suite {suite.name}@{suite.version} is another one than was run"
+        return Material({}, None, None, f"answers, labels, failed attacks: {other}")
     lacking = _otherwise(entry, request, task, examples, origins, identity, described)
     return Material({e.id: e for e in examples}, None if lacking else entry, request, lacking)
 
@@ -173,7 +177,8 @@ def rescore(
     if not material.examples:
         return Rescored(name, 0, 0, tuple(fallen), (), material.lacking)
     fallen += _unlike_the_data(described, records, material)
-    scored = [r for r in records if r["id"] in material.examples and r.get("scores")]
+    outputs = len(victim.task.labels) or 1  # another number of scores is told above
+    scored = [r for r in records if r["id"] in material.examples and len(r.get("scores") or ()) == outputs]
     fallen += _answers(scored, material, victim)
     failed = [r for r in records if r["outcome"] in FAILED and r["id"] in material.examples] if sample else []
     again, lacking = 0, material.lacking if failed else ""
@@ -184,10 +189,10 @@ def rescore(
             draw = np.random.default_rng(sample.seed).permutation(len(failed))[: sample.size]
             chosen = [failed[i] for i in sorted(draw)]
             again, ended = len(chosen), _again(chosen, material.entry, material.request, material, victim)
-    certain = [line for outcome, line in ended if exact and outcome != TIMEOUT]
-    differ = [line for _, line in ended if line not in certain]
-    if len(differ) > again * MAY_DIFFER:
-        certain, differ = [*certain, *differ], []
+    late = [line for outcome, line in ended if outcome == TIMEOUT]
+    differ = [line for outcome, line in ended if outcome != TIMEOUT]
+    certain = differ if exact or len(differ) > max(1, again * MAY_DIFFER) else []
+    differ = [*late, *(line for line in differ if line not in certain)]
     fallen += certain
     return Rescored(name, len(scored), again, tuple(fallen), tuple(differ), lacking)
 

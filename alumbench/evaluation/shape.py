@@ -174,8 +174,8 @@ class ModelCheck(TypedDict):
     training_modules: list[str]
     again: float | None
     alone: float | None
-    zero_gradients: Count
-    right_answers: Count
+    zero_gradients: Count | None
+    right_answers: Count | None
     texts: Count
     reason: str
 
@@ -275,6 +275,6 @@ def check_record(record: Any, kind: str, columns: Sequence[str], where: str) -> 
         check(OF_KIND[kind], record, where)
         raise AlumbenchError(f"{where}: is no record of kind {kind}") from None
     for name in ("texts", "adversarial"):
-        absent = [column for column in columns if column not in record[name]] if record.get(name) else []
+        absent = [column for column in columns if column not in record[name]] if record.get(name) is not None else []
         if absent:
             raise AlumbenchError(f"{where}: {name}: {', '.join(absent)} is missing")

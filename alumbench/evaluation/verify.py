@@ -10,12 +10,13 @@ import torch
 
 from alumbench.attacks.engine.scoring import Scorer
 from alumbench.attacks.outcome import BROKEN
-from alumbench.attacks.victim import Texts, Victim
+from alumbench.attacks.victim import BATCH_SIZE, Texts, Victim
 from alumbench.checkpoints import ModelFiles
 from alumbench.checkpoints.telling import some
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.document import model_changes
 from alumbench.evaluation.stored import Stored
+from alumbench.tasks import Task
 
 #: A probability margin below this may flip with padding or device; it is reported, not failed.
 CLOSE = 1e-5
@@ -40,9 +41,11 @@ class Verdict:
     fallen: tuple[str, ...]
 
 
-def scorer_of(identity: Mapping[str, Any]) -> Scorer:
-    """What scores as an evaluation did: an answer in bf16 is another than in fp32."""
-    return Scorer(identity.get("scoring", "fixed"), identity.get("precision", "fp32"))
+def victim_of(files: ModelFiles, task: Task, device: str, identity: Mapping[str, Any]) -> Victim:
+    """A checkpoint that scores as an evaluation's did: an answer in bf16 is another than in fp32."""
+    scorer = Scorer(identity.get("scoring", "fixed"), identity.get("precision", "fp32"))
+    batch = identity.get("batch_size", BATCH_SIZE)
+    return Victim(files, task, device, identity.get("labels", ()), batch, scorer)
 
 
 def verify(stored: Stored, victim: Victim) -> list[Verdict]:
@@ -93,7 +96,8 @@ def replay(
         victim: the checkpoint that was attacked.
         originals: texts of the examples, by entry and id, of those that are here.
     """
-    broken = [record for record in records if record["outcome"] == BROKEN]
+    known = victim.task.labels  # a label that is none of them is told where answers are scored again
+    broken = [record for record in records if record["outcome"] == BROKEN and record["label"] in known]
     return [
         _verify_entry(name, entry, [r for r in broken if r["entry"] == name], victim, originals.get(name, {}))
         for name, entry in entries.items()

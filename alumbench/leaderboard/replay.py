@@ -10,7 +10,7 @@ from alumbench.attacks.victim import Victim
 from alumbench.checkpoints import PROVENANCE, ModelFiles, find_model
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.rescoring import Rescored, Sample, exact, of_suite, rescore
-from alumbench.evaluation.verify import Verdict, check_model, replay, scorer_of
+from alumbench.evaluation.verify import Verdict, check_model, replay, victim_of
 from alumbench.leaderboard.checking import load
 from alumbench.leaderboard.entries import Entry
 from alumbench.leaderboard.places import without_places
@@ -73,7 +73,7 @@ def replay_board(
         for one in entry.content["evaluations"]:
             check_model(one, files, str(entry.path))
         task = Task.from_dict(entry.content["task"], str(entry.path))
-        victim = Victim(files, task, device, identity["labels"], identity["batch_size"], scorer_of(identity))
+        victim = victim_of(files, task, device, identity)
         seen.add(entry.path)
         yield _replayed(entry, victim, sample)
     yield from (Replayed(entry, None) for entry in entries if entry.path not in seen)

@@ -19,6 +19,7 @@ from alumbench.evaluation.stored import Stored
 from alumbench.evaluation.suite import load_suite
 from alumbench.evaluation.verify import verify
 from alumbench.storage import read_json, read_records
+from alumbench.tasks import Task
 from tests.evaluation.conftest import run
 
 
@@ -83,6 +84,58 @@ def test_failed_attacks_are_made_again_and_answers_held_against_the_texts(pair_c
     found = {one.entry: one.fallen for one in rescore_stored(Stored.read(out), victim, Sample(20, 1))}
     assert all("is not the hash of its texts and label" in line for line in found["clean"]) and found["clean"]
     assert [line for line in found["deepwordbug-all-words"] if "recorded robust, the same attack breaks it" in line]
+
+
+def test_a_checkpoint_that_moved_with_its_evaluations_is_found(pair_checkpoint, tmp_path):
+    before, after = tmp_path / "before", tmp_path / "after"
+    shutil.copytree(pair_checkpoint, before)
+    run(before, before / "evaluations/smoke", load_suite("smoke"), only=("clean",))
+    before.rename(after)
+    done = command(after / "evaluations/smoke")
+    assert done.returncode == 0 and "clean: 400 answers scored again; all as recorded" in done.stdout
+    (after / "evaluations/smoke").rename(tmp_path / "alone")
+    done = command(tmp_path / "alone")
+    assert done.returncode == 1
+    assert f"its checkpoint is no longer at {before}; name it with --checkpoint" in done.stderr
+
+
+DAMAGE = {
+    "id": lambda record: record.update(id=3),
+    "texts": lambda record: record.pop("texts"),
+    "label": lambda record: record.update(label=[1]),
+    "scores": lambda record: record.update(scores="x"),
+    "column": lambda record: record.update(texts={}),
+    "outcome": lambda record: record.update(outcome=None),
+    "other label": lambda record: record.update(label="purple"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_record_is_one_line(tampered, verify_here, name):
+    out, _ = tampered(DAMAGE[name])
+    if name == "other label":  # of the right shape, so it is a finding
+        victim = Victim(
+            find_model(Stored.read(out).document["checkpoint"]["path"]),
+            Task.from_dict(Stored.read(out).document["task"]),
+            "cpu",
+        )
+        found = {one.entry: one.fallen for one in rescore_stored(Stored.read(out), victim, None)}
+        assert [line for line in found["attack"] if "label is none of" in line]
+        assert verify_here(out)[0].texts == 0
+        return
+    with pytest.raises(AlumbenchError, match=r"records\.jsonl, line \d+: "):
+        verify_here(out)
+
+
+@pytest.mark.parametrize("name", ["identity", "checkpoint", "task", "entries"])
+def test_a_damaged_document_is_one_line(evaluated, tmp_path, name):
+    shutil.copytree(evaluated, tmp_path / "copy")
+    path = tmp_path / "copy" / EVALUATION
+    document = json.loads(path.read_text())
+    del document[name]
+    path.write_text(json.dumps(document))
+    with pytest.raises(AlumbenchError, match=f"evaluation.json: {name} is missing"):
+        Stored.read(tmp_path / "copy")
 
 
 def test_what_no_longer_holds_is_named(tampered, verify_here):

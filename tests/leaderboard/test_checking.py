@@ -226,3 +226,9 @@ def test_another_choice_of_examples_is_found(filled: Path) -> None:
 def test_an_entry_of_another_suite_is_named(filled: Path) -> None:
     change(entry_of(filled), lambda e: e["entries"]["clean"].update(signature="mine@1|clean"))
     assert [line for line in check(filled) if "entry clean: comes from suite mine@1" in line]
+
+
+def test_a_regression_has_no_gradients_of_right_answers(filled: Path) -> None:
+    change(entry_of(filled), lambda entry: entry["model_checks"][0].update(zero_gradients=None, right_answers=None))
+    assert check(filled) == []
+    build(filled)

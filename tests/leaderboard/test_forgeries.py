@@ -161,7 +161,6 @@ SEEN_BY_CHECK = {
 SEEN_BY_VERIFY = {
     "half of the broken": (half_robust, "recorded robust, the same attack breaks it"),
     "no attack at all": (all_robust_after_one_query, "recorded robust, the same attack breaks it"),
-    "broken called a timeout": (timed_out, "recorded timeout, the same attack breaks it"),
     "broken called an error": (in_error, "recorded error, the same attack breaks it"),
     "wrong answers turned right": (answered_right, "the model says"),
     "labels of the whole board": (labelled_as_answered, "its label is"),
@@ -238,6 +237,28 @@ def test_off_a_cpu_some_attacks_may_end_otherwise_and_are_told(filled: Path, eva
     assert not few.fallen and len(few.differ) < few.again / 3
     many = forged(2)
     assert many.fallen and not many.differ
+
+
+def test_a_timeout_that_ends_otherwise_is_told_and_no_accusation(filled: Path, evaluated: list[Path]) -> None:
+    """It counts as not robust, and was perhaps made on a slower machine."""
+    forge(filled, timed_out)
+    found = next(iter(replay_board(filled, [str(evaluated[0])], "cpu", Sample(20, 7))))
+    (attack,) = [one for one in found.rescored if one.entry == ATTACK]
+    assert not found.fallen
+    assert [line for line in attack.differ if "recorded timeout, the same attack breaks it" in line]
+
+
+def test_another_suite_of_the_same_name_accuses_nobody(filled: Path, evaluated: list[Path]) -> None:
+    def other(content: Content) -> None:
+        for evaluation in content["evaluations"]:
+            evaluation["suite"]["sha256"] = "0" * 64
+        for described in content["entries"].values():
+            described["data_sha256"] = "1" * 64
+
+    forge(filled, lambda _: None, other)
+    found = next(iter(replay_board(filled, [str(evaluated[0])], "cpu", Sample(5, 7))))
+    assert not found.fallen
+    assert all("suite smoke@1 is another one than was run" in one.lacking for one in found.rescored)
 
 
 def test_without_a_time_limit_nothing_runs_out_of_time(filled: Path) -> None:
