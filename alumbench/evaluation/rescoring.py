@@ -13,7 +13,7 @@ import numpy as np
 from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ERROR, ROBUST, TIMEOUT
 from alumbench.attacks.victim import Victim
 from alumbench.errors import AlumbenchError
-from alumbench.evaluation.contradictions import contradictions, contradictory
+from alumbench.evaluation.contradictions import TIE, contradictions, contradictory
 from alumbench.evaluation.describe import describe
 from alumbench.evaluation.document import RECORDS
 from alumbench.evaluation.ensembles import SKIP_BROKEN
@@ -143,7 +143,7 @@ def rescore_stored(stored: Stored, victim: Victim, sample: Sample | None) -> lis
     for name, described in stored.document["entries"].items():
         records = [record for record in stored.records if record["entry"] == name]
         material = of_records(identity, described, name, victim.task, records)
-        found.append(rescore(name, described, records, material, victim, sample, exact(identity, victim)))
+        found.append(rescore(name, described, records, material, victim, sample, is_exact(identity, victim)))
     return found
 
 
@@ -179,6 +179,8 @@ def rescore(
     fallen += _unlike_the_data(described, records, material)
     outputs = len(victim.task.labels) or 1  # another number of scores is told above
     scored = [r for r in records if r["id"] in material.examples and len(r.get("scores") or ()) == outputs]
+    if described["kind"] == "fixed" and material.entry is not None:
+        fallen += _collapsed(scored, material.entry.collapse, victim.task.labels)
     fallen += _answers(scored, material, victim)
     failed = [r for r in records if r["outcome"] in FAILED and r["id"] in material.examples] if sample else []
     again, lacking = 0, material.lacking if failed else ""
@@ -197,7 +199,7 @@ def rescore(
     return Rescored(name, len(scored), again, tuple(fallen), tuple(differ), lacking)
 
 
-def exact(identity: Mapping[str, Any], victim: Victim) -> bool:
+def is_exact(identity: Mapping[str, Any], victim: Victim) -> bool:
     """Whether an evaluation and this process both score on a CPU in fp32."""
     return (
         str(identity["device"]).startswith("cpu")
@@ -254,6 +256,17 @@ def _unlike_the_data(described: Mapping[str, Any], records: Sequence[Record], ma
             found.append(f"{record['id']}: is not the hash of its texts and label")
     if not found and described["complete"] and data_hash(list(material.examples.values())) != described["data_sha256"]:
         found.append(f"its examples are not those of the recorded hash {described['data_sha256'][:12]}")
+    return found
+
+
+def _collapsed(records: Sequence[Record], collapse: Mapping[str, str], labels: Sequence[str]) -> list[str]:
+    """Records of a fixed set whose prediction is not what the suite makes of the answer with the largest score."""
+    found = []
+    for record in records if labels else ():
+        scores = record["scores"]
+        answers = [label for label, score in zip(labels, scores, strict=True) if score >= max(scores) - TIE]
+        if record["prediction"] not in {collapse.get(answer, answer) for answer in answers}:
+            found.append(f"{record['id']}: recorded {record['prediction']}, its scores say {' or '.join(answers)}")
     return found
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from alumbench.attacks.victim import Victim
 from alumbench.checkpoints import PROVENANCE, ModelFiles, find_model
 from alumbench.errors import AlumbenchError
-from alumbench.evaluation.rescoring import Rescored, Sample, exact, of_suite, rescore
+from alumbench.evaluation.rescoring import Rescored, Sample, is_exact, of_suite, rescore
 from alumbench.evaluation.verify import Verdict, check_model, replay, victim_of
 from alumbench.leaderboard.checking import load
 from alumbench.leaderboard.entries import Entry
@@ -88,7 +88,7 @@ def _replayed(entry: Entry, victim: Victim, sample: Sample | None) -> Replayed:
         material = of_suite(identity, described, name, victim.task)
         originals[name] = {example.id: example.texts for example in material.examples.values()}
         records = entry.records.get(name, [])
-        rescored.append(rescore(name, described, records, material, victim, sample, exact(identity, victim)))
+        rescored.append(rescore(name, described, records, material, victim, sample, is_exact(identity, victim)))
     every = [record for records in entry.records.values() for record in records]
     verdicts = replay(entry.content["entries"], every, victim, originals)
     return Replayed(entry, victim.files.path, verdicts, rescored, _training(entry, victim.files))

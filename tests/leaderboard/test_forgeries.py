@@ -150,6 +150,13 @@ def in_error(record: Record) -> None:
         record["outcome"] = "error"
 
 
+def answers_swapped(record: Record) -> None:
+    """All answers of the fixed set the other way round, which no record alone contradicts."""
+    if record["entry"] == "adversarial":
+        record["prediction"] = LABELS[1 - LABELS.index(record["prediction"])]
+        record["outcome"] = "correct" if record["prediction"] == record["label"] else "wrong"
+
+
 SEEN_BY_CHECK = {
     "no scores": (without_scores, "outcome correct without scores"),
     "outcome against prediction": (called_right, "outcome correct with label"),
@@ -164,6 +171,7 @@ SEEN_BY_VERIFY = {
     "broken called an error": (in_error, "recorded error, the same attack breaks it"),
     "wrong answers turned right": (answered_right, "the model says"),
     "labels of the whole board": (labelled_as_answered, "its label is"),
+    "answers of a fixed set swapped": (answers_swapped, "its scores say"),
     "queries of failed attacks": (cheap_robust, "recorded robust after 3 queries, the same attack needs"),
     "texts that were never scored": (few_words_said, ""),
     "scores": (other_scores, "the model says"),
