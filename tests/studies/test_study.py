@@ -158,11 +158,24 @@ def test_references_come_first_and_stay_if_no_row_can_be_trained(tmp_path: Path)
 
 
 def candidate(folder: Path, accuracy: float, robust: float | None) -> None:
-    def entry(value: float | None) -> dict[str, object]:
-        return {"complete": True, "kind": "fixed", "summary": {"measures": {"accuracy": {"value": value, "n": 4}}}}
+    """An evaluation as `attack` would leave it."""
 
-    entries = {"clean": entry(accuracy), "adversarial": entry(robust)}
-    write_json(folder / "sweep" / "evaluation.json", {"schema": 1, "entries": entries, "ensembles": {}})
+    def entry(value: float | None) -> dict[str, object]:
+        made = {"goal": "", "signature": "smoke@1", "data_sha256": "0" * 64, "n": 4}
+        measures = {"accuracy": {"value": value, "n": 4}}
+        return {"complete": True, "kind": "fixed", **made, "summary": {"measures": measures}}
+
+    suite = {"name": "smoke", "version": 1, "sha256": "0" * 64}
+    how = {"seed": 1, "limit": 0, "data": "", "protected": True, "device": "cpu", "versions": {}}
+    document = {
+        "schema": 1,
+        "identity": {"model": "0" * 64, "task": "mini-sentiment", "suite": suite, **how},
+        "checkpoint": {"path": str(folder), "training": None},
+        "task": {"name": "mini-sentiment", "columns": ["sentence"], "labels": ["negative", "positive"]},
+        "entries": {"clean": entry(accuracy), "adversarial": entry(robust)},
+        "ensembles": {},
+    }
+    write_json(folder / "sweep" / "evaluation.json", document)
 
 
 def test_the_sweep_takes_the_best_mean_and_the_first_of_equals(tmp_path: Path) -> None:
