@@ -200,11 +200,11 @@ def _summary(entry: Entry, task: Task, records: Sequence[Mapping[str, Any]], thr
 
 def _place(suite: Suite, finished: Entry, records: Sequence[Mapping[str, Any]]) -> Callable[[Mapping[str, Any]], Any]:
     """Sorts records by entry, and those of the one that was just finished as they are given."""
-    entries = {entry.name: at for at, entry in enumerate(suite.entries)}
+    entries = {entry.name: at for at, entry in enumerate(suite.entries)}  # with one's own data `clean` may be none
     places = {key_of(record): at for at, record in enumerate(records)}
 
     def place(record: Mapping[str, Any]) -> tuple[int, int]:
-        return entries[record["entry"]], places[key_of(record)] if record["entry"] == finished.name else 0
+        return entries.get(record["entry"], -1), places[key_of(record)] if record["entry"] == finished.name else 0
 
     return place
 

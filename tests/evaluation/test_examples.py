@@ -209,3 +209,14 @@ def test_records_are_what_they_were(evaluated):
         if record["entry"] == "attack":
             assert record["seed"] == 1 and record["queries_unique"] <= record["queries"] <= 60
             assert record["adversarial"] is None or record["adversarial"]["premise"] == record["texts"]["premise"]
+
+
+def test_ones_own_data_with_a_suite_that_has_no_clean_entry(checkpoint, tmp_path, odd_file):
+    text = (
+        'name = "bare"\nversion = 1\ntitle = "bare"\n[[entry]]\nname = "typos"\nkind = "attack"\n'
+        'recipe = "deepwordbug-all-words@1"\nqueries = 20\n'
+    )
+    (tmp_path / "bare.toml").write_text(text)
+    document = run(checkpoint, tmp_path / "out", load_suite(str(tmp_path / "bare.toml")), data=odd_file)
+    assert list(document["entries"]) == ["clean", "typos"]
+    assert all(entry["complete"] for entry in document["entries"].values())
