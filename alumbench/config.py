@@ -1,8 +1,8 @@
-"""The one reader of TOML and JSON: files are bounded, values are held against types, and what is wrong is one line.
+"""Values of TOML and JSON against types, and what is wrong in one line.
 
-Files give plain values (`read_toml`, `read_json`). `convert` makes a dataclass of them and `check` leaves them as they
-are; both name the file, the key, what was expected and what was found. Bounds on numbers and lengths are said in the
-types: `Annotated[int, msgspec.Meta(ge=0)]`.
+`convert` makes a dataclass of plain values and `check` leaves them as they are; both name the file, the key, what was
+expected and what was found. Bounds on numbers and lengths are said in the types: `Annotated[int, msgspec.Meta(ge=0)]`.
+The files are read in `parsing.py`.
 """
 
 from __future__ import annotations
@@ -10,14 +10,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
-import stat
-import tomllib
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
@@ -26,12 +22,8 @@ from alumbench.errors import NAME, AlumbenchError, shown, unknown
 
 T = TypeVar("T")
 
-#: Bytes of a JSON and of a TOML file, and how deep values may be nested.
-JSON_BYTES, TOML_BYTES, DEPTH = 64 << 20, 4 << 20, 64
 #: Characters of a text, where its type says nothing else, and the largest whole number.
 TEXT, WHOLE = 20_000, 2**63 - 1
-
-_PLAIN = (str, bool, int, type(None))
 
 #: A name that tables show and that commands take.
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME)]
@@ -45,136 +37,6 @@ Positive = Annotated[int, msgspec.Meta(ge=1, le=10**12)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=10**9)]
 #: A share.
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-
-
-def read_text(path: Path, limit: int = JSON_BYTES, form: str = "a text file") -> str:
-    """The text of a file; a byte order mark is left out.
-
-    Args:
-        path: a regular file.
-        limit: bytes it may have.
-        form: what it should be, for messages.
-
-    Raises:
-        AlumbenchError: It is absent, no regular file, too large, cannot be read, or is not UTF-8.
-    """
-    try:
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise AlumbenchError(f"{path}: expected {form}, found something else, such as a device or pipe")
-            content = file.read(limit + 1)
-    except FileNotFoundError:
-        raise AlumbenchError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise AlumbenchError(f"{path}: expected {form}, found a folder") from None
-    except (OSError, ValueError) as error:
-        raise AlumbenchError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    if len(content) > limit:
-        raise AlumbenchError(f"{path}: is larger than {limit >> 20} MiB, too large for {form}")
-    return decoded(content, str(path))
-
-
-def decoded(content: bytes, where: str) -> str:
-    """Bytes as UTF-8 text; a byte order mark is left out.
-
-    Raises:
-        AlumbenchError: They are not UTF-8; the line is named.
-    """
-    try:
-        return content.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise AlumbenchError(f"{where}: line {line} is not UTF-8 (byte 0x{content[error.start]:02x})") from None
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """The content of a TOML file.
-
-    Raises:
-        AlumbenchError: See `read_text` and `parse_toml`.
-    """
-    return parse_toml(read_text(path, TOML_BYTES, "a TOML file"), str(path))
-
-
-def parse_toml(text: str, where: str) -> dict[str, Any]:
-    """The content of TOML text: tables, lists, text, finite numbers, and true or false.
-
-    Raises:
-        AlumbenchError: It is no TOML, nested too deep, or holds dates or numbers that are not finite.
-    """
-    values = _parsed(lambda: tomllib.loads(text), "TOML", where)
-    _plain(values, where)
-    return values  # type: ignore[no-any-return]
-
-
-def read_json(path: Path) -> Any:
-    """The content of a JSON file.
-
-    Raises:
-        AlumbenchError: See `read_text` and `parse_json`.
-    """
-    return parse_json(read_text(path, JSON_BYTES, "a JSON file"), str(path))
-
-
-def parse_json(text: str, where: str) -> Any:
-    """The content of JSON text, whose numbers are finite.
-
-    Raises:
-        AlumbenchError: It is no JSON, nested too deep, or has NaN, Infinity or a number past every bound.
-    """
-    value = _parsed(lambda: _JSON.decode(text), "JSON", where)
-    _plain(value, where)
-    return value
-
-
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
-
-
-_JSON = json.JSONDecoder(parse_constant=_no_number)  # made once: `json.loads` makes one for each line of records
-
-
-def _parsed(parse: Callable[[], Any], form: str, where: str) -> Any:
-    try:
-        return parse()
-    except json.JSONDecodeError as error:
-        at = f"line {error.lineno}, column {error.colno}"
-        raise AlumbenchError(f"{where}: cannot be read as JSON: {error.msg} (at {at})") from None
-    except RecursionError:
-        raise AlumbenchError(f"{where}: is nested too deep") from None
-    except (ValueError, OverflowError) as error:
-        digits = "Exceeds the limit" in str(error)  # of Python, for numbers that would take it minutes
-        what = "a number has more than 4,300 digits" if digits else shown(error, NAME)
-        raise AlumbenchError(f"{where}: cannot be read as {form}: {what}") from None
-
-
-def _plain(value: Any, where: str) -> None:
-    """Refuses what neither TOML's users nor JSON need, and what could not be written back."""
-    odd = _odd(value, DEPTH)
-    if odd is None:
-        return
-    at, wrong = "", odd[0]
-    for key in reversed(odd[1:]):
-        at = _at(at, key)
-    if isinstance(wrong, dict | list):
-        raise AlumbenchError(f"{where}: is nested more than {DEPTH} deep")
-    expected = "a finite number" if isinstance(wrong, float) else "text, a number, true or false, a list or a table"
-    raise _wrong(where, at, expected, wrong)
-
-
-def _odd(value: Any, deeper: int) -> list[Any] | None:
-    """The first value that is not plain, and after it the keys that lead there, last first; None where all are."""
-    if isinstance(value, dict | list):
-        if not deeper:
-            return [value]
-        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            if not isinstance(item, _PLAIN):
-                odd = _odd(item, deeper - 1)
-                if odd is not None:
-                    return [*odd, key]
-        return None
-    plain = math.isfinite(value) if isinstance(value, float) else isinstance(value, _PLAIN)
-    return None if plain else [value]
 
 
 def convert(cls: type[T], values: Any, where: str, **given: Any) -> T:
@@ -227,13 +89,13 @@ def _leaf(kind: Any, value: Any, where: str, at: str) -> Any:
     try:
         msgspec.convert(value, kind)
     except (msgspec.ValidationError, OverflowError):
-        raise _wrong(where, at, _expected(kind), value) from None
+        raise wrong(where, at, _expected(kind), value) from None
     if isinstance(value, str) and len(value) > TEXT:
         raise AlumbenchError(f"{_place(where, at)}: text of {len(value):,} characters; at most {TEXT:,} are read")
     if isinstance(value, int) and abs(value) > WHOLE:
-        raise _wrong(where, at, f"{_expected(kind)} of at most 19 digits", value)
+        raise wrong(where, at, f"{_expected(kind)} of at most 19 digits", value)
     if isinstance(value, float) and not math.isfinite(value):
-        raise _wrong(where, at, "a finite number", value)
+        raise wrong(where, at, "a finite number", value)
     return value
 
 
@@ -246,7 +108,9 @@ def _dataclass(cls: Any, value: Any, where: str, at: str, given: Mapping[str, An
             raise AlumbenchError(f"{_place(where, at)}: {unknown('key', key, names)}")
     needed = [key for key, f in names.items() if f.default is f.default_factory is dataclasses.MISSING]
     _has(value, needed, where, at)
-    read = {f.name: _value(hints[f.name], value[key], where, _at(at, key)) for key, f in names.items() if key in value}
+    read = {
+        f.name: _value(hints[f.name], value[key], where, key_at(at, key)) for key, f in names.items() if key in value
+    }
     try:
         made = cls(**read, **given)
         if callable(getattr(made, "check", None)):
@@ -264,7 +128,7 @@ def _typed_dict(kind: Any, value: Any, where: str, at: str) -> Any:
     _has(value, [*needed, *(key for key in marks if marks[key] is typing.Required and key not in needed)], where, at)
     for key, inner in hints.items():
         if key in value:
-            _value(inner, value[key], where, _at(at, key))
+            _value(inner, value[key], where, key_at(at, key))
     return value
 
 
@@ -275,7 +139,7 @@ def _list(kind: Any, args: tuple[Any, ...], value: Any, where: str, at: str) -> 
     _is(Sequence, value, _expected(kind), where, at)
     fixed = get_origin(kind) is tuple and args[-1:] != (...,)
     if fixed and len(value) != len(args):
-        raise _wrong(where, at, _expected(kind), value)
+        raise wrong(where, at, _expected(kind), value)
     kinds = args if fixed else [several] * len(value)
     return tuple(
         _value(of, item, where, _item(at, n, item)) for n, (of, item) in enumerate(zip(kinds, value, strict=True))
@@ -285,7 +149,7 @@ def _list(kind: Any, args: tuple[Any, ...], value: Any, where: str, at: str) -> 
 def _table(kind: Any, args: tuple[Any, ...], value: Any, where: str, at: str) -> Any:
     _is(Mapping, value, "a table", where, at)
     keys, values = args or (Any, Any)
-    return {_value(keys, key, where, at): _value(values, item, where, _at(at, key)) for key, item in value.items()}
+    return {_value(keys, key, where, at): _value(values, item, where, key_at(at, key)) for key, item in value.items()}
 
 
 def _union(kinds: tuple[Any, ...], value: Any, where: str, at: str) -> Any:
@@ -298,12 +162,12 @@ def _union(kinds: tuple[Any, ...], value: Any, where: str, at: str) -> Any:
             found = error
     if len(kinds) == 2 and kinds[1] is type(None) and value is not None:
         _value(kinds[0], value, where, at)  # says what is wrong within
-    raise _wrong(where, at, " or ".join(map(_expected, kinds)), value) from found
+    raise wrong(where, at, " or ".join(map(_expected, kinds)), value) from found
 
 
 def _is(kind: Any, value: Any, expected: str, where: str, at: str) -> None:
     if not isinstance(value, kind) or isinstance(value, str | bytes):
-        raise _wrong(where, at, expected, value)
+        raise wrong(where, at, expected, value)
 
 
 def _has(value: Mapping[str, Any], needed: Sequence[str], where: str, at: str) -> None:
@@ -387,11 +251,13 @@ def _found(value: Any) -> str:
     return f"a {type(value).__name__} ({shown(value, 80)})"
 
 
-def _wrong(where: str, at: str, expected: str, value: Any) -> AlumbenchError:
+def wrong(where: str, at: str, expected: str, value: Any) -> AlumbenchError:
+    """The error that says what stands at a key of a file in place of what was expected."""
     return AlumbenchError(f"{_place(where, at)}: expected {expected}, found {_found(value)}")
 
 
-def _at(at: str, key: object) -> str:
+def key_at(at: str, key: object) -> str:
+    """How messages call a key or an index below a place: `columns[2].title`."""
     if isinstance(key, int):
         return f"{at}[{key}]"
     return f"{at}.{shown(key, 60)}" if at else shown(key, 60)

@@ -21,8 +21,8 @@ from typing import Any, BinaryIO
 
 import filelock
 
-from alumbench.config import read_json as read_json
 from alumbench.errors import AlumbenchError
+from alumbench.parsing import read_json as read_json
 
 #: Ending of the file beside a target that will be moved over it.
 TEMPORARY = ".tmp"

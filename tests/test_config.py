@@ -10,8 +10,9 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 import pytest
 
-from alumbench.config import Count, Name, Share, check, convert, parse_json, read_json, read_toml
+from alumbench.config import Count, Name, Share, check, convert
 from alumbench.errors import AlumbenchError
+from alumbench.parsing import parse_json, read_json, read_toml
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ REPOSITORY = PACKAGE.parent
 
 #: Imports go down only. Same rank and another name: no import either way.
 RANKS = {
-    "errors": -1,
-    "config": 0,
+    "errors": -2,
+    "config": -1,
+    "parsing": 0,
     "commands": 0,
     "statistics": 0,
     "adversary": 0,

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from alumbench.config import parse_json, read_text
 from alumbench.errors import AlumbenchError
+from alumbench.parsing import parse_json, read_text
 
 CONFIG = "config.json"
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"

@@ -12,7 +12,7 @@ from typing import Any
 
 from alumbench.claims.settings import CLAIMS, Claim, Claims, Part
 from alumbench.claims.verdict import SEEDS, UNMEASURED, line, of_claim, verdict
-from alumbench.config import check, read_toml
+from alumbench.config import check
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.evaluation.geometry_file import read_geometry
 from alumbench.leaderboard.cells import over_seeds
@@ -21,6 +21,7 @@ from alumbench.leaderboard.compare import PAIRED
 from alumbench.leaderboard.contrast import row_difference
 from alumbench.leaderboard.entries import Entry
 from alumbench.leaderboard.settings import Board, Column
+from alumbench.parsing import read_toml
 from alumbench.statistics import detectable_difference, holm, largest_unseen, multi_bootstrap_difference, p_of_unseen
 
 

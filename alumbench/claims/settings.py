@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alumbench.claims.verdict import DIRECTIONS
-from alumbench.config import Amount, Name, convert, read_toml
+from alumbench.config import Amount, Name, convert
 from alumbench.errors import AlumbenchError, unknown
+from alumbench.parsing import read_toml
 
 CLAIMS = "claims.toml"
 

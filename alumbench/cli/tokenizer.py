@@ -86,7 +86,7 @@ def learn(out: Path, **options: Any) -> None:
 def apply(folder: Path, texts: tuple[str, ...], file: Path | None, as_json: bool) -> None:
     """Print the pieces and ids of texts, with the special tokens a model would see."""
     quiet_libraries()
-    from alumbench.config import read_text
+    from alumbench.parsing import read_text
     from alumbench.training.tokenizer import load_learned
 
     lines = [*texts, *(read_text(file).splitlines() if file else [])]

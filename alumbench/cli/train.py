@@ -166,8 +166,9 @@ def train(ctx: click.Context, /, **options: Any) -> None:
 
 def _with_config(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
     """The options with those of the TOML file where the command line says nothing."""
-    from alumbench.config import check, read_toml
+    from alumbench.config import check
     from alumbench.errors import AlumbenchError, unknown
+    from alumbench.parsing import read_toml
 
     path = options.pop("config")
     if path is None:

@@ -16,10 +16,11 @@ import numpy as np
 
 from alumbench.attacks.victim import Victim
 from alumbench.checkpoints import PROVENANCE, checkpoint_task, find_model
-from alumbench.config import Name, check, decoded, parse_json, read_json
+from alumbench.config import Name, check
 from alumbench.devices import device_name, keep_freed_memory
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.geometry import MEASURES, Probe, probe_sentences, table_of
+from alumbench.parsing import decoded, parse_json, read_json
 from alumbench.statistics import multi_bootstrap_mean
 from alumbench.storage import sha256_of, write_bytes, write_json
 from alumbench.tasks import Task, data_hash

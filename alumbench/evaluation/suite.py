@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from alumbench.attacks.embedding_protocol import LOSSES
-from alumbench.config import Positive, Slug, convert, parse_toml, read_toml
+from alumbench.config import Positive, Slug, convert
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.evaluation.ensembles import Ensemble
 from alumbench.evaluation.entry import Entry
 from alumbench.evaluation.thresholds import Thresholds
+from alumbench.parsing import parse_toml, read_toml
 from alumbench.tasks import Source, Task
 
 #: Keys that came after suites were out: a suite that says nothing of them has the digest that it always had.

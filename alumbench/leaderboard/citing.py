@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from alumbench.config import parse_json
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.evaluation.describe import describe
 from alumbench.evaluation.entry import Entry as SuiteEntry
@@ -25,6 +24,7 @@ from alumbench.leaderboard.entries import Entry
 from alumbench.leaderboard.references import REFERENCES, Predictions, References, Row
 from alumbench.leaderboard.settings import Board
 from alumbench.leaderboard.shape import PREDICTABLE, SCHEMA
+from alumbench.parsing import parse_json
 from alumbench.tasks import Example, Task, load_task
 from alumbench.tasks.labels import read_label
 from alumbench.tasks.loading import load_examples_from

@@ -20,10 +20,10 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from alumbench.config import parse_json
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.data_sets import data_set_of
 from alumbench.leaderboard.compare import LOWER_IS_BETTER, MEASURES
+from alumbench.parsing import parse_json
 from alumbench.tasks import Task
 
 SCHEMA_VERSION = "0.3.0"

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alumbench.config import parse_json, read_json
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.contradictions import contradictions
 from alumbench.evaluation.shape import check_record
+from alumbench.parsing import parse_json, read_json
 from alumbench.storage import sha256_of
 
 #: Bytes that an entry's records may come to when unpacked: a file that is sent in may be a bomb.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from alumbench.config import Name, convert, read_toml
+from alumbench.config import Name, convert
 from alumbench.errors import AlumbenchError
+from alumbench.parsing import read_toml
 from alumbench.storage import file_name
 from alumbench.tasks import Source
 

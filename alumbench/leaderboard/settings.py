@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from alumbench.config import Name, convert, read_toml
+from alumbench.config import Name, convert
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.evaluation.ensembles import WORST, Ensemble
 from alumbench.leaderboard.compare import MEASURES
+from alumbench.parsing import read_toml
 
 #: What a column names in place of an entry where its figure is about the training run.
 TRAINING = "training"

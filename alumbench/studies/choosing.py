@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from alumbench.checkpoints import PROVENANCE
-from alumbench.config import Amount, Count, check, read_json
+from alumbench.config import Amount, Count, check
 from alumbench.devices import choose_device, device_name
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.stored import Stored
 from alumbench.leaderboard.compare import measures_of
+from alumbench.parsing import read_json
 from alumbench.storage import write_json
 from alumbench.studies.plan import Options, Plan, Row, Sweep
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-from alumbench.config import check, read_json
+from alumbench.config import check
 from alumbench.errors import AlumbenchError
+from alumbench.parsing import read_json
 from alumbench.storage import write_json
 
 COMMAND = [sys.executable, "-m", "alumbench"]

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from alumbench.config import Amount, Count, Name, check, convert, read_toml
+from alumbench.config import Amount, Count, Name, check, convert
 from alumbench.errors import AlumbenchError
+from alumbench.parsing import read_toml
 from alumbench.storage import file_name
 
 RUNS = "runs.toml"

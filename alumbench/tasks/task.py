@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field
 from importlib import resources
 from typing import Any
 
-from alumbench.config import Name, convert, parse_toml
+from alumbench.config import Name, convert
 from alumbench.errors import AlumbenchError, unknown
+from alumbench.parsing import parse_toml
 from alumbench.tasks.source import Source
 
 METRICS = ("accuracy", "f1", "matthews_correlation", "pearson", "spearman")

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
-from alumbench.config import check, read_json
+from alumbench.config import check
 from alumbench.errors import AlumbenchError
+from alumbench.parsing import read_json
 
 if TYPE_CHECKING:
     from torch import nn
