@@ -1,4 +1,4 @@
-"""bf16 on processors without arithmetic for it, at the speed of float32."""
+"""bf16 at the speed of float32 on processors without bf16 arithmetic."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-#: The products that a transformer's passes come to (`linear` and `matmul` are whole under `inference_mode`, and taken
-#: apart elsewhere); the kernel of fused attention is quick as it is.
+#: The matrix products in a transformer (`linear` and `matmul` appear under `inference_mode`, and are decomposed
+#: elsewhere); the fused attention kernel is already fast.
 PRODUCTS = frozenset(
     getattr(torch.ops.aten, name).default for name in ("mm", "addmm", "bmm", "baddbmm", "linear", "matmul")
 )
@@ -19,16 +19,16 @@ PRODUCTS = frozenset(
 
 @contextlib.contextmanager
 def bf16_products(device: torch.device, enabled: bool = True) -> Iterator[None]:
-    """Within it, bf16 products of matrices are as quick as those of float32, also on processors that lack it.
+    """Makes bf16 matrix products as fast as float32 ones on processors without bf16 arithmetic.
 
     There, torch multiplies number by number, and a training step takes 13 to 19 times as long as in float32. Here the
-    factors are widened, multiplied in float32, and the result rounded, which is what processors with the arithmetic do:
-    bf16 in, sums in float32, bf16 out. Only the order of the sums differs, as between any two processors. On those, and
-    on a GPU, nothing changes. Not for models under `torch.compile`, which takes no such mode.
+    factors are converted to float32, multiplied, and the result rounded, as processors with bf16 arithmetic do: bf16
+    in, sums in float32, bf16 out. Only the order of the sums differs, as between any two processors. On processors with
+    bf16 and on GPUs nothing changes. Not for models under `torch.compile`, which does not support such a mode.
 
     Args:
-        device: where the products are.
-        enabled: False for nothing at all, as for `torch.autocast`.
+        device: the device of the products.
+        enabled: False to change nothing, as for `torch.autocast`.
     """
     built = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     native = built and torch.ops.mkldnn._is_mkldnn_bf16_supported()
@@ -41,7 +41,7 @@ def bf16_products(device: torch.device, enabled: bool = True) -> Iterator[None]:
 
 class _Widened(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
-        self, op: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+        self, op: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, object] | None = None
     ) -> Any:
         kwargs = kwargs or {}
         if op not in PRODUCTS or not any(map(_is_bf16, args)):

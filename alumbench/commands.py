@@ -1,4 +1,4 @@
-"""The commands that messages offer: quoted for a shell, so that they run as they are printed."""
+"""Commands suggested in messages, quoted for a shell, so that they run as printed."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import shlex
 
 
 def command(*words: object) -> str:
-    """An `alumbench` command as a shell takes it: `command("verify", "my run")` is `alumbench verify 'my run'`."""
+    """An `alumbench` command quoted for a shell: `command("verify", "my run")` is `alumbench verify 'my run'`."""
     return shlex.join(["alumbench", *map(str, words)])
 
 
 def next_line(*words: object) -> str:
-    """The line that ends a command's output: what to type next. It has to run as it stands (a test types it)."""
+    """The last line of a command's output: the next command. It must run as printed (a test runs it)."""
     return f"next: {command(*words)}"

@@ -1,7 +1,7 @@
-"""Values of TOML and JSON against types, and what is wrong in one line.
+"""Checks values of TOML and JSON against types, and reports errors in one line.
 
-`convert` makes a dataclass of plain values and `check` leaves them as they are; both name the file, the key, what was
-expected and what was found. Bounds on numbers and lengths are said in the types: `Annotated[int, msgspec.Meta(ge=0)]`.
+`convert` makes a dataclass from plain values and `check` returns them unchanged; both name the file, the key, the
+expected and the found value. Bounds on numbers and lengths are part of the types: `Annotated[int, msgspec.Meta(ge=0)]`.
 The files are read in `parsing.py`.
 """
 
@@ -14,64 +14,117 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
 from alumbench.errors import NAME, AlumbenchError, shown, unknown
+from alumbench.old_names import STORED, TOML, renamed
 
 T = TypeVar("T")
+S = TypeVar("S", bound=msgspec.Struct)
 
-#: Characters of a text, where its type says nothing else, and the largest whole number.
+#: Settings by name, whose names and types are defined elsewhere and may have been others in earlier versions: a
+#: method's parameters, the Trainer's fields, the fields of a stored request. Kept unchanged.
+Values: TypeAlias = dict[str, Any]
+#: A JSON object on its way from or to a file: not validated yet, or made of a Struct, which defines the types.
+JsonObject: TypeAlias = dict[str, Any]
+
+#: Maximum characters of a text, unless its type gives another, and the largest integer.
 TEXT, WHOLE = 20_000, 2**63 - 1
 
-#: A name that tables show and that commands take.
+#: A name that tables show and commands accept.
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME)]
-#: A name that signatures, columns and folders are made of, so without their separators.
+#: A name used in signatures, columns and folders, so without their separators.
 Slug = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x20/\\:|][^\x00-\x1f/\\:|]*$")]
-#: How many; 0 is often for no limit.
+#: A count; 0 often means no limit.
 Count = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
-#: How many, at least one.
+#: A count of at least one.
 Positive = Annotated[int, msgspec.Meta(ge=1, le=10**12)]
-#: Seconds, a radius, a margin: no less than 0.
+#: Seconds, a radius, a margin: at least 0.
 Amount = Annotated[float, msgspec.Meta(ge=0, le=10**9)]
-#: A share.
+#: A share, from 0 to 1.
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 def convert(cls: type[T], values: Any, where: str, **given: Any) -> T:
-    """An instance of a dataclass from TOML or JSON values, each held against its field's annotated type.
+    """An instance of a dataclass from TOML or JSON values, each checked against its field's annotated type.
 
-    Tables become dataclasses, lists become tuples, and a single table may stand for a list of one. A field whose
-    metadata have a `key` is read from that key. Classes with a method `check()` are asked, when made, whether their
-    values go together; it raises an `AlumbenchError` without saying where.
+    Tables become dataclasses, lists become tuples, and a single table may replace a list of one. A field whose metadata
+    have a `key` is read from that key. A class's method `check()`, if any, is called on the new instance, to check that
+    its values are consistent; it raises an `AlumbenchError` without a location.
 
     Args:
         cls: the dataclass.
         values: a table.
-        where: the file and what of it, for messages.
+        where: the file and the part of it, for messages.
         given: fields that do not come from the table.
 
     Raises:
-        AlumbenchError: A key is unknown (the nearest is named) or missing, or a value is not what its type says.
+        AlumbenchError: A key is unknown (the nearest is named) or missing, or a value does not match its type.
     """
     return _dataclass(cls, values, where, "", given)  # type: ignore[no-any-return]
 
 
 def check(kind: Any, value: Any, where: str) -> Any:
-    """The value as it is, held against a type: a TypedDict (further keys are left alone), a dataclass or any other.
+    """Checks a value against a type and returns it unchanged; further keys of a Struct or TypedDict are ignored.
 
     Raises:
-        AlumbenchError: A key is missing, or a value is not what its type says.
+        AlumbenchError: A key is missing, or a value does not match its type.
     """
     _value(kind, value, where, "")
     return value
+
+
+def typed(kind: type[S], value: Any, where: str) -> S:
+    """A Struct from JSON values, with present or old keys; unknown keys are left out.
+
+    Raises:
+        AlumbenchError: As `check`.
+    """
+    value = present_keys(kind, value)
+    return msgspec.convert(check(kind, value, where), kind)
+
+
+def present_keys(kind: Any, value: Any) -> Any:
+    """JSON values for a type, with the old keys of Structs inside replaced by the present ones."""
+    if not _has_old_keys(kind):
+        return value
+    origin, args = get_origin(kind), get_args(kind)
+    if _is_struct(kind) and isinstance(value, Mapping):
+        names, inner = _old_keys(kind)
+        if any(old in value and new not in value for old, new in names.items()):
+            value = {key if names.get(key, key) in value else names[key]: item for key, item in value.items()}
+        nested = {key: present_keys(of, value[key]) for key, of in inner.items() if key in value}
+        return {**value, **nested} if nested else value
+    if origin in (Union, types.UnionType):
+        return present_keys(next(one for one in args if _has_old_keys(one)), value)
+    if origin is list and isinstance(value, list):
+        return [present_keys(args[0], item) for item in value]
+    return value
+
+
+@cache
+def _old_keys(kind: Any) -> tuple[Mapping[str, str], dict[str, object]]:
+    """The keys of a Struct that had other names, and the types of the fields that have such keys inside."""
+    inner = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    return STORED.get(kind.__name__, {}), {key: of for key, of in inner.items() if _has_old_keys(of)}
+
+
+@cache
+def _has_old_keys(kind: Any) -> bool:
+    """True if a type is, or has in its fields, a Struct with keys that had other names."""
+    if _is_struct(kind):
+        return kind.__name__ in STORED or any(_has_old_keys(field.type) for field in msgspec.structs.fields(kind))
+    return any(_has_old_keys(one) for one in get_args(kind) if not isinstance(one, str))
 
 
 def _value(kind: Any, value: Any, where: str, at: str) -> Any:
     origin, args = get_origin(kind), get_args(kind)
     if dataclasses.is_dataclass(kind):
         return _dataclass(kind, value, where, at, {})
+    if _is_struct(kind):
+        return _struct(kind, value, where, at)
     if typing.is_typeddict(kind):
         return _typed_dict(kind, value, where, at)
     if origin in (Union, types.UnionType):
@@ -99,10 +152,14 @@ def _leaf(kind: Any, value: Any, where: str, at: str) -> Any:
     return value
 
 
-def _dataclass(cls: Any, value: Any, where: str, at: str, given: Mapping[str, Any]) -> Any:
+def _dataclass(cls: Any, value: Any, where: str, at: str, given: Mapping[str, object]) -> Any:
     _is(Mapping, value, "a table", where, at)
     hints = _hints(cls)
     names = {f.metadata.get("key", f.name): f for f in dataclasses.fields(cls) if f.init and f.name not in given}
+    try:
+        value = renamed(value, TOML.get(cls.__name__, {}))
+    except AlumbenchError as error:
+        raise AlumbenchError(f"{_place(where, at)}: {error}") from None
     for key in value:
         if key not in names:
             raise AlumbenchError(f"{_place(where, at)}: {unknown('key', key, names)}")
@@ -120,10 +177,24 @@ def _dataclass(cls: Any, value: Any, where: str, at: str, given: Mapping[str, An
     return made
 
 
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def _struct(kind: Any, value: Any, where: str, at: str) -> Any:
+    _is(Mapping, value, "a table", where, at)
+    found = msgspec.structs.fields(kind)
+    _has(value, [field.encode_name for field in found if field.required], where, at)
+    for field in found:
+        if field.encode_name in value:
+            _value(field.type, value[field.encode_name], where, key_at(at, field.encode_name))
+    return value
+
+
 def _typed_dict(kind: Any, value: Any, where: str, at: str) -> Any:
     _is(Mapping, value, "a table", where, at)
     hints = _hints(kind)
-    marks = {key: get_origin(hint) for key, hint in hints.items()}  # as text, annotations hide these from the class
+    marks = {key: get_origin(hint) for key, hint in hints.items()}  # not in the class if annotations are text
     needed = [key for key in sorted(kind.__required_keys__) if marks[key] is not typing.NotRequired]
     _has(value, [*needed, *(key for key in marks if marks[key] is typing.Required and key not in needed)], where, at)
     for key, inner in hints.items():
@@ -135,7 +206,7 @@ def _typed_dict(kind: Any, value: Any, where: str, at: str) -> Any:
 def _list(kind: Any, args: tuple[Any, ...], value: Any, where: str, at: str) -> Any:
     several = args[0] if args else Any
     if isinstance(value, Mapping) and get_origin(kind) is tuple and _expected(several) == "a table":
-        return (_value(several, value, where, at),)  # a single table may stand for a list of one
+        return (_value(several, value, where, at),)  # a single table may replace a list of one
     _is(Sequence, value, _expected(kind), where, at)
     fixed = get_origin(kind) is tuple and args[-1:] != (...,)
     if fixed and len(value) != len(args):
@@ -153,6 +224,9 @@ def _table(kind: Any, args: tuple[Any, ...], value: Any, where: str, at: str) ->
 
 
 def _union(kinds: tuple[Any, ...], value: Any, where: str, at: str) -> Any:
+    kinds = tuple(kind for kind in kinds if kind is not msgspec.UnsetType)
+    if len(kinds) == 1:
+        return _value(kinds[0], value, where, at)
     for kind in kinds:
         if kind is type(None) and value is None:
             return None
@@ -161,7 +235,7 @@ def _union(kinds: tuple[Any, ...], value: Any, where: str, at: str) -> Any:
         except AlumbenchError as error:
             found = error
     if len(kinds) == 2 and kinds[1] is type(None) and value is not None:
-        _value(kinds[0], value, where, at)  # says what is wrong within
+        _value(kinds[0], value, where, at)  # reports the error inside
     raise wrong(where, at, " or ".join(map(_expected, kinds)), value) from found
 
 
@@ -170,7 +244,7 @@ def _is(kind: Any, value: Any, expected: str, where: str, at: str) -> None:
         raise wrong(where, at, expected, value)
 
 
-def _has(value: Mapping[str, Any], needed: Sequence[str], where: str, at: str) -> None:
+def _has(value: Mapping[str, object], needed: Sequence[str], where: str, at: str) -> None:
     missing = [key for key in needed if key not in value]
     if missing:
         verb = "is" if len(missing) == 1 else "are"
@@ -178,7 +252,7 @@ def _has(value: Mapping[str, Any], needed: Sequence[str], where: str, at: str) -
 
 
 @cache
-def _hints(kind: Any) -> dict[str, Any]:
+def _hints(kind: Any) -> dict[str, object]:
     return typing.get_type_hints(kind, include_extras=True)
 
 
@@ -209,7 +283,7 @@ def _expected(kind: Any) -> str:
         inner = {str: "texts", int: "whole numbers", float: "numbers"}.get(_bare(args[0]))
         count = f"{len(args)} " if origin is tuple and args[-1] is not ... else ""
         return f"a list of {count}{inner or 'values'}" if inner or count else "a list"
-    if dataclasses.is_dataclass(kind) or typing.is_typeddict(kind):
+    if dataclasses.is_dataclass(kind) or typing.is_typeddict(kind) or _is_struct(kind):
         return "a table"
     return _WORDS.get(origin or kind, getattr(kind, "__name__", str(kind)))
 
@@ -235,7 +309,7 @@ def _bounded(kind: Any, bounds: Sequence[msgspec.Meta]) -> str:
 
 
 def _found(value: Any) -> str:
-    """A value in plain words, cut to what a message can take."""
+    """A value in plain words, shortened for a message."""
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, int | float):
@@ -252,19 +326,19 @@ def _found(value: Any) -> str:
 
 
 def wrong(where: str, at: str, expected: str, value: Any) -> AlumbenchError:
-    """The error that says what stands at a key of a file in place of what was expected."""
+    """The error for an unexpected value at a key of a file."""
     return AlumbenchError(f"{_place(where, at)}: expected {expected}, found {_found(value)}")
 
 
 def key_at(at: str, key: object) -> str:
-    """How messages call a key or an index below a place: `columns[2].title`."""
+    """The name in messages of a key or index below `at`: `columns[2].title`."""
     if isinstance(key, int):
         return f"{at}[{key}]"
     return f"{at}.{shown(key, 60)}" if at else shown(key, 60)
 
 
 def _item(at: str, number: int, item: Any) -> str:
-    """An item's place, with its name where it has one: nobody counts to [37]."""
+    """An item's position, with its name if it has one: nobody counts to [37]."""
     names = [item[key] for key in ("name", "title", "row", "id") if key in item] if isinstance(item, Mapping) else []
     named = f" ({shown(names[0], 60)})" if names and isinstance(names[0], str) and names[0] else ""
     return f"{at}[{number}]{named}"

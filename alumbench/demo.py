@@ -1,11 +1,11 @@
-"""The demo: everything the harness does, on a miniature task, from nothing but the installed package."""
+"""The demo: all steps of the harness on a miniature task, with nothing but the installed package."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from alumbench.leaderboard.table import Table
+from alumbench.reports.table import Table
 from alumbench.storage import write_text
 
 BOARD = """\
@@ -37,8 +37,8 @@ def run_demo(out: Path, seeds: int, say: Callable[[str], None]) -> Table:
     """Trains `standard` and `alum` with several seeds, attacks each, and builds a board.
 
     Args:
-        out: folder for everything; what is there already is not done again.
-        seeds: training seeds a method.
+        out: folder for everything; finished steps are not repeated.
+        seeds: training seeds per method.
         say: called with a line at each stage.
 
     Returns:
@@ -47,24 +47,24 @@ def run_demo(out: Path, seeds: int, say: Callable[[str], None]) -> Table:
     import torch
 
     from alumbench.attacks.victim import Victim
-    from alumbench.checkpoints import checkpoint_task, find_model
+    from alumbench.data import load_task
+    from alumbench.data.dataset import load_examples_from
     from alumbench.evaluation.evaluate import evaluate
     from alumbench.evaluation.request import Request
     from alumbench.evaluation.stored import EVALUATIONS
     from alumbench.evaluation.suite import load_suite
-    from alumbench.leaderboard.adding import add
     from alumbench.leaderboard.board import build
-    from alumbench.tasks import load_task
-    from alumbench.tasks.loading import load_examples_from
+    from alumbench.leaderboard.submit import add
+    from alumbench.models.checkpoint import checkpoint_task, find_model
     from alumbench.training.fine_tuning import fine_tune
     from alumbench.training.request import FineTuning
     from alumbench.training.tiny_bert import make_tiny_bert
 
-    torch.set_num_threads(1)  # so small a model gains nothing from more, and loses much on a busy machine
+    torch.set_num_threads(1)  # so small a model gains nothing from more, and is much slower on a busy machine
     task, suite = load_task("mini-sentiment"), load_suite("smoke")
     model, board = out / "model", out / "board"
     if not (model / "tokenizer_config.json").exists():
-        say("learning a word-piece vocabulary and making a tiny BERT of random weights")
+        say("learning a word-piece vocabulary and making a tiny BERT with random weights")
         examples, _ = load_examples_from(task.train, task.columns, task.labels)
         make_tiny_bert(model, (example.texts[0] for example in examples))
     write_text(board / "board.toml", BOARD)

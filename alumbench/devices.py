@@ -1,4 +1,4 @@
-"""Which device and processes a run uses, and what a device is called in records."""
+"""The device and processes of a run, and a device's name in records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def choose_device(name: str) -> Any:
     """The torch device for auto, cpu or cuda.
 
     Raises:
-        AlumbenchError: cuda is asked for and torch sees none.
+        AlumbenchError: cuda is requested and torch sees none.
     """
     import torch
 
@@ -28,23 +28,23 @@ def choose_device(name: str) -> Any:
 
 
 def is_first_process() -> bool:
-    """Whether this process writes and prints: the only one of a run, or the first that `torchrun` started."""
+    """True if this process writes and prints: a run's only one, or the first started by `torchrun`."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
 def process_count() -> int:
-    """How many processes `torchrun` started."""
+    """Number of processes started by `torchrun`."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def call_under_parent(called: bytes, *more: Any) -> None:
-    """Calls something in a child process, which ends with its parent, whatever it is doing and without a word.
+    """Calls a function in a child process, which exits silently with its parent, whatever it is doing.
 
-    Also while it loads its libraries: those are not loaded before what is called is unpickled.
+    This includes the time while it loads its libraries, which starts only when the function is unpickled.
 
     Args:
         called: a function and its first arguments, pickled.
-        more: its last arguments.
+        more: its further arguments.
     """
     threading.Thread(target=_end_with_parent, daemon=True).start()
     function, *arguments = ForkingPickler.loads(called)
@@ -61,12 +61,12 @@ def _end_with_parent() -> None:
 def keep_freed_memory() -> None:
     """Lets this process keep the memory of freed tensors for the next pass, on Linux with glibc; a no-op elsewhere.
 
-    glibc hands large buffers back to the system, and every page of the next pass's then has to be mapped anew, which is
+    glibc returns large buffers to the system, and every page of the next pass then has to be mapped again, which is
     2 to 5% of a training step on a CPU. The process stays at its peak size instead.
     """
     import ctypes
 
-    trim_threshold, mmap_max = -1, -4  # names of malloc.h
+    trim_threshold, mmap_max = -1, -4  # constants of malloc.h
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
@@ -76,7 +76,7 @@ def keep_freed_memory() -> None:
 
 
 def device_name(device: Any) -> str:
-    """What a run ran on, for the record: the GPU's name, or the processor's."""
+    """The device's name for records: that of the GPU or the processor."""
     import torch
 
     if device.type == "cuda":

@@ -1,4 +1,4 @@
-"""Errors that a user can act on: what is wrong, where, and the command that mends it; and how others' text is shown."""
+"""Errors that a user can act on: the problem, its place and the command that fixes it; safe display of foreign text."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-#: Unicode categories of what is obeyed or unseen: controls, formats (bidirectional marks), surrogates, private use,
+#: Unicode categories of active or unseen characters: controls, formats (bidirectional marks), surrogates, private use,
 #: unassigned, and separators of lines and paragraphs.
 UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-#: Characters of a message, and of one name or value in it.
+#: Maximum characters of a message, and of one name or value in it.
 MESSAGE, NAME = 2000, 200
-#: How many names a list of what is known shows.
+#: Maximum names in a list of known names.
 LISTED = 40
 
 
 def visible(text: str) -> str:
-    r"""The text with every character that is obeyed or unseen as `\u202e`, say: no terminal or browser acts on it."""
+    r"""The text with active or invisible characters escaped (`\u202e`), so that no terminal or browser acts on them."""
     return "".join(_visible(c) if unicodedata.category(c) in UNSEEN else c for c in text)
 
 
@@ -27,11 +27,11 @@ def _visible(character: str) -> str:
 
 
 def shown(text: object, limit: int = MESSAGE) -> str:
-    """What others wrote (names, labels, file names, libraries' errors) as one line for a terminal, of bounded length.
+    """Foreign text (names, labels, file names, libraries' errors) as one line of limited length for a terminal.
 
     Args:
-        text: anything; line ends and tabs become spaces, what is obeyed or unseen is escaped.
-        limit: characters that are left; of a longer text its head and tail are shown, with ` … ` between.
+        text: anything; line ends and tabs become spaces, active or invisible characters are escaped.
+        limit: maximum characters; of a longer text its start and end are shown, with ` … ` between.
     """
     line = re.sub(r"[ \t]*[\n\r\t\v\f]\s*", " ", _cut(str(text), limit)).strip()
     return _cut(visible(line), limit)
@@ -45,20 +45,24 @@ def _cut(text: str, limit: int) -> str:
 
 
 class AlumbenchError(Exception):
-    """A mistake in what was asked or in what was found; its text is all the user needs to see.
+    """An error in the request or in the data; its message is all the user needs to see.
 
     Attributes:
-        findings: what was found one by one, where it is several; each a line of its own.
+        findings: the individual findings, if there are several; each on a line of its own.
     """
 
     def __init__(self, message: str, findings: Sequence[str] = ()) -> None:
-        """Makes the message, and each finding, one line that a terminal shows and does not obey."""
+        """Makes the message and each finding one line that is safe for a terminal."""
         self.findings = tuple(map(shown, findings))
         super().__init__("\n  ".join([shown(message), *self.findings]))
 
 
+class ClassifierStopped(AlumbenchError):
+    """A classifier no longer answers: the run stops, and existing records are kept."""
+
+
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.4) -> str:
-    """The known name that is most like this one, '' where none is."""
+    """The known name most similar to this one, '' if none is similar."""
     known = sorted(known)
     plain = {one.casefold(): one for one in reversed(known)}
     near = difflib.get_close_matches(name.casefold(), plain, n=1, cutoff=cutoff)
@@ -66,7 +70,7 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.4) -> str:
 
 
 def unknown(kind: str, name: object, known: Iterable[str], see: str = "") -> AlumbenchError:
-    """The error for a name that is not among `known`: offers the nearest one, and `see`, the command that lists all."""
+    """The error for a name not in `known`: suggests the nearest one, and `see`, the command that lists all."""
     asked, known = shown(name, NAME), sorted(known)
     near = difflib.get_close_matches(asked.casefold(), known, n=1, cutoff=0.4)
     hint = f" Did you mean '{shown(near[0], NAME)}'?" if near else ""

@@ -1,4 +1,4 @@
-"""Dev-set figures of a task from its model's outputs."""
+"""Dev-set metrics of a task from a model's outputs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn import metrics
 
-from alumbench.tasks import Task
+from alumbench.data import Task
 
 
 def _matthews(gold: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
-    """Undefined where one side is constant; scikit-learn says 0 there, which reads like a measurement."""
+    """NaN if one side is constant; scikit-learn gives 0 there, which looks like a measurement."""
     constant = len(set(gold)) < 2 or len(set(predicted)) < 2
     return math.nan if constant else float(metrics.matthews_corrcoef(gold, predicted))
 
@@ -30,7 +30,7 @@ _METRICS: dict[str, Callable[[NDArray[np.float64], NDArray[np.float64]], float]]
 
 
 def score(names: Sequence[str], gold: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[str, float]:
-    """Each named metric of predictions against gold values; NaN where it is undefined (constant predictions, say)."""
+    """Each named metric of predictions against gold values; NaN if undefined (constant predictions, say)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return {name: float(_METRICS[name](gold, predicted)) for name in names}

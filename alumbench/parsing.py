@@ -1,4 +1,4 @@
-"""The one reader of TOML and JSON files: bounded, plain values alone, and what cannot be read in one line."""
+"""The only reader of TOML and JSON files: limited sizes, only plain values, errors in one line."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from typing import Any
 from alumbench.config import key_at, wrong
 from alumbench.errors import NAME, AlumbenchError, shown
 
-#: Bytes of a JSON and of a TOML file, and how deep values may be nested.
+#: Maximum bytes of a JSON and of a TOML file, and maximum nesting depth.
 JSON_BYTES, TOML_BYTES, DEPTH = 64 << 20, 4 << 20, 64
 _PLAIN = (str, bool, int, type(None))
 
 
-def read_text(path: Path, limit: int = JSON_BYTES, form: str = "a text file") -> str:
-    """The text of a file; a byte order mark is left out.
+def read_bytes(path: Path, limit: int = JSON_BYTES, form: str = "a file") -> bytes:
+    """The content of a file.
 
     Args:
         path: a regular file.
-        limit: bytes it may have.
-        form: what it should be, for messages.
+        limit: maximum bytes.
+        form: the expected kind of file, for messages.
 
     Raises:
-        AlumbenchError: It is absent, no regular file, too large, cannot be read, or is not UTF-8.
+        AlumbenchError: It is missing, not a regular file, too large, or cannot be read.
     """
     try:
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
@@ -43,7 +43,16 @@ def read_text(path: Path, limit: int = JSON_BYTES, form: str = "a text file") ->
         raise AlumbenchError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
     if len(content) > limit:
         raise AlumbenchError(f"{path}: is larger than {limit >> 20} MiB, too large for {form}")
-    return decoded(content, str(path))
+    return content
+
+
+def read_text(path: Path, limit: int = JSON_BYTES, form: str = "a text file") -> str:
+    """The text of a file; a byte order mark is left out. Arguments as `read_bytes`.
+
+    Raises:
+        AlumbenchError: It is missing, not a regular file, too large, cannot be read, or is not UTF-8.
+    """
+    return decoded(read_bytes(path, limit, form), str(path))
 
 
 def decoded(content: bytes, where: str) -> str:
@@ -59,7 +68,7 @@ def decoded(content: bytes, where: str) -> str:
         raise AlumbenchError(f"{where}: line {line} is not UTF-8 (byte 0x{content[error.start]:02x})") from None
 
 
-def read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, object]:
     """The content of a TOML file.
 
     Raises:
@@ -68,11 +77,11 @@ def read_toml(path: Path) -> dict[str, Any]:
     return parse_toml(read_text(path, TOML_BYTES, "a TOML file"), str(path))
 
 
-def parse_toml(text: str, where: str) -> dict[str, Any]:
+def parse_toml(text: str, where: str) -> dict[str, object]:
     """The content of TOML text: tables, lists, text, finite numbers, and true or false.
 
     Raises:
-        AlumbenchError: It is no TOML, nested too deep, or holds dates or numbers that are not finite.
+        AlumbenchError: It is not TOML, nested too deep, or holds dates or numbers that are not finite.
     """
     values = _parsed(lambda: tomllib.loads(text), "TOML", where)
     _plain(values, where)
@@ -89,10 +98,10 @@ def read_json(path: Path) -> Any:
 
 
 def parse_json(text: str, where: str) -> Any:
-    """The content of JSON text, whose numbers are finite.
+    """The content of JSON text; all numbers must be finite.
 
     Raises:
-        AlumbenchError: It is no JSON, nested too deep, or has NaN, Infinity or a number past every bound.
+        AlumbenchError: It is not JSON, nested too deep, or has NaN, Infinity or a number that is too large.
     """
     value = _parsed(lambda: _JSON.decode(text), "JSON", where)
     _plain(value, where)
@@ -100,7 +109,7 @@ def parse_json(text: str, where: str) -> Any:
 
 
 def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 _JSON = json.JSONDecoder(parse_constant=_no_number)  # made once: `json.loads` makes one for each line of records
@@ -115,13 +124,13 @@ def _parsed(parse: Callable[[], Any], form: str, where: str) -> Any:
     except RecursionError:
         raise AlumbenchError(f"{where}: is nested too deep") from None
     except (ValueError, OverflowError) as error:
-        digits = "Exceeds the limit" in str(error)  # of Python, for numbers that would take it minutes
+        digits = "Exceeds the limit" in str(error)  # Python's limit, for numbers that would take minutes
         what = "a number has more than 4,300 digits" if digits else shown(error, NAME)
         raise AlumbenchError(f"{where}: cannot be read as {form}: {what}") from None
 
 
 def _plain(value: Any, where: str) -> None:
-    """Refuses what neither TOML's users nor JSON need, and what could not be written back."""
+    """Rejects values that are not plain and could not be written back."""
     odd = _odd(value, DEPTH)
     if odd is None:
         return
@@ -135,7 +144,7 @@ def _plain(value: Any, where: str) -> None:
 
 
 def _odd(value: Any, deeper: int) -> list[Any] | None:
-    """The first value that is not plain, and after it the keys that lead there, last first; None where all are."""
+    """The first value that is not plain, then the keys that lead to it, innermost first; None if all are plain."""
     if isinstance(value, dict | list):
         if not deeper:
             return [value]

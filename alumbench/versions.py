@@ -9,7 +9,7 @@ LIBRARIES = ("torch", "transformers", "tokenizers", "datasets", "textattack", "n
 
 
 def library_versions() -> dict[str, str]:
-    """alumbench, Python and the libraries that shape results, by name."""
+    """Versions of alumbench, Python and the libraries that affect results, by name."""
     from alumbench import __version__
 
     versions = {"alumbench": __version__, "python": platform.python_version()}

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from alumbench.adversary import Ascent, Ball, Perturbation, divergence
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import checkpoint_task, find_model, mark_ids
+from alumbench.models.checkpoint import checkpoint_task, find_model, special_token_ids
 
 matplotlib.use("svg")
 from matplotlib import pyplot  # noqa: E402
@@ -34,19 +34,19 @@ def main(checkpoints: list[str], sentence: str, label: str) -> None:
         victim = Victim(files, checkpoint_task(files), device="cpu")
         batch = dict(victim.encode([(sentence,)]))
         batch["labels"] = torch.tensor([victim.task.labels.index(label)])
-        special = torch.tensor(mark_ids(victim.tokenizer))
+        special = torch.tensor(special_token_ids(victim.tokenizer))
         space = Perturbation(victim.model, batch, special, seed=4, step=0, examples=[0])
         found = {direction: _find(space, direction) for direction in COLOURS}
         # The plane of the picture: along Fisher's δ, and along the noise's part at right angles to it.
         first = found["fisher"].flatten()
         second = found["noise"].flatten() - first * (found["noise"].flatten() @ first) / (first @ first)
         second = second * first.norm() / second.norm()
-        clean = space.at().answers
+        clean = space.forward().answers
         axis = torch.linspace(-WIDTH, WIDTH, GRID)
         with torch.no_grad():
             height = [
                 [
-                    float(divergence(clean, space.at((a * first + b * second).view_as(space.embeddings)).answers))
+                    float(divergence(clean, space.forward((a * first + b * second).view_as(space.embeddings)).answers))
                     for a in axis
                 ]
                 for b in axis
@@ -59,7 +59,7 @@ def main(checkpoints: list[str], sentence: str, label: str) -> None:
             delta = found[direction].flatten()
             x, y = (float(delta @ e / (first @ first)) for e in (first, second))
             with torch.no_grad():
-                reached = float(divergence(clean, space.at(found[direction]).answers))
+                reached = float(divergence(clean, space.forward(found[direction]).answers))
             # Fisher and the label often lie on one line: the later one is thinner, so that both are seen.
             width = 1.2 if direction == "label" else 3
             panel.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "->", "color": colour, "linewidth": width})
@@ -74,13 +74,13 @@ def main(checkpoints: list[str], sentence: str, label: str) -> None:
 def _find(space: Perturbation, direction: str) -> Tensor:
     ascent = Ascent(direction)
     zero = space.zero() if ascent.needs_clean_gradient() else None
-    clean = space.learn(zero, keep_graph=True) if zero is not None else space.at(labels=True)
+    clean = space.forward_backward(zero, keep_graph=True) if zero is not None else space.forward(labels=True)
     target = clean.answers.detach()
 
     def objective(delta: Tensor) -> Tensor:
-        return divergence(target, space.at(delta).answers)
+        return divergence(target, space.forward(delta).answers)
 
-    ball, radius = Ball("l2-sentence", space.free), EPSILON * space.rms
+    ball, radius = Ball("l2-sentence", space.perturbable), EPSILON * space.rms
     return ascent.find(space, ball, radius, space.rms, clean, zero, objective).delta.detach()
 
 

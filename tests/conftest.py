@@ -12,7 +12,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from alumbench.tasks import load_task, miniature
+from alumbench.data import load_task, miniature
 from alumbench.training.fine_tuning import fine_tune
 from alumbench.training.request import FineTuning
 from alumbench.training.tiny_bert import make_tiny_bert
@@ -24,26 +24,52 @@ os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)  # fixtures of a session or module come before the one below, and sums follow the threads
-MIRROR = os.environ.pop("ALUMBENCH_MIRROR", "")
+# Under another name for the processes of pytest-xdist, whose environment is this one's.
+MIRROR = os.environ.pop("ALUMBENCH_MIRROR", "") or os.environ.get("ALUMBENCH_TESTS_MIRROR", "")
+os.environ["ALUMBENCH_TESTS_MIRROR"] = MIRROR
 os.environ.pop("NLTK_DATA", None)  # the mirror's NLTK data is found without it, here as on a machine that has none
 
 settings.register_profile("alumbench", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("alumbench")
 
 REPOSITORY = Path(__file__).parent.parent
+#: Files that take a minute or more. They begin first, so that no process ends long after the others.
+LONG = (
+    "attacks/test_engine.py",
+    "leaderboard/test_committed_boards.py",
+    "training/test_processes.py",
+    "evaluation/test_resume.py",
+    "studies/test_study.py",
+    "adversary/test_hook.py",
+    "methods/test_alpha_zero.py",
+    "experiments/test_build.py",
+    "test_next_lines.py",
+    "evaluation/test_two_versions.py",
+    "test_documented_commands.py",
+    "test_package.py",
+    "evaluation/test_schedules.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the long files first; each file's tests keep their order."""
+    first = {REPOSITORY / "tests" / name: at for at, name in enumerate(LONG)}
+    items.sort(key=lambda item: first.get(item.path, len(LONG)))
 
 
 @pytest.fixture(autouse=True)
 def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One thread, no mirror, no network; torch's generator and NLTK's folders are given back as they were."""
+    """One thread, no mirror, no network; generator, environment and NLTK's folders are given back as they were."""
     import nltk.data
 
     monkeypatch.delenv("ALUMBENCH_MIRROR", raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     torch.set_num_threads(1)
-    state, folders = torch.get_rng_state(), list(nltk.data.path)
+    state, folders, environment = torch.get_rng_state(), list(nltk.data.path), dict(os.environ)
     yield
+    os.environ.clear()
+    os.environ.update(environment)
     torch.set_rng_state(state)
     nltk.data.path[:] = folders
 

@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from alumbench.adversary import Perturbation, WordEmbeddings
-from alumbench.methods import Step
+from alumbench.methods import StepContext
 
 BEGIN, PAD, END, VOCABULARY, HIDDEN = 0, 1, 2, 24, 8
 SPECIAL = torch.tensor([BEGIN, END])
@@ -102,9 +102,9 @@ def double(batch: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.double() if value.is_floating_point() else value for name, value in batch.items()}
 
 
-def step_of(examples: Sequence[int] = range(5), special: Tensor = SPECIAL, number: int = 3) -> Step:
+def step_of(examples: Sequence[int] = range(5), special: Tensor = SPECIAL, number: int = 3) -> StepContext:
     """Step 3 of a run with seed 1."""
-    return Step(number, 1, list(examples), special, total=10)
+    return StepContext(number, 1, list(examples), special, total=10)
 
 
 def space_of(model: PreTrainedModel, batch: dict[str, Tensor], examples: Sequence[int] = range(5)) -> Perturbation:

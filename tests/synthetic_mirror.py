@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow
 from pyarrow import parquet
 
+from alumbench.data import load_task, miniature
+from alumbench.data.source import Source
 from alumbench.evaluation.suite import load_suite
-from alumbench.tasks import load_task, miniature
-from alumbench.tasks.source import Source
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 

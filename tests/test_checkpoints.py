@@ -16,16 +16,16 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import (
+from alumbench.data import Task, load_task, miniature
+from alumbench.errors import AlumbenchError
+from alumbench.models.checkpoint import (
     checkpoint_task,
     find_model,
     label_order,
     load_classifier,
     load_tokenizer,
 )
-from alumbench.errors import AlumbenchError
 from alumbench.storage import sha256_of
-from alumbench.tasks import Task, load_task, miniature
 
 NLI = ("entailment", "neutral", "contradiction")
 TWO = Task("two", "two labels", ("text",), ("negative", "positive"))

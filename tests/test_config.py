@@ -146,7 +146,7 @@ def test_toml_that_cannot_be_read(tmp_path: Path, content: bytes, message: str) 
     [
         ("", "cannot be read as JSON: Expecting value (at line 1, column 1)"),
         ('{"a":\n}', "cannot be read as JSON: Expecting value (at line 2, column 1)"),
-        ('{"a": -Infinity}', "cannot be read as JSON: -Infinity is no JSON number"),
+        ('{"a": -Infinity}', "cannot be read as JSON: -Infinity is not a JSON number"),
         ("[1e400]", "[0]: expected a finite number, found inf"),
         ("[" * 100_000, "is nested too deep"),
         ("[" * 100 + "]" * 100, "is nested more than 64 deep"),

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from alumbench.tasks import miniature
+from alumbench.data import miniature
+from experiments.geometry.__main__ import geometry
 from tests.cli.test_commands import invoke
 from tests.conftest import REPOSITORY
+from tests.forked import forked  # noqa: F401 - a fixture
 from tests.synthetic_mirror import write_mirror
 
 PAGES = sorted([REPOSITORY / "README.md", *REPOSITORY.glob("docs/*.md")])
@@ -20,8 +22,16 @@ PAGES = sorted([REPOSITORY / "README.md", *REPOSITORY.glob("docs/*.md")])
 PLACEHOLDERS = {"BOARD": "board", "FOLDER": "sent", "NAME": "me"}
 #: Commands that other tests run, or that are no alumbench command, by how they begin; and where they are run.
 ELSEWHERE = {
-    "alumbench claims leaderboards/claims": "tests/claims/test_build.py",
+    "python -m experiments.claims leaderboards/claims": "tests/experiments/test_build.py",
+    "alumbench attack my-org/": "tests/models/test_attack_command.py",
+    "alumbench attack runs/my-lora": "tests/models/test_attack_command.py",
+    "alumbench attack my_module:": "tests/models/test_attack_command.py",
+    "alumbench attack ./my_file.py:": "tests/models/test_attack_command.py",
+    "alumbench attack https://": "tests/models/test_attack_command.py",
     "alumbench demo": "tests/test_package.py",
+    "alumbench train --method ./": "tests/test_plug_ins.py",
+    "alumbench attack keywords": "tests/test_plug_ins.py",
+    "alumbench attack runs/entropy": "tests/test_plug_ins.py",
     "make demo": "tests/test_package.py",
     "make test": ".ci/run",
     "pip install": "Makefile",
@@ -73,6 +83,8 @@ def run(
 
     def type_line(line: str) -> tuple[int, str]:
         program, *words = [PLACEHOLDERS.get(word, word) for word in shlex.split(line)]
+        if words[:2] == ["-m", "experiments.geometry"]:
+            return invoke(*words[2:], command=geometry, monkeypatch=monkeypatch, capsys=capsys)
         assert program == "alumbench"
         if words[:2] == ["leaderboard", "run"]:
             Path("board/runs.toml").write_text(PLAN)
@@ -82,6 +94,7 @@ def run(
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_documented_commands_run(page: Path, run: Callable[[str], tuple[int, str]]) -> None:
     for line in (line for block in blocks(page) for line in block if not where_else(line)):
@@ -94,4 +107,5 @@ def test_commands_are_found_and_those_run_elsewhere_are_there() -> None:
     assert len(lines) > 20 and any(" --method alum " in line for line in lines)
     for begin, where in ELSEWHERE.items():
         assert (REPOSITORY / where).is_file(), begin
-    assert all(line.startswith("alumbench ") or where_else(line) for line in lines)
+    typed = ("alumbench ", "python -m experiments.geometry ")
+    assert not [line for line in lines if not line.startswith(typed) and not where_else(line)]

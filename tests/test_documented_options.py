@@ -1,4 +1,4 @@
-"""Each `alumbench …` in README, docs, boards, messages and docstrings names a command and options that exist."""
+"""Each `alumbench …` in README, docs, examples, boards and sources names a command and options that exist."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from alumbench.cli import COMMANDS, group
 
 PACKAGE = Path(alumbench.__file__).parent
 REPOSITORY = PACKAGE.parent
-PROSE = sorted([REPOSITORY / "README.md", *REPOSITORY.glob("docs/*.md"), *REPOSITORY.glob("leaderboards/*/board.toml")])
+FOUND = ("README.md", "CONTRIBUTING.md", "docs/*.md", "examples/*.*", "leaderboards/*/board.toml")
+PROSE = sorted(path for pattern in FOUND for path in REPOSITORY.glob(pattern))
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 #: In prose and code a command stands in backticks or quotes, or begins a line of a block; a backslash goes on.
 COMMAND = re.compile(r"(?:^ *(?:\$ )?|[`'\"]|-m )alumbench ((?:[^`'\"\n\\]|\\\n)+)", re.MULTILINE)

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from alumbench.claims.settings import Claims
+from alumbench.data import Task, load_task
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.suite import load_suite
-from alumbench.leaderboard.settings import Board
+from alumbench.leaderboard.config import Board
 from alumbench.studies.plan import Plan
 from alumbench.studies.study import check_plan, jobs_of
-from alumbench.tasks import Task, load_task
+from experiments.claims.settings import Claims
 
 REPOSITORY = Path(__file__).parent.parent
 MUTATIONS = 250
@@ -49,7 +49,7 @@ def read_plan(folder: Path) -> None:
 
 
 KINDS: dict[str, tuple[str, str, Callable[[Path], Any]]] = {
-    "suite": ("alumbench/suites/*.toml", "suite.toml", read_suite),
+    "suite": ("suites/*.toml", "suite.toml", read_suite),
     "board": ("leaderboards/*/board.toml", "board.toml", Board.read),
     "plan": ("leaderboards/*/runs.toml", "runs.toml", read_plan),
     "claims": ("leaderboards/claims/claims.toml", "claims.toml", Claims.read),
@@ -120,7 +120,7 @@ def test_whatever_a_file_says_is_taken_or_refused_in_a_line(kind: str, tmp_path:
     assert [line for line in told if not line.isprintable() or len(line) > 2000] == []
 
 
-@pytest.mark.parametrize("path", sorted((REPOSITORY / "alumbench/tasks/catalog").glob("*.toml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "alumbench/data/catalog").glob("*.toml")), ids=lambda p: p.stem)
 def test_a_damaged_task_is_taken_or_refused_in_a_line(path: Path) -> None:
     draw = random.Random(path.stem)
     for _ in range(20):
@@ -138,9 +138,9 @@ def test_a_damaged_task_is_taken_or_refused_in_a_line(path: Path) -> None:
         ("name = '../../x'", "name: expected a name without '/'"),
         (f"name = '{'a' * 10**5}'", "name: expected a name without '/'"),
         ("name = ''", "name: expected a name without '/'"),
-        ("source = {take = 'x', file = 'a.csv'}", "source: source: take = 'x' is no slice of rows"),
+        ("source = {take = 'x', file = 'a.csv'}", "source: source: take = 'x' is not a slice of rows"),
         ("source = {}", "source: names no table: give hub, file, generated or mirror"),
-        ("source = {mirror = '../../x'}", "source: mirror = '../../x' leads out of the mirror's data/"),
+        ("source = {mirror = '../../x'}", "source: mirror = '../../x' points outside the mirror's data/"),
         ("kind = 'cleen'", "unknown kind 'cleen'. Did you mean 'clean'?"),
     ],
     ids=lambda text: text[:20],

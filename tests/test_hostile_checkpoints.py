@@ -181,11 +181,11 @@ def growing(times: int, word: str = " a a a a a a a a") -> Callable[[dict[str, A
 
 BACKTRACKING = {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": False}
 TORN = "model.safetensors: not a complete safetensors file"
-NO_NUMBERS = r"weights that are no numbers \(NaN or infinite\) in "
+NO_NUMBERS = r"weights that are not finite \(NaN or infinite\) in "
 OTHERS_WEIGHTS = "its weights do not fit the BertForSequenceClassification in config.json: "
 UNLOADED = "no sequence classifier can be loaded: config.json: "
 OF_ANOTHER = r"but the weights have [\d,]+ parameters in \d+ tensors; take"
-NOT_A_LENGTH = "tokenizer_config.json: model_max_length must be a number from 1 on, not "
+NOT_A_LENGTH = "tokenizer_config.json: model_max_length must be 1 or more, not "
 SHAPE_IN_WORDS = "is 64×32 in the file and 64×0 in the model|config.json: hidden_size is 0; it must be 1 or more"
 
 FILES: Cases = {
@@ -218,7 +218,7 @@ FILES: Cases = {
         ),
         r"index.json: lists \.\./model.safetensors, not in this folder",
     ),
-    "adapter": (holds("adapter_config.json", "{}"), "a PEFT adapter without its base model"),
+    "adapter": (holds("adapter_config.json", "{}"), "base_model_name_or_path is missing"),
 }
 
 NUMBERS: Cases = {
@@ -227,7 +227,7 @@ NUMBERS: Cases = {
     "one-word-nan": (one_row(torch.nan), rf"{NO_NUMBERS}bert\.embeddings\.word_embeddings\.weight"),
     "too-large-to-add": (
         filled("classifier", 3e38),
-        r"gives scores that are no numbers \(NaN or infinite\); it is broken",
+        r"its scores are not finite \(NaN or infinite\); the model is broken",
     ),
     "three-outputs": (
         weights(lambda name, value: torch.cat([value, value[:1]]) if "classifier" in name else value),
@@ -265,10 +265,13 @@ CODE: Cases = {
     "pipeline-of-its-own": (code(configured(custom_pipelines={"x": {"impl": "mine.Mine"}})), SAME),
     "attention-of-the-hub": (configured(attn_implementation="somebody/kernel"), "names code on the hub, which is ref"),
     "attention-of-the-hub-2": (configured(_attn_implementation="somebody/kernel"), "names code on the hub, which is"),
-    "activation": (configured(hidden_act="__import__"), f"{UNLOADED}hidden_act is '__import__', no activation such"),
+    "activation": (
+        configured(hidden_act="__import__"),
+        f"{UNLOADED}hidden_act is '__import__', not an activation such",
+    ),
     "number-format": (
         configured(torch_dtype="os.system", dtype="__class__"),
-        "config.json: .*dtype is 'os.system', no number format such as 'float32'",
+        "config.json: .*dtype is 'os.system', not a number format such as 'float32'",
     ),
     "tokenizer-class": (says(TOKENIZER_CONFIG, tokenizer_class="os.system"), ANY),
     "tokenizer-class-number": (says(TOKENIZER_CONFIG, tokenizer_class=3), ANY),
@@ -298,7 +301,7 @@ CONFIGURATION: Cases = {
     "family-missing": (configured(model_type=...), "config.json: model_type is missing"),
     "family-of-images": (
         configured(model_type="vit"),
-        f"{UNLOADED}model_type is 'vit', of which transformers has no sequence class",
+        f"{UNLOADED}model_type is 'vit', for which transformers has no sequence class",
     ),
     "family-another": (
         configured(model_type="t5", classifier_dropout=None),
@@ -385,14 +388,14 @@ TRAINING: Cases = {
     "examples-from-a-system-file": (task(dev=[{"file": "/etc/passwd"}]), "/etc/passwd: expected a file ending in"),
     "examples-out-of-the-mirror": (
         task(dev=[{"mirror": "../../../etc/passwd", "hub": "x/y"}]),
-        "training.json: dev.0.: mirror = .* leads out of the mirror's data/",
+        "training.json: dev.0.: mirror = .* points outside the mirror's data/",
     ),
     "examples-of-no-grammar": (
         task(dev=[{"generated": "../../x"}]),
-        r"unknown generated set '../../x'.*[^.]\. What is",
+        r"unknown generated set '../../x'.*[^.]\. Finished records",
     ),
     "examples-a-number": (task(dev=3), "training.json: dev: expected a list, found a number"),
-    "labels-twice": (task(labels=["negative", "negative"]), "training.json: labels: a name is there twice"),
+    "labels-twice": (task(labels=["negative", "negative"]), "training.json: labels: a name occurs twice"),
     "labels-numbers": (task(labels=[0, 1]), r"training.json: labels\[0\]: expected text .* found a number \(0\)"),
     "no-columns": (task(columns=[]), "training.json: a task needs one or two text columns"),
     "columns-numbers": (task(columns=[1]), r"training.json: columns\[0\]: expected text .* found a number \(1\)"),

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import alumbench
-from alumbench.tasks import miniature
+from alumbench.data import miniature
 from tests.cli.test_commands import invoke
+from tests.forked import forked  # noqa: F401 - a fixture
 from tests.leaderboard.test_references import board as reference_board  # noqa: F401 - a fixture
 from tests.studies.test_study import BOARD, PLAN
 from tests.synthetic_mirror import write_mirror
@@ -70,6 +71,7 @@ def test_nothing_but_next_line_prints_what_to_type_next() -> None:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.usefixtures("forked")
 def test_every_next_line_runs(run: Run, reference_board: Path, tiny_model: Path) -> None:  # noqa: F811
     seen = follow(run, "methods") | follow(run, "recipes") | follow(run, "demo", "--out", "a demo", "--seeds", 1)
     train = ["train", "--task", "mini-sentiment", "--model", "tiny", *TRAIN]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import os
 import subprocess
 import sys
@@ -20,27 +21,38 @@ REPOSITORY = PACKAGE.parent
 #: Imports go down only. Same rank and another name: no import either way.
 RANKS = {
     "errors": -2,
+    "old_names": -1.5,
     "config": -1,
+    "arguments": -1,
+    "fields": 0,
+    "formatting": 0,
+    "records": 0,
     "parsing": 0,
     "commands": 0,
     "statistics": 0,
     "adversary": 0,
     "bfloat16": 0,
+    "origins": 0,
+    "registry": 1,
     "storage": 1,
     "versions": 1,
     "devices": 1,
-    "tasks": 2,
+    "engine": 1,
+    "data": 2,
     "metrics": 3,
-    "checkpoints": 3,
+    "models": 3,
     "methods": 4,
     "attacks": 4,
-    "suites": 4,
     "training": 5,
+    "pretraining": 6,
     "evaluation": 5,
+    "reports": 5.5,
     "leaderboard": 6,
+    "listing": 2,
+    "results": 7,
+    "api": 7.5,
     "demo": 7,
-    "claims": 7,
-    "publishing": 7,
+    "hub": 7,
     "studies": 7,
     "cli": 8,
     "__main__": 9,
@@ -64,8 +76,7 @@ def _imports(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_imports_go_down_only(path: Path) -> None:
     own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    if own == "__init__":
-        assert not _imports(path)
+    if own == "__init__":  # the public API, imported when it is used
         return
     for module in _imports(path):
         part = _part(module)
@@ -73,6 +84,32 @@ def test_imports_go_down_only(path: Path) -> None:
             continue
         assert RANKS[part] < RANKS[own], f"{path} imports {module}, which is not below it"
         assert own not in {"adversary", "statistics"}, f"{path} imports {module}; it must stand alone"
+
+
+def _files_imported(path: Path, modules: dict[str, Path]) -> set[str]:
+    """Files of the package that a file imports anywhere in it, but for types alone."""
+    found, left = set(), [ast.parse(path.read_text(encoding="utf-8"))]
+    while left:
+        node = left.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {name if name in modules else node.module for name in names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        left += ast.iter_child_nodes(node)
+    return found & modules.keys()
+
+
+def test_no_circles_of_files() -> None:
+    """Inside folders too, and whether a file is imported at its top or within a function."""
+    modules = {}
+    for path in PACKAGE.rglob("*.py"):
+        name = ".".join(("alumbench", *path.relative_to(PACKAGE).with_suffix("").parts))
+        modules[name.removesuffix(".__init__")] = path
+    graph = {name: _files_imported(path, modules) - {name} for name, path in modules.items()}
+    graphlib.TopologicalSorter(graph).prepare()  # a CycleError names the files
 
 
 def test_help_imports_neither_torch_nor_transformers() -> None:
@@ -98,11 +135,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_wheel_carries_suites_tasks_and_types(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    for kind, folder in (("*.toml", "suites"), ("*.toml", "tasks/catalog")):
-        for path in (PACKAGE / folder).glob(kind):
-            assert f"alumbench/{folder}/{path.name}" in names
+    for source, folder in ((REPOSITORY / "suites", "suites"), (PACKAGE / "data/catalog", "data/catalog")):
+        paths = list(source.glob("*.toml"))
+        assert paths and not [path for path in paths if f"alumbench/{folder}/{path.name}" not in names]
     assert "alumbench/py.typed" in names
-    assert not [name for name in names if name.startswith(("tests", "leaderboards"))]
+    assert not [name for name in names if name.startswith(("tests", "leaderboards", "experiments"))]
 
 
 def test_wheel_runs_the_demo_without_network_or_nltk_data(wheel: Path, tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alumbench.errors import AlumbenchError
-from alumbench.storage import RecordLog, finite, read_json, read_records, sha256_of, write_bytes, write_json, write_text
+from alumbench.parsing import read_json
+from alumbench.storage import RecordLog, finite, read_records, sha256_of, write_bytes, write_json, write_text
 
 
 @contextmanager
@@ -66,7 +67,7 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, call, fail)
-    with pytest.raises(AlumbenchError, match=r"a\.json: cannot be written \(No space left.*run the same command again"):
+    with pytest.raises(AlumbenchError, match=r"a\.json: cannot be written \(No space left.*rerun the same command"):
         write_json(path, {"new": True})
     monkeypatch.undo()
     assert path.read_bytes() == before
@@ -76,7 +77,7 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch
 def test_full_disk_never_truncates_a_json_file(tmp_path):
     path = tmp_path / "a.json"
     write_json(path, {"old": True})
-    with disk_full_after(1000), pytest.raises(AlumbenchError, match="make room or give another --out"):
+    with disk_full_after(1000), pytest.raises(AlumbenchError, match="free up space or give another --out"):
         write_json(path, {"new": "x" * 5000})
     assert read_json(path) == {"old": True}
     assert names(tmp_path) == {"a.json"}
@@ -136,7 +137,7 @@ def test_the_umask_decides_who_reads_a_file(tmp_path, umask, mode):
             log.append({"id": 2})
             modes = {(tmp_path / "r.jsonl").stat().st_mode & 0o777}
             log.append({"id": 1})
-            log.sort(lambda record: record["id"])
+            log.replace(sorted(log.records, key=lambda record: record["id"]))
     finally:
         os.umask(before)
     assert modes | {(tmp_path / name).stat().st_mode & 0o777 for name in ("a.json", "r.jsonl")} == {mode}
@@ -234,7 +235,7 @@ def test_full_disk_under_the_log_keeps_the_last_whole_record(tmp_path, monkeypat
     with RecordLog(path) as log:
         log.append({"id": "1"})
         monkeypatch.setattr(os, "pwrite", full)
-        with pytest.raises(AlumbenchError, match=r"No space left on device.*run the same command again"):
+        with pytest.raises(AlumbenchError, match=r"No space left on device.*rerun the same command"):
             log.append({"id": "2"})
         assert path.read_bytes() == b'{"id": "1"}\n'
         monkeypatch.undo()
@@ -247,7 +248,7 @@ def test_full_disk_as_the_kernel_does_it(tmp_path):
     path = tmp_path / "r.jsonl"
     with RecordLog(path) as log:
         log.append({"id": "1"})
-        with disk_full_after(100), pytest.raises(AlumbenchError, match="make room"):
+        with disk_full_after(100), pytest.raises(AlumbenchError, match="free up space"):
             log.append({"id": "x" * 500})
     assert read_records(path) == ([{"id": "1"}], 12)
     assert path.stat().st_size == 12
@@ -261,11 +262,13 @@ def test_a_second_holder_is_refused_until_the_first_ends(tmp_path):
     )
     child = subprocess.Popen([sys.executable, "-c", code, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert child.stdout.readline() == b"held\n"
-    with pytest.raises(AlumbenchError, match="another run is writing here; wait for it or give another --out"):
+    with pytest.raises(
+        AlumbenchError, match="another run is writing to this folder; wait for it or give another --out"
+    ):
         RecordLog(path)
     child.kill()  # a killed holder leaves no lock behind
     child.communicate()
-    with RecordLog(path) as log, pytest.raises(AlumbenchError, match="another run is writing here"):
+    with RecordLog(path) as log, pytest.raises(AlumbenchError, match="another run is writing to this folder"):
         log.append({"id": "1"})
         RecordLog(path)
     with RecordLog(path) as log:
@@ -278,7 +281,7 @@ def test_records_come_after_those_that_were_put_in_order_and_grew(tmp_path):
             log.append({"id": number})
         for record in log.records:
             record["more"] = "x" * 50
-        log.sort(lambda record: record["id"], changed=True)
+        log.replace([dict(record) for record in sorted(log.records, key=lambda record: record["id"])])
         log.append({"id": 3})
     records, size = read_records(tmp_path / "records.jsonl")
     assert [record["id"] for record in records] == [0, 1, 2, 3]

@@ -17,13 +17,13 @@ from torch import Tensor
 from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import find_model, load_classifier
-from alumbench.checkpoints.loading import load_model
 from alumbench.cli.verify import verify
+from alumbench.data import load_task
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.document import EVALUATION
 from alumbench.evaluation.suite import load_suite
-from alumbench.tasks import load_task
+from alumbench.models.checkpoint import find_model, load_classifier
+from alumbench.models.checkpoint.loading import load_model
 from tests.evaluation.conftest import run
 from tests.test_checkpoints import change_json
 
@@ -92,10 +92,10 @@ UNFIT: dict[str, tuple[Callable[[Weights], Weights], str, bool]] = {
     "other-shape": (narrower, r"layer\.1\.output\.dense\.weight is 32×\d+ in the file and 32×\d+ in the model", False),
     "nan": (
         with_value(torch.nan),
-        r"no numbers \(NaN or infinite\) in bert\.encoder\.layer\.1\.output\.dense\.w",
+        r"not finite \(NaN or infinite\) in bert\.encoder\.layer\.1\.output\.dense\.w",
         False,
     ),
-    "infinite": (with_value(torch.inf), r"no numbers \(NaN or infinite\) in bert\.encoder\.layer\.1\.output", False),
+    "infinite": (with_value(torch.inf), r"not finite \(NaN or infinite\) in bert\.encoder\.layer\.1\.output", False),
 }
 
 

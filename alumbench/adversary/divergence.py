@@ -1,6 +1,6 @@
-"""How far two outputs of the model are apart, row by row.
+"""Divergences between two outputs of the model, row by row.
 
-Gradients flow into both arguments. A caller that wants a target held still detaches it, and says so.
+Gradients flow into both arguments. A caller that wants a fixed target detaches it explicitly.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 
-def full(tensor: Tensor) -> Tensor:
-    """The tensor in float32 where it is in half precision, else as it is."""
+def to_float32(tensor: Tensor) -> Tensor:
+    """The tensor in float32 if it is in half precision, else unchanged."""
     return tensor.float() if tensor.dtype in {torch.bfloat16, torch.float16} else tensor
 
 
 def kl(clean: Tensor, perturbed: Tensor) -> Tensor:
-    """KL(p ‖ q) of two sets of logits, (..., classes) each; (...)."""
-    log_p, log_q = functional.log_softmax(full(clean), -1), functional.log_softmax(full(perturbed), -1)
+    """KL(p ‖ q) of two sets of logits, (..., classes) each; the result has shape (...)."""
+    log_p, log_q = functional.log_softmax(to_float32(clean), -1), functional.log_softmax(to_float32(perturbed), -1)
     return (log_p.exp() * (log_p - log_q)).sum(-1)
 
 
 def symmetric_kl(clean: Tensor, perturbed: Tensor) -> Tensor:
     """KL(p ‖ q) + KL(q ‖ p), the paper's choice for classification (section 3, with no factor of one half)."""
-    rows: Tensor = _SymmetricKl.apply(full(clean), full(perturbed))  # type: ignore[no-untyped-call]
+    rows: Tensor = _SymmetricKl.apply(to_float32(clean), to_float32(perturbed))  # type: ignore[no-untyped-call]
     return rows
 
 
 class _SymmetricKl(torch.autograd.Function):
-    """Σ (p − q) (log p − log q) with its gradient written out: over a vocabulary, half the passes of autograd's.
+    """Σ (p − q) (log p − log q) with an explicit gradient: over a vocabulary, half the passes of autograd.
 
     With d = log p − log q the gradient is p (d − Σ p d) + p − q for the first logits, q − p − q (d − Σ q d) for the
     others.
@@ -63,21 +63,21 @@ class _SymmetricKl(torch.autograd.Function):
 
 
 def jensen_shannon(clean: Tensor, perturbed: Tensor) -> Tensor:
-    """½ KL(p ‖ m) + ½ KL(q ‖ m) with m = ½ (p + q): symmetric, and never more than log 2."""
-    log_p, log_q = functional.log_softmax(full(clean), -1), functional.log_softmax(full(perturbed), -1)
+    """½ KL(p ‖ m) + ½ KL(q ‖ m) with m = ½ (p + q): symmetric, and at most log 2."""
+    log_p, log_q = functional.log_softmax(to_float32(clean), -1), functional.log_softmax(to_float32(perturbed), -1)
     change = log_q - log_p
     return -0.5 * (log_p.exp() * _log_mean(change) + log_q.exp() * _log_mean(-change)).sum(-1)
 
 
 def _log_mean(change: Tensor) -> Tensor:
-    """The logarithm of ½ (1 + exp change), exactly 0 where nothing changes and accurate near it, as log m is not."""
+    """The logarithm of ½ (1 + exp change), exactly 0 at change 0 and, unlike log m, accurate near it."""
     near = torch.log1p(torch.expm1(change.clamp(-1, 1)) / 2)
     return torch.where(change.abs() < 1, near, functional.softplus(change) - math.log(2))
 
 
 def squared_error(clean: Tensor, perturbed: Tensor) -> Tensor:
     """Squared difference, the paper's choice for regression."""
-    return (full(clean) - full(perturbed)).square().sum(-1)
+    return (to_float32(clean) - to_float32(perturbed)).square().sum(-1)
 
 
 Divergence = Callable[[Tensor, Tensor], Tensor]

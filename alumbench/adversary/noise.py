@@ -1,4 +1,4 @@
-"""Randomness that an example carries with it: seeded per (run seed, step, example), blind to batch and padding."""
+"""Randomness per example: seeded by (run seed, step, example), independent of batch and padding."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-#: Each use of chance has a stream of its own, so that one method's draws never shift another's.
+#: Each use of randomness has its own stream, so that one method's draws never shift another's.
 STREAMS = {"noise": 0, "labels": 1, "rows": 2}
 
 
@@ -28,7 +28,7 @@ def example_noise(
     examples: Sequence[int],
     draw: Callable[..., Tensor] = torch.randn,
 ) -> Tensor:
-    """Noise for the free tokens, 0 elsewhere; the same for an example whatever it is batched with.
+    """Noise for the free tokens, 0 elsewhere; the same for an example in any batch.
 
     Args:
         free: (batch, tokens) booleans.
@@ -50,28 +50,28 @@ def example_noise(
 
 
 def example_uniform(seed: int, step: int, examples: Sequence[int], count: int = 1, stream: str = "labels") -> Tensor:
-    """`count` numbers in [0, 1) an example, (batch, count), on the CPU."""
+    """`count` uniform numbers in [0, 1) an example, (batch, count), on the CPU."""
     draws = [torch.rand(count, generator=_generator(seed, step, int(example), stream)) for example in examples]
     return torch.stack(draws)
 
 
 class DropoutReplay:
-    """Lets later passes drop the same units as the clean one, so that only δ tells them apart.
+    """Makes later passes drop the same units as the clean one, so that they differ only by δ.
 
-    A mismatched mask alone makes a symmetric KL larger than the one that small δ make. The generators are left as the
-    clean pass left them, so that the run's other draws are those of standard training.
+    A different mask alone gives a larger symmetric KL than a small δ does. The generators are left as the clean pass
+    left them, so that the run's other draws are those of standard training.
 
-    On a CPU drawing dropout is a tenth of a forward pass and more, so the clean pass's masks can be kept (a byte a
-    unit) and handed out again; else the generators are set back and the masks drawn again. Both give the same units.
+    On a CPU, drawing dropout takes a tenth of a forward pass or more, so the clean pass's masks can be kept (a byte a
+    unit) and reused. Otherwise the generators are reset and the masks drawn again. Both give the same units.
     """
 
     def __init__(self, device: torch.device, keep_masks: bool = False) -> None:
-        """Remembers the generators; make it just before the clean pass.
+        """Saves the state of the generators; call it just before the clean pass.
 
         Args:
-            device: where the model is.
-            keep_masks: whether to hand out the clean pass's masks. A compiled model draws where no one can see it and
-                a checkpointed one draws again in its backward, so neither can have that.
+            device: the device of the model.
+            keep_masks: reuse the clean pass's masks. Impossible for a compiled model, whose draws are not visible, and
+                for a checkpointed one, which draws again in its backward.
         """
         self._cuda = device if device.type == "cuda" else None
         self._before = self._state()
@@ -108,11 +108,11 @@ class DropoutReplay:
             torch.cuda.set_rng_state(state[1], self._cuda)
 
 
-_DRAW = torch.ops.aten.bernoulli_.float  # what every dropout on a CPU comes down to
+_DRAW = torch.ops.aten.bernoulli_.float  # the operation behind every dropout on a CPU
 
 
 class _Keep(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Keeps each mask that is drawn; `complete` unless chance came in another way, a skipped layer say."""
+    """Keeps each mask that is drawn; `complete` unless there was other randomness, such as a skipped layer."""
 
     def __init__(self, kept: list[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -128,7 +128,7 @@ class _Keep(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 class _HandOut(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Gives the kept masks in the order in which they were drawn."""
+    """Returns the kept masks in the order in which they were drawn."""
 
     def __init__(self, kept: list[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""One batch seen clean and perturbed: what every method that adds δ to the embeddings works with."""
+"""One batch, clean and perturbed: the basis of every method that adds δ to the embeddings."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from alumbench.adversary.answers import Answers, read_answers
-from alumbench.adversary.ball import token_rms
-from alumbench.adversary.divergence import full
-from alumbench.adversary.hook import WordEmbeddings, free_tokens
+from alumbench.adversary.divergence import to_float32
+from alumbench.adversary.embedding_hook import WordEmbeddings, perturbable_mask
 from alumbench.adversary.noise import DropoutReplay, example_noise, example_uniform
+from alumbench.adversary.norm_ball import token_rms
+from alumbench.adversary.outputs import Outputs, read_answers
 
 
 @dataclass(frozen=True)
@@ -24,35 +24,35 @@ class Pass:
     """One forward pass.
 
     Attributes:
-        answers: what the model said.
+        answers: the model's answers.
         loss: the task's loss, None in a pass without labels.
-        gradient: of the loss at δ, (batch, tokens, hidden), where `learn` took it.
-        outputs: all that the model returned.
+        gradient: of the loss at δ, (batch, tokens, hidden), if `forward_backward` took it.
+        outputs: the model's whole output.
     """
 
-    answers: Answers
+    answers: Outputs
     loss: Tensor
     gradient: Tensor | None
     outputs: Any
 
 
-class Place(Protocol):
-    """Where in a model δ is added; `WordEmbeddings` is one."""
+class PerturbationSite(Protocol):
+    """The place in a model where δ is added, such as `WordEmbeddings`."""
 
     def __call__(self, input_ids: Tensor) -> Tensor:
-        """What δ is added to, (batch, tokens, hidden), without a graph; of that shape at least."""
+        """The tensor δ is added to, (batch, tokens, hidden), without a graph; or any tensor of its shape."""
 
     def added(self, delta: Tensor) -> contextlib.AbstractContextManager[None]:
         """Adds δ during one forward pass."""
 
 
 class Perturbation:
-    """A batch, the tokens of it that may be perturbed, and passes through the model with any δ.
+    """A batch, its tokens that may be perturbed, and passes through the model with any δ.
 
-    The first pass draws dropout as ever; all later ones drop the same units, unless `replay_dropout` is off.
+    The first pass draws dropout as usual; all later ones drop the same units, unless `replay_dropout` is off.
 
     Attributes:
-        free: (batch, tokens) booleans; δ must be 0 elsewhere.
+        perturbable: (batch, tokens) booleans; δ must be 0 elsewhere.
     """
 
     def __init__(
@@ -64,25 +64,27 @@ class Perturbation:
         step: int,
         examples: Sequence[int],
         replay_dropout: bool = True,
-        place: Place | None = None,
+        place: PerturbationSite | None = None,
     ) -> None:
         """Prepares a batch; make it before its first pass, since dropout is replayed from here.
 
         Args:
-            model: the plain module, never a wrapper that counts passes.
-            batch: `input_ids`, `attention_mask` and what else the model takes, its labels among them.
+            model: the plain module, not a wrapper that counts passes.
+            batch: `input_ids`, `attention_mask` and all other inputs of the model, including labels.
             special_ids: ids that stay untouched, or None to perturb them too.
             seed: the run's seed.
             step: the optimizer step.
             examples: (batch,) numbers of the examples, which seed their noise.
-            replay_dropout: whether all passes drop the same units.
-            place: where δ is added; None for the word embeddings.
+            replay_dropout: True if all passes drop the same units.
+            place: the place where δ is added; None for the word embeddings.
         """
         self._model, self._batch = model, dict(batch)
         self._seed, self._step, self._examples = seed, step, examples
-        self.free = free_tokens(batch["input_ids"], batch["attention_mask"], special_ids)
-        self._words: Place = WordEmbeddings(model) if place is None else place
-        self._dropout = DropoutReplay(self.free.device, _eager_on_cpu(model, self.free)) if replay_dropout else None
+        self.perturbable = perturbable_mask(batch["input_ids"], batch["attention_mask"], special_ids)
+        self._words: PerturbationSite = WordEmbeddings(model) if place is None else place
+        self._dropout = (
+            DropoutReplay(self.perturbable.device, _eager_on_cpu(model, self.perturbable)) if replay_dropout else None
+        )
         self._passes = 0
 
     @cached_property
@@ -93,21 +95,21 @@ class Perturbation:
     @cached_property
     def rms(self) -> Tensor:
         """Root mean square length of each sentence's free token embeddings, (batch, 1, 1)."""
-        return token_rms(self.embeddings, self.free)
+        return token_rms(self.embeddings, self.perturbable)
 
     def zero(self) -> Tensor:
-        """A zero δ with a gradient, to read directions off a pass."""
-        return torch.zeros_like(full(self.embeddings), requires_grad=True)
+        """A zero δ that requires a gradient, to get directions from a pass."""
+        return torch.zeros_like(to_float32(self.embeddings), requires_grad=True)
 
     def noise(self, draw: Callable[..., Tensor] = torch.randn) -> Tensor:
         """Noise on the free tokens, (batch, tokens, hidden), seeded per (seed, step, example)."""
-        return example_noise(self.free, self.embeddings.shape[-1], self._seed, self._step, self._examples, draw)
+        return example_noise(self.perturbable, self.embeddings.shape[-1], self._seed, self._step, self._examples, draw)
 
     def uniform(self, count: int = 1) -> Tensor:
-        """(batch, count) numbers in [0, 1), seeded likewise."""
-        return example_uniform(self._seed, self._step, self._examples, count).to(self.free.device)
+        """(batch, count) uniform numbers in [0, 1), seeded likewise."""
+        return example_uniform(self._seed, self._step, self._examples, count).to(self.perturbable.device)
 
-    def at(
+    def forward(
         self,
         delta: Tensor | None = None,
         labels: bool = False,
@@ -118,9 +120,9 @@ class Perturbation:
 
         Args:
             delta: (batch, tokens, hidden) or None.
-            labels: whether the task's loss is wanted.
-            parameters: values by name that stand in for the model's own, a teacher's say.
-            options: further arguments of the model's forward, `output_hidden_states` say.
+            labels: True to compute the task's loss.
+            parameters: values by name that replace the model's own, such as a teacher's.
+            options: further arguments of the model's forward, such as `output_hidden_states`.
         """
         batch = self._batch if labels else {k: v for k, v in self._batch.items() if k not in LABELS}
         self._passes += 1
@@ -139,20 +141,20 @@ class Perturbation:
             return contextlib.nullcontext()
         return self._dropout.first() if self._passes == 1 else self._dropout.again()
 
-    def learn(self, delta: Tensor, keep_graph: bool = False) -> Pass:
-        """A labelled pass whose whole backward is taken at once: to δ and to the parameters together, 3 units.
+    def forward_backward(self, delta: Tensor, keep_graph: bool = False) -> Pass:
+        """A labelled pass whose whole backward runs at once, to δ and to the parameters together: 3 units.
 
-        Its `loss` carries the parameters' gradients to the outer backward, which then costs nothing more. This is what
-        makes free adversarial training free: the ascent reads its gradient off passes that the update needs anyway.
+        Its `loss` carries the parameters' gradients to the outer backward, which then costs nothing more. This makes
+        free adversarial training free: the ascent takes its gradient from passes that the update needs anyway.
 
         Args:
             delta: (batch, tokens, hidden).
-            keep_graph: whether the answers must still learn; then only δ's gradient is taken here, 1 unit less here
-                and 2 more in the outer backward.
+            keep_graph: True if the answers must keep their graph; then only δ's gradient is taken here, 1 unit less
+                here and 2 more in the outer backward.
         """
         if not delta.requires_grad:
             delta = delta.detach().requires_grad_()
-        done = self.at(delta, labels=True)
+        done = self.forward(delta, labels=True)
         if keep_graph:
             (gradient,) = torch.autograd.grad(done.loss, delta, retain_graph=True)
             return Pass(done.answers, done.loss, gradient, done.outputs)
@@ -171,14 +173,14 @@ def _eager_on_cpu(model: nn.Module, tensor: Tensor) -> bool:
     )
 
 
-#: What a pass without the task's loss leaves out.
+#: Inputs that a pass without the task's loss leaves out.
 LABELS = ("labels", "start_positions", "end_positions")
 
 
 class _Collected(torch.autograd.Function):
-    """A number whose parameter gradients are known already.
+    """A number whose parameter gradients are already known.
 
-    Unlike adding to `.grad` it goes through the outer backward, so accumulation, clipping and DDP's hooks see it.
+    Unlike adding to `.grad`, this goes through the outer backward, so accumulation, clipping and DDP's hooks see it.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Where a perturbed embedding lies in the table of word embeddings: along its leading directions, near which word."""
+"""The position of a perturbed embedding in the table of word embeddings: leading directions and nearest words."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from alumbench.adversary.hook import WordEmbeddings
+from alumbench.adversary.embedding_hook import WordEmbeddings
 
-#: Points that are compared with all rows at a time: 32 MB of distances for 32,000 words.
+#: Number of points compared with all rows at a time: 32 MB of distances for 32,000 words.
 HELD = 256
 
 
 @dataclass(frozen=True)
 class EmbeddingTable:
-    """All word embeddings of a model, as its embedding module gives them.
+    """All word embeddings of a model, as returned by its embedding module.
 
     Attributes:
         rows: (words, hidden), float32 on the CPU.
@@ -40,11 +40,11 @@ class EmbeddingTable:
         return cls(rows, vectors.flip(1).float(), (values / values.sum()).float())
 
     def holding(self, share: float) -> int:
-        """The least k such that the k leading directions hold that share of the table's variance."""
+        """The smallest k such that the k leading directions hold that share of the table's variance."""
         return int((self.variance.double().cumsum(0) < share).sum()) + 1
 
     def energy(self, delta: Tensor) -> Tensor:
-        """The share of δ's squared length along each direction, (hidden,); of random δ it is 1 / hidden.
+        """The share of δ's squared length along each direction, (hidden,); 1 / hidden on average for random δ.
 
         Args:
             delta: (tokens, hidden), one sentence's; not all 0.
@@ -53,15 +53,15 @@ class EmbeddingTable:
         return squared / squared.sum()
 
     def nearest_other(self, points: Tensor, own: Tensor) -> Tensor:
-        """The distance (Euclid) from each point to the nearest row but its own, (points,).
+        """The Euclidean distance from each point to the nearest row other than its own, (points,).
 
         Args:
             points: (points, hidden).
-            own: (points,), the row that does not count for each.
+            own: (points,), the row to leave out for each.
         """
         found = []
         for part, ids in zip(torch.split(points, HELD), torch.split(own, HELD), strict=True):
-            gaps = torch.addmm(self._squared, part, self.rows.T, alpha=-2)  # less |x|², which is the same for all
+            gaps = torch.addmm(self._squared, part, self.rows.T, alpha=-2)  # without |x|², the same for all rows
             nearest = gaps.scatter_(1, ids[:, None], torch.inf).argmin(1)
             found.append(torch.linalg.vector_norm(part - self.rows[nearest], dim=-1))  # exact, where gaps cancel
         return torch.cat(found) if found else points.new_zeros(0)

@@ -1,21 +1,23 @@
-"""Published neighbour lists: for each word those nearest to it in counter-fitted vectors."""
+"""Published lists of each word's nearest neighbours in counter-fitted vectors."""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
 
-from alumbench.attacks.resources import NEIGHBOURS
+from alumbench.data import mirror
 from alumbench.errors import AlumbenchError
-from alumbench.storage import read_json
-from alumbench.tasks import mirror
+from alumbench.parsing import read_json
+
+#: Path of the published neighbour lists in a mirror.
+NEIGHBOURS = "data/word_substitutions/counterfitted_neighbors.json"
 
 
 def published() -> dict[str, list[str]]:
     """Each word's nearest neighbours in counter-fitted vectors, as Jia et al. 2019 published them, at most 8.
 
     Raises:
-        AlumbenchError: The mirror has none, or a file that is not lists of words by word.
+        AlumbenchError: The mirror does not have the file, or it does not hold lists of words by word.
     """
     path = (mirror() or Path()) / NEIGHBOURS
     try:

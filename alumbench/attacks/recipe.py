@@ -1,45 +1,62 @@
-"""An attack's recipe: how its TextAttack `Attack` is built, what it needs, and where it comes from."""
+"""An attack's recipe: the function that builds its TextAttack `Attack`, the resources it needs, and its source."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType, MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, NotRequired, TypedDict
 
-from alumbench.errors import AlumbenchError, unknown
+from alumbench.errors import AlumbenchError
+from alumbench.old_names import RECIPE, TakesOldNames
+from alumbench.registry import RECIPES, find, names
 
-NO_PARTS: Mapping[str, str] = MappingProxyType({})
+if TYPE_CHECKING:
+    from alumbench.models.checkpoint.identity import Fingerprint
+
+NO_MODELS: Mapping[str, str] = MappingProxyType({})
+
+
+class SentenceSettings(TypedDict):
+    """Settings of TextAttack's constraint on sentence similarity."""
+
+    threshold: float
+    metric: str
+    compare_against_original: bool
+    window_size: NotRequired[int]
+    skip_text_shorter_than_window: NotRequired[bool]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(metaclass=TakesOldNames):
     """One way to attack a classifier.
 
     Attributes:
-        name: how suites call it. An attack with other parts than its paper's has another name.
-        version: raised whenever its results could change.
-        build: makes the TextAttack `Attack` from a model wrapper and, by name, the parts in `parts_needed`; None for
-            those that are refused.
+        name: its name in suites. An attack that differs from its paper's has another name.
+        version: increased whenever its results could change.
+        build: makes the TextAttack `Attack` from a model wrapper and, by name, the models in `required_models`; None if
+            the recipe is refused.
         source: paper and link.
-        parts: what it changes, in a line.
-        needs: names of `resources.RESOURCES`.
+        description: what it changes, in one line.
+        needs: names in `resources.RESOURCES`.
         goal: `untargeted` (another label) or `reduction` (the same label from as few words as possible).
-        parts_needed: parts that a suite's entry has to name, of `resources.PARTS`: the masked LM, say.
-        refused: why it cannot attack a classifier at all; empty for those that can.
+        required_models: names in `resources.REQUIRED_MODELS` that a suite's entry has to give, such as the masked LM.
+        unsupported_reason: why it cannot attack a classifier at all; empty if it can.
+        kind: the kind of suite entry that uses it.
     """
 
     name: str
     version: int
     build: Callable[..., Any] | None
     source: str
-    parts: str
+    description: str
     needs: tuple[str, ...] = ()
     goal: str = "untargeted"
-    parts_needed: tuple[str, ...] = ()
-    refused: str = ""
+    required_models: tuple[str, ...] = ()
+    unsupported_reason: str = ""
+
+    _OLD_NAMES: ClassVar[Mapping[str, str]] = RECIPE
+    kind: ClassVar[str] = "attack"
 
     @property
     def signature(self) -> str:
@@ -47,56 +64,57 @@ class Recipe:
         return f"{self.name}@{self.version}"
 
     def absent(self) -> list[str]:
-        """Names of the resources that are not here, found without reading any."""
+        """Names of the missing resources, found without reading any."""
         from alumbench.attacks.resources import RESOURCES
 
-        return [name for name in self.needs if not RESOURCES[name].here()]
+        return [name for name in self.needs if not RESOURCES[name].is_present()]
 
     def state(self) -> str:
-        """In a few words, whether it can run here."""
-        if self.refused:
+        """A few words on whether it can run here."""
+        if self.unsupported_reason:
             return "refused"
         absent = self.absent()
         if absent:
             return f"missing: {', '.join(absent)}"
-        given = ", ".join(f"{name} = …" for name in self.parts_needed)
-        return f"ready with parts = {{ {given} }}" if given else "ready"
+        given = ", ".join(f"{name} = …" for name in self.required_models)
+        return f"ready with models = {{ {given} }}" if given else "ready"
 
     def missing(self) -> list[str]:
-        """Why it cannot run here: for each resource that is absent or damaged what mends it, or why it never can."""
+        """Reasons why it cannot run here: a remedy for each missing or damaged resource, or why it never can."""
         from alumbench.attacks.resources import RESOURCES
 
-        if self.refused:
-            return [self.refused]
+        if self.unsupported_reason:
+            return [self.unsupported_reason]
         problems = {name: RESOURCES[name].problem() for name in self.needs}
         return [f"{name}: {problem}" for name, problem in problems.items() if problem]
 
-    def check_parts(self, parts: Mapping[str, str] = NO_PARTS) -> list[str]:
-        """What is wrong with the parts that an entry names: absent, unknown or damaged. Downloads nothing."""
-        from alumbench.attacks.resources import PARTS
+    def check_models(self, models: Mapping[str, str] = NO_MODELS) -> list[str]:
+        """Problems of the models that an entry names: missing, unknown or damaged. Downloads nothing."""
+        from alumbench.attacks.resources import REQUIRED_MODELS
 
-        absent = [name for name in self.parts_needed if not parts.get(name)]
+        absent = [name for name in self.required_models if not models.get(name)]
         if absent:
-            example = ", ".join(f'{name} = "{PARTS[name].example}"' for name in absent)
-            return [f"recipe {self.name} needs parts = {{ {example} }} in its suite entry"]
-        strange = sorted(set(parts) - set(self.parts_needed))
+            example = ", ".join(f'{name} = "{REQUIRED_MODELS[name].example}"' for name in absent)
+            return [f"recipe {self.name} needs models = {{ {example} }} in its suite entry"]
+        strange = sorted(set(models) - set(self.required_models))
         if strange:
-            known = ", ".join(self.parts_needed) or "none"
-            return [f"recipe {self.name} takes no part {', '.join(strange)}; it takes {known}"]
-        problems = [PARTS[name].problem(value) for name, value in parts.items()]
+            known = ", ".join(self.required_models) or "none"
+            return [f"recipe {self.name} takes no model {', '.join(strange)}; it takes {known}"]
+        problems = [REQUIRED_MODELS[name].problem(value) for name, value in models.items()]
         return [problem for problem in problems if problem]
 
-    def models(self, parts: Mapping[str, str] = NO_PARTS) -> dict[str, dict[str, Any]]:
-        """Of each transformers model that it asks beside the victim, by its part or resource, the identity.
+    def model_identities(self, models: Mapping[str, str] = NO_MODELS) -> dict[str, Fingerprint]:
+        """The identity of each transformers model that it uses besides the victim, by name or resource.
 
         Raises:
-            AlumbenchError: A file of one cannot be read.
+            AlumbenchError: A model's file cannot be read.
         """
-        from alumbench.attacks.resources import RESOURCES, find_cached
-        from alumbench.checkpoints import ModelFiles
-        from alumbench.checkpoints.identity import identity
+        from alumbench.attacks.resources import RESOURCES
+        from alumbench.models.checkpoint import ModelFiles
+        from alumbench.models.checkpoint.identity import identity
+        from alumbench.models.hub_cache import find_cached
 
-        asked = {name: RESOURCES[name].model for name in self.needs if RESOURCES[name].model} | dict(parts)
+        asked = {name: RESOURCES[name].model for name in self.needs if RESOURCES[name].model} | dict(models)
         found = {name: find_cached(value) for name, value in sorted(asked.items())}
         return {name: identity(ModelFiles(path)) for name, path in found.items() if path is not None}
 
@@ -106,34 +124,34 @@ class Recipe:
         columns: Sequence[str],
         protected: Sequence[str],
         query_budget: int | None,
-        parts: Mapping[str, str] = NO_PARTS,
+        models: Mapping[str, str] = NO_MODELS,
     ) -> Any:
-        """The attack with the task's context columns protected and a query budget.
+        """Builds the attack, with protected columns and a query budget.
 
         Args:
             wrapper: the victim as a TextAttack model wrapper.
             columns: the task's text columns.
-            protected: those that may not change.
-            query_budget: model queries an example may cost, None for no limit.
-            parts: the parts that a suite's entry names.
+            protected: columns that may not change.
+            query_budget: model queries allowed per example, None for no limit.
+            models: the models that a suite's entry names.
 
         Raises:
-            AlumbenchError: It cannot attack a classifier, or something it needs is absent or damaged.
+            AlumbenchError: It cannot attack a classifier, or something it needs is missing or damaged.
         """
-        from alumbench.attacks.textattack_loader import load_textattack, offline
+        from alumbench.attacks.textattack.loader import load_textattack, offline
 
-        if self.refused or self.build is None:
-            raise AlumbenchError(f"recipe {self.name} cannot attack a classifier: {self.refused}")
+        if self.unsupported_reason or self.build is None:
+            raise AlumbenchError(f"recipe {self.name} cannot attack a classifier: {self.unsupported_reason}")
         textattack = load_textattack()
         missing = self.missing()
         if missing:
             raise AlumbenchError(f"recipe {self.name} needs {'; '.join(missing)}")
-        wrong = self.check_parts(parts)
+        wrong = self.check_models(models)
         if wrong:
             raise AlumbenchError("; ".join(wrong))
         with offline():
-            attack = self.build(wrapper, **parts)
-        from alumbench.attacks.seen_words import SeenWords
+            attack = self.build(wrapper, **models)
+        from alumbench.attacks.textattack.seen_words import SeenWords
 
         attack.pre_transformation_constraints.append(SeenWords(attack.goal_function.model))
         if protected:
@@ -143,8 +161,8 @@ class Recipe:
             attack.pre_transformation_constraints.append(constraint)
         if query_budget is not None:
             attack.goal_function.query_budget = query_budget
-        # Some searches fail when the first look at the text has spent the budget, or at a text without a word: they end
-        # before they begin.
+        # Some searches fail if the first query has spent the budget, or if the text has no words: they are skipped
+        # then.
         search = attack.search_method
         search.search_in_full, search.perform_search = search.perform_search, MethodType(_where_it_can, attack)
         return attack
@@ -159,18 +177,22 @@ def _where_it_can(attack: Any, initial_result: Any) -> Any:
 
 def recipe_names() -> list[str]:
     """All recipes, sorted: a file `input_reduction.py` is the recipe `input-reduction`."""
-    from alumbench.attacks import recipes
-
-    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(recipes.__path__))
+    return names(RECIPES)
 
 
-def load_recipe(name: str) -> Recipe:
-    """The recipe of that name.
+def load_recipe(name: str, folder: str = "") -> Recipe:
+    """Loads the recipe of this name or path: `./attack.py`, `./attack.py:RECIPE`.
+
+    Args:
+        name: a name or a path, without a version.
+        folder: the folder that a relative path starts from.
 
     Raises:
-        AlumbenchError: There is none; the nearest name is offered.
+        AlumbenchError: There is none (the message offers the nearest name), or its file has no valid recipe.
     """
-    if name not in recipe_names():
-        raise unknown("recipe", name, recipe_names(), "alumbench recipes")
-    module = importlib.import_module(f"alumbench.attacks.recipes.{name.replace('-', '_')}")
-    return module.RECIPE  # type: ignore[no-any-return]
+    found = find(RECIPES, name, folder)
+    recipe = found.load()
+    if not isinstance(recipe, Recipe):
+        raise AlumbenchError(f"{found.where}: {found.attribute} must be a Recipe or a WhiteBoxRecipe")
+    found.named(recipe.name)
+    return recipe

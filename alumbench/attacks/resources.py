@@ -1,4 +1,4 @@
-"""What attacks need beyond the packages: whether it is here and whole, and the command that brings it."""
+"""The data, models and packages that attacks need: checks that they are complete, and commands to get them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from alumbench.attacks.neighbours import NEIGHBOURS, published
+from alumbench.attacks.nltk_data import nltk_place, nltk_remedy
 from alumbench.errors import AlumbenchError
+from alumbench.models.hub_cache import find_cached
 
-#: Published neighbour lists, in a mirror.
-NEIGHBOURS = "data/word_substitutions/counterfitted_neighbors.json"
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 _TFHUB = "https://tfhub.dev/google/universal-sentence-encoder/3"
 
 
 def whole() -> str:
-    """The fault of a resource that has none to look for."""
+    """The fault of a resource that needs no check: always empty."""
     return ""
 
 
@@ -31,59 +32,41 @@ class Resource:
 
     Attributes:
         about: what it is.
-        here: whether it is there; reads nothing.
-        remedy: the command that brings it.
-        fault: what is wrong with it where it is there, empty for nothing.
+        is_present: returns whether it exists, without reading it.
+        remedy: the command to get it.
+        fault: returns what is wrong with it if it exists, '' if nothing.
         tried: whether this package's own tests have run attacks with it.
         model: the hub id of a model that transformers reads, '' for anything else.
     """
 
     about: str
-    here: Callable[[], bool]
+    is_present: Callable[[], bool]
     remedy: str
     fault: Callable[[], str] = whole
     tried: bool = False
     model: str = ""
 
     def problem(self) -> str:
-        """What keeps it from being used, and the remedy; empty when it can be."""
-        if not self.here():
+        """Returns the problem that prevents its use, and the remedy; empty if there is none."""
+        if not self.is_present():
             return self.remedy
         fault = self.fault()
         return f"{fault}; remove it, then {self.remedy}" if fault else ""
 
 
 @dataclass(frozen=True)
-class Part:
-    """Something that a suite's entry names for a recipe.
+class RequiredModel:
+    """A model of a recipe that a suite's entry has to name.
 
     Attributes:
         about: what it is.
-        example: a value.
-        problem: what is wrong with a value, empty for nothing.
+        example: an example value.
+        problem: returns what is wrong with a value, '' if nothing.
     """
 
     about: str
     example: str
     problem: Callable[[str], str]
-
-
-def find_cached(name: str) -> Path | None:
-    """The folder of a model by path, in the mirror or in the hub's cache; None where it is in none. Never downloads."""
-    import huggingface_hub
-    from huggingface_hub.errors import HFValidationError
-
-    from alumbench.tasks import mirror
-
-    root = mirror()
-    for folder in [Path(name).expanduser(), *([root / "models" / name] if root is not None else [])]:
-        if folder.is_dir():
-            return folder
-    try:
-        config = huggingface_hub.try_to_load_from_cache(name, "config.json")
-    except HFValidationError:  # neither a folder nor what the hub could have
-        return None
-    return Path(config).parent if isinstance(config, str) else None
 
 
 def _error_of(read: Callable[[], object]) -> str:
@@ -96,7 +79,7 @@ def _error_of(read: Callable[[], object]) -> str:
 
 @functools.cache
 def _zip_fault(path: str, size: int, changed: int) -> str:
-    """What is wrong with an archive of that size and time of change."""
+    """Returns what is wrong with an archive of this size and modification time, empty if nothing."""
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
@@ -105,22 +88,11 @@ def _zip_fault(path: str, size: int, changed: int) -> str:
     return f"{path}: is damaged ({damaged} in it)" if damaged else ""
 
 
-def _nltk_place(path: str) -> Path | None:
-    """The folder of NLTK data, or its archive, as NLTK itself would choose."""
-    import nltk
-
-    from alumbench.attacks.textattack_loader import find_nltk_data
-
-    find_nltk_data()
-    places = (Path(root) / f"{path}{ending}" for root in nltk.data.path for ending in (".zip", ""))
-    return next((place for place in places if place.exists()), None)
-
-
 def _nltk(path: str, about: str) -> Resource:
     name = path.rpartition("/")[2]
 
     def fault() -> str:
-        place = _nltk_place(path)
+        place = nltk_place(path)
         if place is None:
             return ""
         if place.is_dir():
@@ -129,8 +101,8 @@ def _nltk(path: str, about: str) -> Resource:
         stat = place.stat()
         return _zip_fault(str(place), stat.st_size, stat.st_mtime_ns)
 
-    remedy = f"python -m nltk.downloader {name} (or set NLTK_DATA to a folder that has it)"
-    return Resource(about, lambda: _nltk_place(path) is not None, remedy, fault, tried=path != "corpora/omw-1.4")
+    remedy = nltk_remedy(name)
+    return Resource(about, lambda: nltk_place(path) is not None, remedy, fault, tried=path != "corpora/omw-1.4")
 
 
 def _textattack_cache() -> Path:
@@ -147,7 +119,7 @@ def _vectors_fault() -> str:
         except (OSError, ValueError, EOFError) as error:
             return f"{folder / name}: cannot be read ({error})"
     absent = [name for name in ("wordlist.pickle", "mse_dist.p", "cos_sim.p") if not (folder / name).is_file()]
-    return f"{folder}: {', '.join(absent)} is not in it" if absent else ""
+    return f"{folder}: lacks {', '.join(absent)}" if absent else ""
 
 
 def _vectors() -> bool:
@@ -155,8 +127,8 @@ def _vectors() -> bool:
 
 
 def _from_textattack(path: str, about: str, name: str, call: str) -> Resource:
-    """A file set that TextAttack brings from its own server."""
-    remedy = f'online, once: python -c "from textattack.{name} import {call.split("(")[0]}; {call}"'
+    """A file set that TextAttack downloads from its own server."""
+    remedy = f'run once while online: python -c "from textattack.{name} import {call.split("(")[0]}; {call}"'
     return Resource(about, lambda: (_textattack_cache() / path).exists(), remedy)
 
 
@@ -169,12 +141,12 @@ def _package(package: str, about: str) -> Resource:
 
 
 def _hub(name: str, about: str, package: str = "") -> Resource:
-    """A model in the hub's cache or the mirror, and a package that reads it."""
+    """A model in the hub's cache or the mirror, and the package that reads it, if any."""
 
     def here() -> bool:
         return (not package or _installed(package)) and find_cached(name) is not None
 
-    remedy = f"online, once: hf download {name}"
+    remedy = f"run once while online: hf download {name}"
     remedy = f"pip install {package.replace('_', '-')}, then, {remedy}" if package else remedy
     return Resource(about, here, remedy, model=name)
 
@@ -185,7 +157,7 @@ def _flair(model: str, folder: str, about: str) -> Resource:
         return _installed("flair") and (root / "models" / folder).exists()
 
     load = f"from flair.models import SequenceTagger; SequenceTagger.load('{model}')"
-    return Resource(about, here, f'pip install flair, then, online, once: python -c "{load}"')
+    return Resource(about, here, f'pip install flair, then run once while online: python -c "{load}"')
 
 
 def _universal_sentence_encoder() -> bool:
@@ -196,7 +168,7 @@ def _universal_sentence_encoder() -> bool:
 
 def _in_mirror(path: str) -> Callable[[], bool]:
     def here() -> bool:
-        from alumbench.tasks import mirror
+        from alumbench.data import mirror
 
         root = mirror()
         return root is not None and (root / path).exists()
@@ -205,30 +177,28 @@ def _in_mirror(path: str) -> Callable[[], bool]:
 
 
 def _neighbours_fault() -> str:
-    from alumbench.attacks.neighbours import published
-
     return _error_of(published)
 
 
 def _minilm_fault() -> str:
-    from alumbench.attacks.local_models import sentence_encoder
+    from alumbench.models.auxiliary import sentence_encoder
 
     return _error_of(lambda: sentence_encoder(MINILM, "cpu"))
 
 
 def _masked_lm_problem(name: str) -> str:
-    from alumbench.attacks.local_models import masked_lm
+    from alumbench.models.auxiliary import masked_lm
 
     if find_cached(name) is None:
         return (
             f"masked_lm = {name}: no such folder, and neither the mirror nor the hub's cache has it; "
-            f"online, once: hf download {name}"
+            f"run once while online: hf download {name}"
         )
     return _error_of(lambda: masked_lm(name, "cpu"))
 
 
-PARTS = {
-    "masked_lm": Part(
+REQUIRED_MODELS = {
+    "masked_lm": RequiredModel(
         "a masked language model: a folder with safetensors, or a hub id that is in the mirror or the hub's cache",
         "PATH or hub id",
         _masked_lm_problem,
@@ -247,7 +217,7 @@ RESOURCES = {
     "counter-fitted-vectors": Resource(
         "counter-fitted GloVe vectors (Mrkšić et al. 2016), for synonyms, as TextAttack packs them",
         _vectors,
-        'online, once: python -c "from textattack.shared import WordEmbedding; '
+        'run once while online: python -c "from textattack.shared import WordEmbedding; '
         'WordEmbedding.counterfitted_GLOVE_embedding()"',
         _vectors_fault,
     ),
@@ -262,7 +232,7 @@ RESOURCES = {
     "all-MiniLM-L6-v2": Resource(
         "a small sentence encoder, for recipes that name it",
         lambda: find_cached(MINILM) is not None,
-        f"online, once: hf download {MINILM}",
+        f"run once while online: hf download {MINILM}",
         _minilm_fault,
         tried=True,
         model=MINILM,
@@ -276,7 +246,7 @@ RESOURCES = {
         "the TensorFlow Hub sentence encoder of several papers; alumbench itself uses no TensorFlow, so that recipes "
         "with MiniLM in its place are the ones to run",
         _universal_sentence_encoder,
-        "pip install tensorflow tensorflow-hub, set TFHUB_CACHE_DIR to a folder that stays, then, online, once: "
+        "pip install tensorflow tensorflow-hub, set TFHUB_CACHE_DIR to a permanent folder, then run once while online: "
         f"python -c \"import tensorflow_hub; tensorflow_hub.load('{_TFHUB}')\"",
     ),
     "bert-base-uncased": _hub("bert-base-uncased", "the masked LM of BAE and BERT-Attack"),
@@ -304,7 +274,7 @@ RESOURCES = {
     "openhownet": Resource(
         "OpenHowNet and its data, for Chinese synonyms",
         lambda: _installed("OpenHowNet") and Path("~/.openhownet").expanduser().exists(),
-        'pip install OpenHowNet, then, online, once: python -c "import OpenHowNet; OpenHowNet.download()"',
+        'pip install OpenHowNet, then run once while online: python -c "import OpenHowNet; OpenHowNet.download()"',
     ),
     "flair-upos": _flair("upos-fast", "upos-english-fast", "flair's part-of-speech tagger"),
     "flair-ner": _flair("ner", "ner-english", "flair's tagger of English names and places"),

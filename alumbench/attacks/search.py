@@ -1,4 +1,4 @@
-"""Examples under one attack: each with its own seed and its own time limit, and an outcome whatever happens."""
+"""Runs one attack on examples: each has its own seed and time limit, and always gets an outcome."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from typing import Any
 
 import torch
 
-from alumbench.attacks.engine.broker import Broker
-from alumbench.attacks.engine.copies import CannotCopy, attack_copy
-from alumbench.attacks.engine.flight import Ended, Flight, TimeLimit, fly
-from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ERROR, ROBUST, TIMEOUT, Outcome
-from alumbench.attacks.recipe import NO_PARTS, Recipe
-from alumbench.attacks.textattack_loader import load_textattack
+from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ERROR, ROBUST, TIMEOUT, Outcome, OutcomeName
+from alumbench.attacks.recipe import NO_MODELS, Recipe
+from alumbench.attacks.textattack.copies import CannotCopy, attack_copy
+from alumbench.attacks.textattack.loader import load_textattack
+from alumbench.attacks.textattack.shortcuts import shortcuts
 from alumbench.attacks.victim import Victim, VictimWrapper
-from alumbench.errors import AlumbenchError
-from alumbench.tasks import Example
+from alumbench.data import Example
+from alumbench.engine.batcher import Batcher
+from alumbench.engine.scheduler import Ended, SearchTask, TimeLimit, run_searches
+from alumbench.errors import AlumbenchError, ClassifierStopped
 
-#: Examples in flight where nobody says.
+#: Default number of examples in flight.
 IN_FLIGHT = 64
 
 
 class Searcher:
-    """Runs one recipe against one victim, many examples at a time, with the outcomes of one at a time."""
+    """Runs one recipe on one victim, many examples at a time, with the same outcomes as one at a time."""
 
     def __init__(
         self,
@@ -33,34 +34,34 @@ class Searcher:
         query_budget: int | None = None,
         seconds: float | None = None,
         protect: bool = True,
-        parts: Mapping[str, str] = NO_PARTS,
+        models: Mapping[str, str] = NO_MODELS,
     ) -> None:
         """Builds the attack.
 
         Args:
-            recipe: how to attack.
-            victim: whom.
-            seed: the run's seed; each example's generators are seeded by it, the recipe and the example's id.
-            query_budget: model answers an example may cost.
-            seconds: time an example may take.
-            protect: whether the task's context columns may not change.
-            parts: the parts that the recipe leaves open, by name.
+            recipe: the recipe.
+            victim: the model to attack.
+            seed: the run's seed; each example's generators are seeded with it, the recipe and the example's id.
+            query_budget: model answers allowed per example.
+            seconds: time limit per example.
+            protect: whether to keep the task's context columns unchanged.
+            models: the models that the recipe leaves open, by name.
 
         Raises:
-            AlumbenchError: A resource or a part is missing, or the task is a regression.
+            AlumbenchError: A resource or a model is missing, or the task is a regression.
         """
         if victim.task.is_regression:
             raise AlumbenchError(
-                f"recipe {recipe.name}: task {victim.task.name} is a regression, and has no label to flip"
+                f"recipe {recipe.name}: task {victim.task.name} is a regression, so it has no label to flip"
             )
         self.recipe, self.victim, self.seed, self.seconds = recipe, victim, seed, seconds
         protected = victim.task.protected if protect else ()
-        self._protected, self._budget, self._parts = protected, query_budget, parts
+        self._protected, self._budget, self._models = protected, query_budget, models
         self.attack = self._built()
         self._idle = [self.attack]
 
     def run(self, example: Example) -> Outcome:
-        """Attacks one example; an exception or a hang of the attack is its outcome, not this run's end."""
+        """Attacks one example; if the attack fails or hangs, that is the outcome and does not end the run."""
         ((_, outcome),) = self.run_all([example], width=1)
         return outcome
 
@@ -69,28 +70,29 @@ class Searcher:
     ) -> Iterator[tuple[Example, Outcome]]:
         """Attacks examples, `width` at a time, and yields each as it ends.
 
-        Outcome, text and query count of an example depend on nothing but the example, the recipe, the seed and the
-        model: not on `width`, nor on what else is in flight. `on_turn` is called before each turn of a search.
+        Outcome, text and query count of an example depend only on the example, the recipe, the seed and the model, not
+        on `width` or on what else is in flight. `on_turn` is called before each turn of a search.
         """
-        searches: dict[Flight, _Search] = {}
+        searches: dict[SearchTask, _Search] = {}
 
-        def flights() -> Iterator[Flight]:
+        def tasks() -> Iterator[SearchTask]:
             for example in examples:
                 attack = self._idle.pop() if self._idle else self._another()
                 search = _Search(attack, self.victim, example)
                 key = f"{self.seed}|{self.recipe.signature}|{example.id}"
-                flight = Flight(search.run, key, self.seconds)
-                searches[flight] = search
-                yield flight
+                task = SearchTask(search.run, key, self.seconds)
+                searches[task] = search
+                yield task
 
-        for flight, ended in fly(flights(), width, Broker(self.victim.scorer), on_turn):
-            search = searches.pop(flight)
-            yield search.example, search.outcome(ended, flight.seconds, self.seconds)
-            self._idle.append(search.attack)
+        with shortcuts():
+            for task, ended in run_searches(tasks(), width, Batcher(self.victim.scorer), on_turn):
+                search = searches.pop(task)
+                yield search.example, search.outcome(ended, task.seconds, self.seconds)
+                self._idle.append(search.attack)
 
     def _built(self) -> Any:
         wrapper = VictimWrapper(self.victim, protected=self._protected)
-        return self.recipe.make(wrapper, self.victim.task.columns, self._protected, self._budget, self._parts)
+        return self.recipe.make(wrapper, self.victim.task.columns, self._protected, self._budget, self._models)
 
     def _another(self) -> Any:
         try:
@@ -118,7 +120,8 @@ class _Search:
     def outcome(self, ended: Ended, seconds: float, limit: float | None) -> Outcome:
         queries, unique = self.attack.goal_function.num_queries, self._wrapper.unique
         if ended.error is not None:
-            kind, message = ERROR, f"{type(ended.error).__name__}: {ended.error}"[:300]
+            kind: OutcomeName = ERROR
+            message = f"{type(ended.error).__name__}: {ended.error}"[:300]
             if isinstance(ended.error, TimeLimit):
                 kind, message = TIMEOUT, f"no end after {limit:g} s"
             return Outcome(kind, self._first_answer(), None, None, queries, unique, 0, 0, None, message, seconds)
@@ -142,14 +145,16 @@ class _Search:
         )
 
     def _first_answer(self) -> list[float] | None:
-        """What the model says to the text of a search that ended early, None where that fails too."""
+        """The model's scores for the text of a search that ended early, None if that fails too."""
         try:
             return _floats(self.victim.scores([self.example.texts]).softmax(-1)[0])
-        except Exception:  # whatever stopped the search stops this: the outcome already says so
+        except ClassifierStopped:
+            raise
+        except Exception:  # the search failed for the same reason: the outcome already says so
             return None
 
 
-def _outcome(textattack: Any, result: Any, original: Any, final: Any) -> str:
+def _outcome(textattack: Any, result: Any, original: Any, final: Any) -> OutcomeName:
     kinds = textattack.attack_results
     if isinstance(result, kinds.SkippedAttackResult):
         return ALREADY_WRONG
@@ -162,7 +167,7 @@ def _outcome(textattack: Any, result: Any, original: Any, final: Any) -> str:
 
 
 def _words_changed(before: list[str], after: list[str]) -> int:
-    """Word-level edit distance: 1 for each word replaced, added or taken away."""
+    """Word-level edit distance: 1 for each word replaced, added or removed."""
     import editdistance
 
     return int(editdistance.eval(before, after))

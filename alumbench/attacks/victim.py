@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
 
 import torch
 from torch import Tensor
 
-from alumbench.attacks.engine.flight import ask
-from alumbench.attacks.engine.rows import Row, RowModel, cut_batches, in_batch
-from alumbench.attacks.engine.scoring import FULL_WIDTH, Scorer
-from alumbench.attacks.engine.tokens import Shares, Tokens, View
-from alumbench.checkpoints import (
+from alumbench.data import Task
+from alumbench.devices import choose_device
+from alumbench.engine.scheduler import query_model
+from alumbench.engine.scorer import FULL_WIDTH, Scorer
+from alumbench.engine.token_rows import BatchedModel, TokenizedText, cut_batches, in_batch
+from alumbench.engine.tokens import Shares, Tokens, View
+from alumbench.models.answers import hard
+from alumbench.models.checkpoint import (
     ModelFiles,
     check_vocabulary,
     finds_last_token,
@@ -28,16 +33,33 @@ from alumbench.checkpoints import (
     positions,
     set_padding,
 )
-from alumbench.devices import choose_device
-from alumbench.tasks import Task
+from alumbench.models.classifier import Classifier
+from alumbench.models.in_training import InMemoryClassifier
 
 Texts = Sequence[str]
 BATCH_SIZE = 64
+#: The note about a classifier that returns only labels.
+HARD_LABELS = "it answers with labels alone: attacks that follow scores see 0 and 1, and find less than with scores"
+
+
+class ScoresTaken(TypedDict, total=False):
+    """The meaning of a function's or an endpoint's scores: `probabilities` or `logits`."""
+
+    scores: str
+
+
+class ReadingFacts(ScoresTaken):
+    """A victim's reading of texts, as `evaluation.json` records it: see `Reading`."""
+
+    longest: int | None
+    padding: str | None
+    notes: list[str]
+    reason: NotRequired[str]
 
 
 @dataclass(frozen=True)
 class Named:
-    """Stands for a model that another process holds."""
+    """A model that another process holds, by name."""
 
     name: str
 
@@ -49,7 +71,7 @@ class Named:
 THE_VICTIM = Named("victim")
 
 
-class Victim(RowModel):
+class Victim(BatchedModel):
     """Scores texts or pairs.
 
     Attributes:
@@ -57,9 +79,16 @@ class Victim(RowModel):
         task: its task; scores are in the order of `task.labels`.
         model: the classifier, in evaluation mode.
         scorer: how texts are batched and in which precision they are scored.
-        longest: tokens of a text that it reads, None without a limit.
-        positions: tokens that the model could read, whatever its tokenizer says; None where they have no end.
+        longest: maximum tokens of a text that it reads, None for no limit.
+        positions: tokens that the model could read, regardless of its tokenizer; None for no limit.
+        hard_labels: whether it returns only a label: its scores are 0 or 1.
+        unseen: why it is unknown how it reads texts; '' if it is known.
+        classifier: the classifier that answers if there is no checkpoint, see `TextVictim`.
     """
+
+    hard_labels = False
+    unseen = ""
+    classifier: Classifier | None = None
 
     def __init__(
         self,
@@ -69,6 +98,7 @@ class Victim(RowModel):
         labels: Sequence[str] = (),
         batch_size: int = BATCH_SIZE,
         scorer: Scorer | None = None,
+        hard_labels: bool = False,
     ) -> None:
         """Loads the checkpoint.
 
@@ -76,9 +106,10 @@ class Victim(RowModel):
             files: the checkpoint's folder.
             task: the task it is evaluated on.
             device: auto, cpu or cuda.
-            labels: names of its outputs in order, where it has none of its own.
-            batch_size: texts a batch of `batches_by_length`.
-            scorer: how it is asked; None for fixed shapes in fp32.
+            labels: names of its outputs in order, if it has none of its own.
+            batch_size: texts per batch of `batches_by_length`.
+            scorer: batches the texts; None for fixed shapes in fp32.
+            hard_labels: whether to use only its labels.
 
         Raises:
             AlumbenchError: It cannot be loaded, or its labels cannot be matched by name.
@@ -86,10 +117,11 @@ class Victim(RowModel):
         self._device: torch.device = choose_device(device)
         order = label_order(files, task, labels)
         tokenizer = load_tokenizer(files)
-        model = load_classifier(files).to(self._device).eval()
+        model = load_classifier(files, outputs=len(order)).to(self._device).eval()
         check_vocabulary(files, tokenizer, model)
         self._take(files, task, model, tokenizer, torch.tensor(order, device=self._device))
         self.batch_size, self.scorer = batch_size, scorer or Scorer()
+        self.hard_labels = hard_labels and not task.is_regression
 
     def _take(self, files: ModelFiles, task: Task, model: Any, tokenizer: Any, order: Tensor) -> None:
         self.files, self.task, self.model, self.tokenizer, self._order = files, task, model, tokenizer, order
@@ -100,35 +132,54 @@ class Victim(RowModel):
         self.pad_id, self.pad_left = tokenizer.pad_token_id, tokenizer.padding_side == "left"
         self._any_filling = False
         if finds_last_token(model):
-            # Filled up with the model's own padding, a text is read at the token that it is read at alone. A model that
-            # knows of none reads it at its last, which no filling may then be like.
+            # With the model's own padding, a padded text is read at the same token as alone. A model without one reads
+            # a text at its last token, so padding must differ from that token.
             own = own_padding(model)
             self.pad_id, self._any_filling = self.pad_id if own is None else own, own is None
 
-    def named(self) -> dict[object, RowModel]:
-        """What stands for it, and for its gradient, where it came from another process."""
-        from alumbench.attacks.gradient import THE_GRADIENT, Gradient
-
-        return {THE_VICTIM: self, THE_GRADIENT: Gradient(self)}
-
     def __reduce__(self) -> tuple[Any, ...]:
-        """Between processes it goes by name."""
+        """Pickles only a name."""
         return Named, (THE_VICTIM.name,)
 
     def __repr__(self) -> str:
         return str(self.files.path)
 
     @property
+    def place(self) -> str:
+        """The checkpoint's absolute path, for the record."""
+        return str(self.files.path.resolve())
+
+    @property
+    def device_kind(self) -> str:
+        """The type of the device that its answers were computed on, if known."""
+        return self.device.type
+
+    @property
+    def unpadded_reason(self) -> str:
+        """Why its answers cannot be compared with those of plain transformers; '' if they can."""
+        return ""
+
+    @property
+    def no_gradient(self) -> str:
+        """Why white-box attacks on it are impossible; '' if they are possible."""
+        return "it answers with labels alone (--hard-labels), which have no gradient" if self.hard_labels else ""
+
+    @property
+    def no_word_gradient(self) -> str:
+        """Why attacks that rank words by their gradient are impossible; '' if they are possible."""
+        return self.no_gradient
+
+    @property
     def device(self) -> torch.device:
-        """Where it runs."""
+        """The device that it runs on."""
         return self._device
 
     def scores(self, texts: Sequence[Texts], shares: Sequence[Shares | None] | None = None) -> Tensor:
         """Logits of a list of texts or pairs, in the order given.
 
         Args:
-            texts: for each example one string a column.
-            shares: for each example how a pair that is too long is cut; None for the tokenizer's own way.
+            texts: for each example, one string per column.
+            shares: for each example, how a pair that is too long is cut; None for the tokenizer's own way.
 
         Returns:
             (n, labels) float32 on the CPU, labels in the task's order; (n, 1) for regression.
@@ -138,56 +189,63 @@ class Victim(RowModel):
         """
         if not texts:
             return torch.zeros(0, max(1, len(self.task.labels)))
-        return torch.stack(ask(self, self.rows(texts, shares), self.scorer))
+        return torch.stack(query_model(self, self.rows(texts, shares), self.scorer))
 
-    def rows(self, texts: Sequence[Texts], shares: Sequence[Shares | None] | None = None) -> list[Row]:
+    def rows(self, texts: Sequence[Texts], shares: Sequence[Shares | None] | None = None) -> list[TokenizedText]:
         """The texts as the model reads them; `shares`: how pairs that are too long are cut, see `shares`."""
         return self._tokens.rows(texts, self.pad_id or 0, shares)
 
     def shares(self, texts: Texts, protected: Sequence[str]) -> Shares | None:
-        """How the variants of a pair are to be cut: its protected columns keep the tokens that they have in it.
+        """The way to cut variants of a pair: its protected columns keep the tokens that they have in the original.
 
-        Whatever becomes of the other column, what may not change is read as it was.
+        So protected text is read unchanged, whatever happens to the other column.
         """
         return self._tokens.shares(texts, [column in protected for column in self.task.columns])
 
     def view(self, texts: Texts, shares: Shares | None = None) -> View:
-        """What the model reads of one text or pair, token by token."""
+        """The part of one text or pair that the model reads, token by token."""
         return self._tokens.view(texts, shares)
 
     def cut(self, texts: Sequence[Texts]) -> list[bool]:
-        """Which of the texts are longer than what the model reads."""
+        """For each text, whether it is longer than the model reads."""
         limit = self.longest
         return [limit is not None and length > limit for length in self._tokens.lengths(texts)]
 
-    def reading(self) -> dict[str, Any]:
-        """How it reads, for the record: `longest`, tokens at most (null: no limit); `padding`; `notes` to be told."""
-        note = padding_note(self.tokenizer)
+    def reading(self) -> ReadingFacts:
+        """Facts about its reading of texts for the record: `longest` in tokens (null: no limit), `padding`, `notes`."""
+        notes = [padding_note(self.tokenizer), HARD_LABELS if self.hard_labels else ""]
         padding = self.tokenizer.convert_ids_to_tokens(self.pad_id)
-        return {"longest": self.longest, "padding": padding, "notes": [note] if note else []}
+        return {"longest": self.longest, "padding": padding, "notes": [note for note in notes if note]}
 
-    def filling(self, rows: Sequence[Row]) -> int:
-        """Its own padding; where it knows of none, a token that none of the rows ends in."""
+    def scores_taken_for(self) -> ScoresTaken:
+        """The meaning of the scores of a function or an endpoint, see `TextVictim`; empty here: they are logits."""
+        return {}
+
+    def take_scores_for(self, scores: str) -> None:
+        """Does nothing: a checkpoint's scores are logits."""
+
+    def filling(self, rows: Sequence[TokenizedText]) -> int:
+        """The model's own padding token; if it has none, a token that no row ends in."""
         if not self._any_filling:
             return self.pad_id or 0
         last = {row.ids[-1] for row in rows}
         return next(token for token in itertools.chain([self.pad_id or 0], itertools.count()) if token not in last)
 
-    def logits(self, batch: Mapping[str, Tensor], rows: Sequence[Row]) -> Tensor:
+    def logits(self, batch: Mapping[str, Tensor], rows: Sequence[TokenizedText]) -> Tensor:
         """The model's own answer to a batch of these rows, in its own order of labels."""
         if self._any_filling:
             set_padding(self.model, self.filling(rows))
         logits: Tensor = self.model(**batch).logits
         return logits
 
-    def forward(self, batch: Mapping[str, Tensor], rows: Sequence[Row]) -> Sequence[Tensor]:
-        """Logits, (labels,) float32 a row."""
+    def forward(self, batch: Mapping[str, Tensor], rows: Sequence[TokenizedText]) -> Sequence[Tensor]:
+        """Logits, (labels,) float32 per row."""
         with torch.inference_mode():
             logits = self.logits(batch, rows)[: len(rows)].float()
-        return self.in_task_order(logits).cpu().unbind()
+        return self._answered(self.in_task_order(logits).cpu()).unbind()
 
     def batches_by_length(self, texts: Sequence[Texts]) -> list[list[int]]:
-        """Numbers of the texts in batches of like length, so that little is padding; the same for the same texts."""
+        """Numbers of the texts in batches of similar length, for little padding; deterministic."""
         lengths = [len(row.ids) for row in self.rows(texts)] if texts else []
         order = sorted(range(len(texts)), key=lambda i: (lengths[i], i))
         parts = cut_batches([lengths[i] for i in order], self.batch_size, self.batch_size * FULL_WIDTH)
@@ -196,12 +254,12 @@ class Victim(RowModel):
     def predictions(
         self, texts: Sequence[Texts], shares: Sequence[Shares | None] | None = None
     ) -> Iterator[tuple[list[int], Tensor]]:
-        """For each batch of like length, the numbers of its texts and their logits."""
+        """For each batch of similar length, the numbers of its texts and their logits."""
         for batch in self.batches_by_length(texts):
             yield batch, self.scores([texts[i] for i in batch], [shares[i] for i in batch] if shares else None)
 
     def plain(self, texts: Texts) -> Tensor:
-        """Logits of one text by itself, with no filling, as transformers alone gives them in fp32, (labels,)."""
+        """Logits of one text by itself, unpadded, as plain transformers gives them in fp32, (labels,)."""
         (row,) = self.rows([texts])
         encoded = self.tokenizer(*texts, truncation=self.longest is not None, return_tensors="pt")
         batch = encoded if encoded["input_ids"].shape[1] else in_batch([row], 1, len(row.ids), self)
@@ -209,7 +267,10 @@ class Victim(RowModel):
             set_padding(self.model, None)
         with torch.inference_mode():
             logits: Tensor = self.model(**{name: values.to(self.device) for name, values in batch.items()}).logits[0]
-        return self.in_task_order(logits).float().cpu()
+        return self._answered(self.in_task_order(logits).float().cpu())
+
+    def _answered(self, logits: Tensor) -> Tensor:
+        return hard(logits) if self.hard_labels else logits
 
     def encode(self, texts: Sequence[Texts]) -> dict[str, Tensor]:
         """One padded batch on the victim's device."""
@@ -223,16 +284,48 @@ class Victim(RowModel):
         return logits.index_select(-1, self._order)
 
 
+class InMemoryVictim(Victim):
+    """A classifier in memory, such as one in training, asked in batches by tokens.
+
+    It is attacked as it is: in the mode that it is in, on the device that it is on now.
+
+    Attributes:
+        in_memory: the classifier.
+    """
+
+    def __init__(self, classifier: InMemoryClassifier, task: Task) -> None:
+        """Takes the model unchanged, and a copy of its tokenizer.
+
+        Args:
+            classifier: the classifier; its outputs are in the task's order.
+            task: its task.
+        """
+        self.in_memory, tokenizer = classifier, copy.deepcopy(classifier.tokenizer)
+        if classifier.longest is not None:
+            tokenizer.model_max_length = classifier.longest
+        order = torch.arange(len(task.labels))
+        self._take(ModelFiles(Path(classifier.identity.name)), task, classifier.model, tokenizer, order)
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the model is on now."""
+        return next(self.model.parameters()).device  # type: ignore[no-any-return]
+
+    def in_task_order(self, logits: Tensor) -> Tensor:
+        """The logits, unchanged."""
+        return logits
+
+
 class VictimWrapper:
-    """The victim as TextAttack sees a model: a callable that has one. It asks no text twice.
+    """The victim as TextAttack sees a model: a callable with a `model`. It never scores a text twice.
 
     Attributes:
         model: the transformers model, whose class TextAttack checks.
         on_query: called with the texts of each call; raises to stop an attack.
         protected: columns that may not change.
-        unique: rows that it had to ask for since `begin`.
+        unique: number of rows scored by the model since `begin`.
         shares: how variants of the example that are too long are cut, see `Victim.shares`.
-        cut: whether the example is longer than what the model reads, and it can be told where.
+        cut: whether the example is longer than the model reads, and the tokenizer can say where it is cut.
     """
 
     def __init__(
@@ -247,13 +340,14 @@ class VictimWrapper:
         self.begin(())
 
     def begin(self, example: Texts) -> None:
-        """Begins another example; of none, nothing is known."""
-        self._known: dict[Row, Tensor] = {}
+        """Starts another example, or none if it is empty, and forgets known answers."""
+        self._known: dict[TokenizedText, Tensor] = {}
         self.unique = 0
         self.shares: Shares | None = self.victim.shares(example, self.protected) if example else None
-        self.cut = bool(example) and bool(self.tokenizer.is_fast) and self.victim.cut([example])[0]
+        tells = self.tokenizer is not None and bool(self.tokenizer.is_fast)
+        self.cut = bool(example) and tells and self.victim.cut([example])[0]
 
-    def rows(self, texts: Sequence[Texts]) -> list[Row]:
+    def rows(self, texts: Sequence[Texts]) -> list[TokenizedText]:
         """Variants of the example as the model reads them."""
         return self.victim.rows(texts, None if self.shares is None else [self.shares] * len(texts))
 
@@ -266,5 +360,5 @@ class VictimWrapper:
         new = [row for row in dict.fromkeys(rows) if row not in self._known]
         if new:
             self.unique += len(new)
-            self._known.update(zip(new, ask(self.victim, new, self.victim.scorer), strict=True))
+            self._known.update(zip(new, query_model(self.victim, new, self.victim.scorer), strict=True))
         return torch.stack([self._known[row] for row in rows])

@@ -2,197 +2,160 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from alumbench.cli.options import device_option, quiet_libraries, split_names, table_options
+from alumbench.cli.models import model_options, options_of
+from alumbench.cli.old_options import taking
+from alumbench.cli.options import CommandOptions, device_option, quiet_libraries, split_names, table_options
 from alumbench.commands import next_line
+from alumbench.old_names import ATTACK
 
 if TYPE_CHECKING:
-    from alumbench.evaluation.entry_run import Done
+    from alumbench.evaluation.options import EvaluationOptions
 
 
-@click.command(short_help="run a suite of attacks and adversarial sets on checkpoints")
-@click.argument("checkpoints", nargs=-1, required=True, metavar="CHECKPOINT...")
-@click.option("--suite", "suite_name", required=True, help="A suite of 'alumbench suites', or a TOML file.")
-@click.option("--only", multiple=True, metavar="ENTRY", help="Run this entry alone; repeatable.")
+@click.command(cls=taking(ATTACK), short_help="run a suite of attacks and adversarial sets on checkpoints")
+@click.argument("checkpoints", nargs=-1, required=True, metavar="MODEL...")
+@click.option(
+    "--suite",
+    "suite_name",
+    default="",
+    help="A suite that 'alumbench suites' lists, or a TOML file. Default: standard.",
+)
+@click.option("--only", multiple=True, metavar="ENTRY", help="Run only this entry; repeatable.")
 @click.option("--data", type=click.Path(path_type=Path), help="Your own examples instead of the suite's.")
-@click.option("--text-columns", default="", help="Their text columns; default: the task's.")
-@click.option("--label-column", default="", help="Their label column; default: the training file's, or 'label'.")
+@click.option("--text-columns", default="", help="Text columns of --data; default: the task's, or inferred.")
+@click.option("--label-column", default="", help="Label column of --data; default: the training file's, or inferred.")
 @table_options
-@click.option("--task", default="", help="The task, for a checkpoint without training.json.")
+@click.option("--task", default="", help="The task of a model without training.json; default: inferred from --data.")
 @click.option(
     "--labels",
     default="",
-    help="Names of the checkpoint's outputs in order, where it has none; VALUE=NAME for what --data's values mean.",
+    help="Label names in the order of the model's outputs, if it has none; VALUE=NAME: what a value in --data means.",
 )
-@click.option("--seed", default=1, show_default=True, help="Seeds the attacks, with each example's id.")
+@model_options
+@click.option("--attack-seed", default=1, show_default=True, help="Seeds the attacks, with each example's id.")
 @click.option(
     "--limit",
     default=0,
     type=click.IntRange(min=0),
-    help="Cut each entry to so many examples: for a look, never for a leaderboard.",
+    help="Use at most this many examples of each entry: for a quick look, not for a leaderboard.",
 )
-@click.option("--no-protection", is_flag=True, help="Let attacks change context columns (a premise, say) too.")
+@click.option("--no-protection", is_flag=True, help="Let attacks also change context columns, such as a premise.")
 @click.option(
     "--skip-broken",
     is_flag=True,
-    help="Spare an example that one attack of the suite's ensemble broke the others; the worst case stays exact.",
+    help="Skip an example once an attack of the suite's ensemble succeeded on it; the worst case stays exact.",
 )
-@click.option("--in-flight", default=64, type=click.IntRange(min=1), show_default=True, help="Examples at a time.")
-@click.option("--workers", default=0, type=click.IntRange(min=0), help="Processes that search; 0: this one alone.")
+@click.option(
+    "--in-flight", default=64, type=click.IntRange(min=1), show_default=True, help="Examples attacked concurrently."
+)
+@click.option("--workers", default=0, type=click.IntRange(min=0), help="Search processes; 0: this process only.")
 @click.option("--ray", default="", metavar="ADDRESS", help="Search on a Ray cluster (auto, HOST:PORT).")
 @click.option(
     "--scoring",
     type=click.Choice(["fixed", "fast"]),
     default="fixed",
     show_default=True,
-    help="fixed: a score depends on its text alone. fast: plain padding, labelled.",
+    help="fixed: a score does not depend on the rest of the batch. fast: ordinary padding; noted in the signature.",
 )
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "tf32", "bf16"]),
     default="fp32",
     show_default=True,
-    help="Of the victim; others than fp32 are labelled.",
+    help="Precision of the attacked model; noted in the signature unless fp32.",
 )
-@click.option("--batch-size", default=64, type=click.IntRange(min=1), show_default=True, help="Of embedding attacks.")
+@click.option(
+    "--batch-size",
+    default=64,
+    type=click.IntRange(min=1),
+    show_default=True,
+    help="Texts per call of a function or an endpoint, and per batch of embedding attacks.",
+)
 @device_option
-@click.option("--out", type=click.Path(path_type=Path), help="Folder; default: CHECKPOINT/evaluations/SUITE-seedN.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Output folder; default: evaluations/SUITE-seedN in the checkpoint's, or in alumbench-results/MODEL.",
+)
 def attack(checkpoints: tuple[str, ...], **options: Any) -> None:
-    """Run a suite on checkpoints: adversarial sets, and attacks through TextAttack.
+    """Run a suite on models: adversarial test sets, and attacks through TextAttack.
+
+    A MODEL is a checkpoint folder, a hub id, a function (my_module:predict), or an endpoint (http://…).
 
     \b
     alumbench attack runs/sst2-alum-1 --suite textattack-core
+    alumbench attack my_module:predict --labels negative,positive --data my.csv
 
-    One JSON line an example in records.jsonl; the same command again goes on where it stopped.
+    Writes one JSON line per example to records.jsonl. Rerun the same command to resume.
     """  # noqa: D301 - click wants the character
     quiet_libraries()
-    from alumbench.attacks.engine.run import Schedule
-    from alumbench.errors import AlumbenchError
     from alumbench.evaluation.evaluate import evaluate
-    from alumbench.evaluation.reliability import told
-    from alumbench.evaluation.request import Request
-    from alumbench.evaluation.stored import EVALUATIONS
-    from alumbench.evaluation.suite import load_suite
+    from alumbench.evaluation.opening import open_evaluation
+    from alumbench.evaluation.progress import Bars
     from alumbench.leaderboard.compare import compare
+    from alumbench.models.redaction import has_secrets, without_secrets
 
     if options["out"] and len(checkpoints) > 1:
-        raise click.UsageError("--out is for one checkpoint; leave it out to write beside each.")
-    _labels(options)  # what is wrong with them is said before anything is read
-    suite = load_suite(options["suite_name"])
-    for checkpoint in checkpoints:
-        victim = _victim(checkpoint, suite, options)
-        source = _data(options, victim.task)
-        name = f"{suite.name}-seed{options['seed']}"
-        name += f"-limit{options['limit']}" if options["limit"] else ""
-        name += f"-{options['data'].stem}" if options["data"] else ""
-        name += "-unprotected" if options["no_protection"] else ""
-        name += "-skip-broken" if options["skip_broken"] else ""
-        name += f"-{options['scoring']}" if options["scoring"] != "fixed" else ""
-        name += f"-{options['precision']}" if options["precision"] != "fp32" else ""
-        if not options["out"] and not Path(checkpoint).is_dir():
-            raise AlumbenchError(f"{checkpoint} is no local folder: say where its evaluation goes with --out")
-        out = options["out"] or Path(checkpoint) / EVALUATIONS / name
-        request = Request(
-            suite=suite,
-            seed=options["seed"],
-            limit=options["limit"],
-            only=options["only"],
-            data=source,
-            labels=_labels(options)[0],
-            protect=not options["no_protection"],
-            skip_broken=options["skip_broken"],
-            schedule=Schedule(options["in_flight"], options["workers"], options["ray"]),
-        )
-        with _Progress() as progress:
-            document = evaluate(request, victim, out, progress)
-        click.echo(f"\n{checkpoint}, suite {suite.name}@{suite.version} on {document['device']}")
+        raise click.UsageError("--out takes one checkpoint; without it, each gets its own folder.")
+    asked = _asked(options)
+    for number, checkpoint in enumerate(checkpoints):
+        opened = open_evaluation(checkpoint, asked, options["out"], _Once(number).say)
+        victim, out, suite = opened.victim, opened.folder, opened.request.suite
+        if not (options["out"] or opened.has_own_folder):
+            click.echo(f"records go to {out}; --out names another folder. Rerun the same command to resume")
+        with Bars() as progress:
+            document = evaluate(opened.request, victim, out, progress)
+        click.echo(f"\n{without_secrets(checkpoint)}, suite {suite.name}@{suite.version} on {document.device}")
         click.echo(compare([out]).render("markdown"))
-        for flag in document["flags"]:
-            click.echo(f"flag: {told(flag)}")
-        if not document["flags"]:
+        for flag in document.flags or []:
+            click.echo(f"flag: {flag}")
+        if not document.flags:
             click.echo("flags: none")
         if victim.scorer.traffic.halved:
-            click.echo("note: batches that the device had no memory for were halved; last digits of scores may differ")
+            click.echo(
+                "note: batches that did not fit into the device's memory were halved; last digits of scores may differ"
+            )
         click.echo(f"records: {out}")
-    special = any(options[name] for name in ("limit", "data", "no_protection", "skip_broken", "out"))
-    special = special or options["scoring"] != "fixed" or options["precision"] != "fp32"
-    if len(checkpoints) > 1 and not special:
+    if len(checkpoints) > 1 and not asked.special and not options["out"]:
         click.echo(next_line("compare", *checkpoints))
-    if any(entry["kind"] == "attack" for entry in document["entries"].values()):
-        click.echo(next_line("verify", out))
+    is_attacked = any(entry.kind == "attack" for entry in document.entries.values())
+    if is_attacked and not (checkpoint.startswith(("http://", "https://")) and has_secrets(checkpoint)):
+        click.echo(next_line("verify", out, *(("--auth-env", options["auth_env"]) if options["auth_env"] else ())))
 
 
-def _victim(checkpoint: str, suite: Any, options: Mapping[str, Any]) -> Any:
-    """The loaded checkpoint, after the suite was found to have something for its task."""
-    from alumbench.attacks.engine.scoring import Scorer
-    from alumbench.attacks.victim import Victim
-    from alumbench.checkpoints import checkpoint_task, find_model
+class _Once:
+    """Prints lines that are the same for all models only once, for the first model."""
 
-    files = find_model(checkpoint)
-    task = checkpoint_task(files, options["task"])
-    suite.entries_for(task, options["only"], own_data=options["data"] is not None)
-    scorer = Scorer(options["scoring"], options["precision"])
-    return Victim(files, task, options["device"], _labels(options)[0], options["batch_size"], scorer)
+    def __init__(self, number: int) -> None:
+        self._number = number
 
-
-def _data(options: Mapping[str, Any], task: Any) -> Any:
-    """The user's own examples as a source, None without `--data`."""
-    from alumbench.tasks.own import own_examples
-
-    if not options["data"]:
-        return None
-    return own_examples(
-        task,
-        options["data"],
-        columns=split_names(options["text_columns"]),
-        values=_labels(options)[1],
-        **{name: options[name] for name in ("label_column", "delimiter", "encoding")},
-    )
+    def say(self, line: str) -> None:
+        """Prints a line; the line about the suite only once."""
+        if not (self._number and line.startswith("suite: ")):
+            click.echo(line)
 
 
-def _labels(options: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Names of the checkpoint's outputs, and what values of `--data` stand for, both of `--labels`."""
-    from alumbench.tasks.labels import parse_labels
+def _asked(options: CommandOptions) -> EvaluationOptions:
+    """The evaluation options from the command line."""
+    from alumbench.data.labels import parse_labels
+    from alumbench.evaluation.options import EvaluationOptions
 
     parts = split_names(options["labels"])
     if any("=" in part for part in parts) and not options["data"]:
         raise click.UsageError("VALUE=NAME in --labels is for the values of --data.")
     names, values = parse_labels(parts)
-    return (names if any("=" not in part for part in parts) else ()), values
-
-
-class _Progress:
-    """One bar an entry on standard error: examples done, outcomes so far, queries a second, how full batches are."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._entry = ""
-
-    def __call__(self, done: Done) -> None:
-        from tqdm import tqdm
-
-        if done.entry != self._entry:
-            self.close()
-            self._bar = tqdm(total=done.total, initial=done.done, desc=done.entry, unit="ex", mininterval=1.0)
-            self._entry = done.entry
-        self._bar.n = done.done
-        if done.queries_per_second:
-            speed = {"queries/s": f"{done.queries_per_second:.0f}", "fill": f"{done.fill:.0%}"}
-            self._bar.set_postfix(dict(done.outcomes) | speed, refresh=False)
-        self._bar.update(0)
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.refresh()
-            self._bar.close()
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    data = ("only", "data", "label_column", "delimiter", "encoding", "task", "attack_seed", "limit", "skip_broken")
+    how = ("in_flight", "workers", "ray", "scoring", "precision", "batch_size")
+    return EvaluationOptions(
+        **{name: options[name] for name in (*data, *how)},
+        suite=options["suite_name"],
+        text_columns=tuple(split_names(options["text_columns"])),
+        values=values,
+        model=options_of(options, names if any("=" not in part for part in parts) else ()),
+        protect=not options["no_protection"],
+    )

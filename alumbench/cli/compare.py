@@ -9,14 +9,21 @@ import click
 from alumbench.cli.options import quiet_libraries
 
 
-@click.command(short_help="set checkpoints side by side, paired")
+@click.command(short_help="compare evaluated checkpoints, paired by example")
 @click.argument("checkpoints", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="CHECKPOINT...")
 @click.option(
-    "--format", "form", type=click.Choice(["markdown", "csv", "json", "latex"]), default="markdown", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["markdown", "csv", "json", "latex"]),
+    default="markdown",
+    show_default=True,
+    help="Format of the table.",
 )
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file instead.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file instead of the terminal."
+)
 def compare(checkpoints: tuple[Path, ...], form: str, out: Path | None) -> None:
-    """Set evaluated checkpoints side by side: every entry all have, with paired differences to the first."""
+    """Compare evaluated checkpoints on the suite entries that all of them have, paired with the first."""
     quiet_libraries()
     from alumbench.leaderboard.compare import compare as compare_checkpoints
     from alumbench.storage import write_text

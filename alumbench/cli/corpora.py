@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from alumbench.cli.options import quiet_libraries
+from alumbench.cli.options import CommandOptions, quiet_libraries
 
 if TYPE_CHECKING:
-    from alumbench.training.corpus import Corpus
+    from alumbench.pretraining.corpus import Corpus
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def corpus_options(command: F) -> F:
-    """`--corpus` and what tells where in it the text is."""
+    """`--corpus`, and the options that say where its text is."""
     for option in (
         click.option("--text-column", default="text", show_default=True, help="The column with the text."),
-        click.option("--split", default="train", show_default=True, help="Of a hub corpus."),
-        click.option("--corpus-config", default="", help="Of a hub corpus that has several."),
+        click.option("--split", default="train", show_default=True, help="Split of a hub corpus."),
+        click.option("--corpus-config", default="", help="Configuration of a hub corpus that has several."),
         click.option(
             "--corpus",
             multiple=True,
@@ -35,9 +35,9 @@ def corpus_options(command: F) -> F:
     return command
 
 
-def corpora_of(options: dict[str, Any]) -> tuple[Corpus, ...]:
-    """The corpora that the options name; the options are taken out."""
-    from alumbench.training.corpus import named_corpus
+def corpora_of(options: CommandOptions) -> tuple[Corpus, ...]:
+    """The corpora that the options name; removes those options from `options`."""
+    from alumbench.pretraining.corpus import named_corpus
 
     names, taken = options.pop("corpus"), ("corpus_config", "split", "text_column")
     config, split, column = (options.pop(name) for name in taken)
@@ -45,6 +45,6 @@ def corpora_of(options: dict[str, Any]) -> tuple[Corpus, ...]:
 
 
 def quiet_and_parallel() -> None:
-    """Keeps the libraries quiet, and has texts tokenized on all cores: nothing forks here, which could lock them up."""
+    """Silences the libraries, and tokenizes on all cores: safe, as nothing forks here (a fork could deadlock)."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     quiet_libraries()

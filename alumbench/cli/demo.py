@@ -11,13 +11,13 @@ from alumbench.cli.options import quiet_libraries
 from alumbench.commands import next_line
 
 
-@click.command(short_help="a table from nothing")
-@click.option("--out", type=click.Path(path_type=Path), default="demo", show_default=True, help="Folder for all of it.")
-@click.option("--seeds", default=3, type=click.IntRange(min=1), show_default=True, help="Training seeds a method.")
+@click.command(short_help="a complete example on a miniature task")
+@click.option("--out", type=click.Path(path_type=Path), default="demo", show_default=True, help="Output folder.")
+@click.option("--seeds", default=3, type=click.IntRange(min=1), show_default=True, help="Training seeds per method.")
 def demo(out: Path, seeds: int) -> None:
-    """Train, attack and compare two methods on a miniature task: no network, no data, a minute or two.
+    """Train, attack and compare two methods on a miniature task. Takes a minute or two; needs no network and no data.
 
-    Killed, the same command goes on; finished, it only prints.
+    Rerun the same command to resume; once finished, it only prints.
     """
     quiet_libraries()
     from alumbench.demo import run_demo

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeVar
+
 import click
 
 from alumbench.cli.options import quiet_libraries
 
+if TYPE_CHECKING:
+    from alumbench.registry import Kind
 
-@click.command(short_help="what is missing on this machine and how it comes")
-@click.option("--suite", "suite_name", default="", help="Look at what this suite needs only.")
+T = TypeVar("T")
+
+
+@click.command(short_help="show what is missing on this machine and how to get it")
+@click.option("--suite", "suite_name", default="", help="Check only what this suite needs.")
 def doctor(suite_name: str) -> None:
-    """Check libraries, devices, the mirror and the attacks' resources. Downloads nothing."""
+    """Check libraries, devices, the mirror, and the attacks' resources. Downloads nothing."""
     quiet_libraries()
     import torch
 
-    from alumbench.attacks import load_recipe, recipe_names
+    from alumbench.attacks import load_recipe
     from alumbench.attacks.resources import RESOURCES
-    from alumbench.attacks.textattack_loader import load_textattack
+    from alumbench.attacks.textattack.loader import load_textattack
+    from alumbench.data import load_task, mirror
     from alumbench.evaluation.suite import load_suite
-    from alumbench.tasks import load_task, mirror, task_names
+    from alumbench.registry import RECIPES, TASKS
     from alumbench.versions import library_versions
 
     click.echo("versions   " + ", ".join(f"{name} {version}" for name, version in library_versions().items()))
     load_textattack()
-    click.echo("textattack imports, with no download and no change to its caches")
+    click.echo("textattack can be imported, without downloads or changes to its caches")
     if torch.cuda.is_available():
         click.echo(f"device     cuda: {torch.cuda.get_device_name()}")
     else:
@@ -37,26 +46,42 @@ def doctor(suite_name: str) -> None:
         entries = load_suite(suite_name).entries
         needed = set()
         for entry in entries:
-            for missing in filter(None, (source.here() for source in entry.source)):
+            for missing in filter(None, (source.missing_reason() for source in entry.source)):
                 click.echo(f"  entry {entry.name}: {missing}")
             if entry.kind == "attack":
-                recipe = load_recipe(entry.recipe.partition("@")[0])
+                recipe = entry.load_recipe()
                 needed |= set(recipe.needs)
-                wrong = [recipe.refused] if recipe.refused else recipe.check_parts(getattr(entry, "parts", {}))
+                wrong = (
+                    [recipe.unsupported_reason]
+                    if recipe.unsupported_reason
+                    else recipe.check_models(getattr(entry, "models", {}))
+                )
                 for problem in wrong:
                     click.echo(f"  entry {entry.name}: {problem}")
     users: dict[str, list[str]] = {}
-    for recipe in map(load_recipe, recipe_names()):
+    for recipe in _working(RECIPES, load_recipe):
         for name in recipe.needs:
             users.setdefault(name, []).append(recipe.name)
     for name in sorted(needed):
         resource = RESOURCES[name]
         problem = resource.problem()
-        state = f"missing: {problem}" if problem else "here"
+        state = f"missing: {problem}" if problem else "available"
         more = f" and {len(users[name]) - 3} more" if len(users[name]) > 3 else ""
         click.echo(f"resource   {name}: {resource.about} (for {', '.join(users[name][:3])}{more}): {state}")
     if not suite_name and root is not None:
-        for task in map(load_task, task_names()):
+        for task in _working(TASKS, load_task):
             for source in [*task.train, *task.dev]:
-                if source.here():
-                    click.echo(f"task {task.name}: {source.here()}")
+                if source.missing_reason():
+                    click.echo(f"task {task.name}: {source.missing_reason()}")
+
+
+def _working(kind: Kind, load: Callable[[str], T]) -> Iterator[T]:
+    """All of a kind that can be loaded; prints why the others cannot."""
+    from alumbench.errors import AlumbenchError
+    from alumbench.registry import names
+
+    for name in names(kind):
+        try:
+            yield load(name)
+        except AlumbenchError as error:
+            click.echo(f"broken     {error}")

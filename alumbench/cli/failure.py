@@ -1,4 +1,4 @@
-"""An error that nobody foresaw: one line for the user, and all of it in a log."""
+"""Unexpected errors: one line for the user, and the full traceback in a log."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ import click
 from alumbench import __version__
 from alumbench.errors import NAME, shown, visible
 
-#: Set to 1, shows the traceback too.
+#: If set to 1, the traceback is shown too.
 DEBUG = "ALUMBENCH_DEBUG"
-#: Logs that are kept, and characters of each.
+#: Number of logs kept, and of characters in each.
 KEPT, LOG = 10, 1_000_000
 PREFIX = "alumbench-error-"
 
 
 def tell(error: Exception) -> None:
-    """Says in one line what happened and where its log is; with `ALUMBENCH_DEBUG=1` shows its traceback before that."""
+    """Prints one line: what happened and where its log is. With `ALUMBENCH_DEBUG=1`, the traceback comes first."""
     told = "".join(traceback.format_exception(error))
     if os.environ.get(DEBUG, "") not in {"", "0"}:
         click.echo("".join(map(_line, _middle_cut(told).splitlines(keepends=True))), err=True)
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        what = f"{shown(error.filename, NAME)}: {error.strerror}"  # of the machine more likely than of ours
+        what = f"{shown(error.filename, NAME)}: {error.strerror}"  # more likely the machine's error than ours
         click.echo(f"alumbench: {what}; {_logged(told).removesuffix('; please report it')}", err=True)
         return
-    what = shown(error, NAME) or "no more is known"
+    what = shown(error, NAME) or "no message"
     click.echo(f"alumbench: internal error ({type(error).__name__}: {what}); {_logged(told)}", err=True)
 
 
 def _middle_cut(told: str) -> str:
-    """Where it happened comes first, what last; what is megabytes long is a value in it."""
+    """Cuts the middle: the start says where it happened, the end what; only a value is ever megabytes long."""
     return told if len(told) <= LOG else f"{told[: LOG // 2]}\n…\n{told[-LOG // 2 :]}"
 
 
@@ -46,22 +46,24 @@ def _line(line: str) -> str:
 
 
 def _logged(told: str) -> str:
-    """Writes the log, which only its user may read, and says where."""
+    """Writes the log, readable by its user only, and says where."""
+    from alumbench.models.redaction import without_secrets
+
     version = f"alumbench {__version__}, Python {platform.python_version()}, {platform.platform()}"
-    command = " ".join(shown(argument, NAME) for argument in sys.argv[1:])
+    command = " ".join(shown(without_secrets(argument), NAME) for argument in sys.argv[1:])
     text = f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {version}\n$ alumbench {command}\n{_middle_cut(told)}"
     try:
-        number, name = tempfile.mkstemp(prefix=PREFIX, suffix=".log", text=True)  # made anew, follows no link
+        number, name = tempfile.mkstemp(prefix=PREFIX, suffix=".log", text=True)  # a new file: follows no link
         with open(number, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except OSError as error:
-        return f"its log could not be written ({shown(error, NAME)}); with {DEBUG}=1 the same command shows it"
+        return f"its log could not be written ({shown(error, NAME)}); rerun with {DEBUG}=1 to see it"
     _drop_old(Path(name).parent)
     return f"the full log is in {shown(name, 2 * NAME)}; please report it"
 
 
 def _drop_old(folder: Path) -> None:
-    """Leaves the newest of our own logs."""
+    """Deletes all but the newest of our own logs."""
     own = []
     for path in folder.glob(f"{PREFIX}*.log"):
         with contextlib.suppress(OSError):

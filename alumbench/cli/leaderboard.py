@@ -14,23 +14,23 @@ from alumbench.commands import command, next_line
 board_argument = click.argument("board", type=click.Path(path_type=Path))
 
 
-@click.group(short_help="publish a table with its evidence")
+@click.group(short_help="build, check and publish leaderboards")
 def leaderboard() -> None:
-    """Boards: a folder with board.toml, entries with their records, and the pages built from them."""
+    """Leaderboards: folders with a board.toml, entries with their records, and the pages built from them."""
 
 
 @leaderboard.command()
 @board_argument
-@click.option("--task", required=True, help="What its checkpoints are trained for ('alumbench tasks').")
-@click.option("--suite", "suites", multiple=True, required=True, help="What they are evaluated with; may be repeated.")
+@click.option("--task", required=True, help="Task of the board's checkpoints (see 'alumbench tasks').")
+@click.option("--suite", "suites", multiple=True, required=True, help="Suite to evaluate them with; repeatable.")
 @click.option("--title", default="", help="Heading; default: the task's.")
 @click.option("--baseline", default="standard", show_default=True, help="The row that others are compared with.")
 def new(board: Path, task: str, suites: tuple[str, ...], title: str, baseline: str) -> None:
-    """Start BOARD: write a board.toml with a column for all that the suites measure, to be edited."""
+    """Start BOARD: write a board.toml to edit, with a column for everything that the suites measure."""
     quiet_libraries()
+    from alumbench.data import load_task
     from alumbench.evaluation.suite import load_suite
-    from alumbench.leaderboard.starting import start
-    from alumbench.tasks import load_task
+    from alumbench.leaderboard.init import start
 
     started = start(board, load_task(task), [load_suite(suite) for suite in suites], title, baseline)
     click.echo(f"written: {board}/board.toml, {len(started.columns)} columns; edit it: about, reading, columns")
@@ -44,15 +44,15 @@ def new(board: Path, task: str, suites: tuple[str, ...], title: str, baseline: s
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for checkpoints, evaluations and logs; default: runs/ and the board's name.",
 )
-@click.option("--jobs", default=1, type=click.IntRange(min=1), show_default=True, help="Commands at a time.")
-@click.option("--row", "rows", multiple=True, metavar="ROW", help="This row alone; may be repeated.")
-@click.option("--sweep-only", is_flag=True, help="Stop when settings are chosen.")
-@click.option("--missing", is_flag=True, help="Only what BOARD has no entry or candidate of.")
+@click.option("--jobs", default=1, type=click.IntRange(min=1), show_default=True, help="Commands that run in parallel.")
+@click.option("--row", "rows", multiple=True, metavar="ROW", help="Run only this row; repeatable.")
+@click.option("--sweep-only", is_flag=True, help="Stop once the settings are chosen.")
+@click.option("--missing", is_flag=True, help="Run only what has no entry or swept candidate in BOARD.")
 def run(board: Path, runs: Path | None, jobs: int, rows: tuple[str, ...], sweep_only: bool, missing: bool) -> None:
-    """Make BOARD from nothing: sweep, train, evaluate and add all that its runs.toml names, then build it.
+    """Make BOARD from scratch: sweep, train, evaluate and add everything its runs.toml names, then build it.
 
-    Every step is an alumbench command in a process of its own, with its log in the folder of runs. Killed, the same
-    command goes on. On another machine, which has no folder of runs, it goes on with --missing.
+    Every step is an alumbench command in its own process, with its log in the folder of runs. If it is killed,
+    rerun the same command to resume. On another machine, which has no folder of runs, add --missing.
     """
     quiet_libraries()
     from alumbench.studies import Plan, run_study
@@ -65,11 +65,11 @@ def run(board: Path, runs: Path | None, jobs: int, rows: tuple[str, ...], sweep_
 @board_argument
 @click.argument("checkpoints", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="CHECKPOINT...")
 @click.option("--row", default="", help="Name of the table row; default: the method and its changed parameters.")
-@click.option("--replace", is_flag=True, help="Put it in the place of another checkpoint of the same row and seed.")
+@click.option("--replace", is_flag=True, help="Replace another checkpoint of the same row and seed.")
 def add(board: Path, checkpoints: tuple[Path, ...], row: str, replace: bool) -> None:
-    """Take evaluated checkpoints into BOARD, with their records; paths of this machine stay out of it."""
+    """Add evaluated checkpoints with their records to BOARD; local paths are removed."""
     quiet_libraries()
-    from alumbench.leaderboard.adding import add as add_entry
+    from alumbench.leaderboard.submit import add as add_entry
 
     for checkpoint in checkpoints:
         click.echo(f"added: {add_entry(board, checkpoint, row, replace)}")
@@ -79,33 +79,37 @@ def add(board: Path, checkpoints: tuple[Path, ...], row: str, replace: bool) -> 
 @leaderboard.command()
 @board_argument
 def reference(board: Path) -> None:
-    """Score the published predictions that BOARD's references.toml names: rows of models that nobody here ran."""
+    """Score the published predictions named in BOARD's references.toml, as rows of models that were not run here."""
     quiet_libraries()
-    from alumbench.leaderboard.citing import add_references
+    from alumbench.formatting import format_share
+    from alumbench.leaderboard.external_rows import add_references
 
     for entry in add_references(board):
         click.echo(f"added: {entry.path}")
-        for name, part in entry.content["entries"].items():
-            accuracy, n = part["summary"]["measures"]["accuracy"]["value"], part["n"]
-            click.echo(f"  {name}: {100 * accuracy:.1f}, {n:,} of {n:,} examples joined, all gold labels agree")
+        for name, part in entry.content.entries.items():
+            accuracy, n = part.figures.measures["accuracy"].value, part.n
+            click.echo(f"  {name}: {format_share(accuracy)}, {n:,} of {n:,} examples joined, all gold labels agree")
     click.echo(next_line("leaderboard", "build", board))
 
 
 @leaderboard.command()
 @board_argument
 def check(board: Path) -> None:
-    """Recompute every figure of BOARD from its records, and say all that is wrong. For a CI on contributions.
+    """Recompute every figure of BOARD from its records, and report every problem. Meant for CI.
 
-    Refused are missing or changed records, runs with --limit, another suite's version, duplicates, figures that differ
-    from their records, NaN, and built files that are not what `build` makes. Exit status 1 when something is wrong.
+    Rejects missing or changed records, runs with --limit, other suite versions, duplicates, figures that differ from
+    their records, NaN, and built files that differ from what `build` makes. Exit status 1 if anything is wrong.
     """
     quiet_libraries()
     from alumbench.leaderboard.board import outdated
-    from alumbench.leaderboard.checking import check as check_board
+    from alumbench.leaderboard.plug_ins import plug_ins
+    from alumbench.leaderboard.validate import check as check_board
 
     problems = check_board(board) or outdated(board)
     for problem in problems:
         click.echo(problem)
+    for line in [] if problems else plug_ins(board):
+        click.echo(f"note: {line}")
     click.echo(f"{board}: {len(problems)} problems" if problems else f"{board}: every figure follows from its records")
     sys.exit(1 if problems else 0)
 
@@ -127,22 +131,29 @@ def build(board: Path) -> None:
 @board_argument
 @click.argument("checkpoints", nargs=-1, required=True, metavar="CHECKPOINT...")
 @sample_options
-@click.option("--all", "every", is_flag=True, help="Fail where an entry's checkpoint was not given.")
+@click.option("--all", "every", is_flag=True, help="Fail if an entry's checkpoint was not given.")
 @device_option
 def verify(
-    board: Path, checkpoints: tuple[str, ...], sample: int, sample_seed: int | None, every: bool, device: str
+    board: Path,
+    checkpoints: tuple[str, ...],
+    sample: int,
+    sample_seed: int | None,
+    suites: tuple[str, ...],
+    every: bool,
+    device: str,
 ) -> None:
-    """Hold BOARD's entries against their checkpoints: answers, adversarial texts, labels, training records.
+    """Check BOARD's entries against their checkpoints: answers, adversarial texts, labels, training records.
 
-    Every text is scored again, and a sample of the failed attacks is made again; where a data set is not here, its part
-    is left out, and that is said. A checkpoint's entry is found by the hash of its weights; one that is not of this
-    board is refused. Exit status 1 when something is not as recorded.
+    Every text is scored again, and a sample of the failed attacks is repeated. If a data set is not on this machine,
+    the checks that need it are skipped, and the output says so. A checkpoint's entry is found by the hash of its
+    weights; a checkpoint without an entry is refused. Exit status 1 if anything is not as recorded.
     """
     quiet_libraries()
-    from alumbench.leaderboard.replay import replay_board
+    from alumbench.evaluation.suite import load_suite
+    from alumbench.leaderboard.verify import replay_board
 
     fell, again, drawn = False, 0, sample_of(sample, sample_seed)
-    for found in replay_board(board, checkpoints, device, drawn):
+    for found in replay_board(board, checkpoints, device, drawn, [load_suite(suite) for suite in suites]):
         name = found.entry.path.name
         if found.checkpoint is None and found.entry.reference is not None:
             click.echo(f"{name}: a reference: published predictions, no adversarial text to re-score")
@@ -164,10 +175,12 @@ def verify(
 
 @leaderboard.command()
 @board_argument
-@click.option("--organization", required=True, metavar="NAME", help="Who evaluated: the models' ids begin with it.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for all of it.")
+@click.option(
+    "--organization", required=True, metavar="NAME", help="Name of the evaluator; the models' ids begin with it."
+)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Output folder.")
 def export(board: Path, organization: str, out: Path) -> None:
-    """Write BOARD's entries in the schema of Every Eval Ever, one file each, with their records beside them."""
+    """Export BOARD's entries in the Every Eval Ever schema, one file each, with their records."""
     quiet_libraries()
     from alumbench.leaderboard.exchange import export as export_board
 
@@ -180,11 +193,11 @@ def export(board: Path, organization: str, out: Path) -> None:
 @board_argument
 @click.argument("source", type=click.Path(path_type=Path))
 def import_(board: Path, source: Path) -> None:
-    """Take the entries of SOURCE, a folder that 'export' wrote, into BOARD; figures are recomputed from the records."""
+    """Import the entries of SOURCE, a folder that 'export' wrote, into BOARD. Recomputes figures from the records."""
     quiet_libraries()
     from alumbench.leaderboard.exchange import import_ as import_entries
 
     added = import_entries(board, source)
     for path in added:
         click.echo(f"added: {path}")
-    click.echo(next_line("leaderboard", "build", board) if added else "nothing new")
+    click.echo(next_line("leaderboard", "build", board) if added else "nothing to add")

@@ -12,24 +12,24 @@ from alumbench.cli.options import quiet_libraries
 @click.command(short_help="upload a checkpoint, its card and its results to the hub")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.argument("repository", metavar="OWNER/NAME")
-@click.option("--private", is_flag=True, help="Of a new repository.")
-@click.option("--branch", default="main", show_default=True, help="Made where there is none.")
-@click.option("--records/--no-records", default=True, show_default=True, help="Of its evaluations: their evidence.")
-@click.option("--with-texts", is_flag=True, help="Leave the data sets' own texts in the records; mind their licences.")
-@click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
+@click.option("--private", is_flag=True, help="Make a new repository private.")
+@click.option("--branch", default="main", show_default=True, help="Branch to upload to; created if missing.")
+@click.option("--records/--no-records", default=True, show_default=True, help="Upload the records of its evaluations.")
+@click.option("--with-texts", is_flag=True, help="Keep the data sets' own texts in the records; check their licenses.")
+@click.option("--dry-run", is_flag=True, help="List what would be sent, and send nothing.")
 def push(
     checkpoint: Path, repository: str, private: bool, branch: str, records: bool, with_texts: bool, dry_run: bool
 ) -> None:
-    """Upload a checkpoint with its card, results and records; nothing else of its folder.
+    """Upload a checkpoint with its card, results and records; nothing else from its folder.
 
     \b
     alumbench card runs/sst2-alum-1
     alumbench push runs/sst2-alum-1 my-name/sst2-alum --dry-run
     """  # noqa: D301 - click wants the character
     quiet_libraries()
-    from alumbench.publishing.belongings import belongings
-    from alumbench.publishing.push import check_repository
-    from alumbench.publishing.push import push as push_files
+    from alumbench.hub.push import check_repository
+    from alumbench.hub.push import push as push_files
+    from alumbench.hub.upload_files import belongings
 
     check_repository(repository)
     sent = belongings(checkpoint, records, with_texts)

@@ -1,4 +1,4 @@
-"""Standard output and error as a command finds them: closed, or closed by their reader while it writes."""
+"""Standard output and error that are closed from the start, or closed by their reader while a command writes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from alumbench.errors import visible
 
-#: What a shell reports of a program that SIGPIPE ended, as `cat` in `cat file | head -1`.
+#: Exit status that a shell reports for a program ended by SIGPIPE, such as `cat` in `cat file | head -1`.
 READER_GONE = 128 + 13
 
 
@@ -21,8 +21,8 @@ READER_GONE = 128 + 13
 def standard_streams() -> Iterator[None]:
     """Lets a command write in any environment.
 
-    A stream that is closed already becomes /dev/null: else the next file that is opened would take its number, and get
-    what a library prints. Where the reader goes away (`alumbench tasks | head -1`), the command ends without a word.
+    A stream that is already closed becomes /dev/null: otherwise the next file opened would get its descriptor, and
+    all that a library prints. If the reader goes away (`alumbench tasks | head -1`), the command ends silently.
 
     Raises:
         SystemExit: The reader of standard output or error is gone.
@@ -30,7 +30,7 @@ def standard_streams() -> Iterator[None]:
     _open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # so that `alumbench train … | tee log` shows each line at once
-        sys.stdout.reconfigure(errors="backslashreplace")  # what the locale's encoding lacks
+        sys.stdout.reconfigure(errors="backslashreplace")  # for characters that the locale's encoding lacks
     try:
         try:
             with inert(sys.stdout), inert(sys.stderr):
@@ -43,20 +43,20 @@ def standard_streams() -> Iterator[None]:
         if not isinstance(error, OSError) or error.errno != errno.EPIPE or not any(map(reader_is_gone, (1, 2))):
             raise
         for number in filter(reader_is_gone, (1, 2)):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), number)  # what is still buffered goes there
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)  # for what is still buffered
         raise SystemExit(READER_GONE) from None
 
 
 @contextlib.contextmanager
 def inert(stream: Any) -> Iterator[None]:
-    """Has all that is written to a stream (tables, notes, progress, others' libraries) be shown, not obeyed.
+    """Escapes control characters in all that is written to a stream: tables, notes, progress, library output.
 
-    Names, labels and texts come from others' files, and may hold what moves a terminal's cursor or turns its direction.
+    Names, labels and texts come from others' files; they may move a terminal's cursor or reverse its text direction.
     """
     write = stream.write
     try:
         stream.write = lambda text: write(text if isinstance(text, bytes) else _inert(text))
-    except AttributeError:  # a stream of another kind, which a caller has put there
+    except AttributeError:  # another kind of stream, set by a caller
         yield
         return
     try:
@@ -66,7 +66,7 @@ def inert(stream: Any) -> Iterator[None]:
 
 
 def _inert(text: str) -> str:
-    """The text with what a terminal obeys escaped, but for line ends and tabs, and a bar's return to where it began."""
+    """The text with control characters escaped, except line ends, tabs and a progress bar's carriage return."""
     if text.isascii() and text.isprintable() or not text.strip("\n\r\x1b[A"):
         return text
     begin = "\r" if text.startswith("\r") else ""
@@ -74,7 +74,7 @@ def _inert(text: str) -> str:
 
 
 def reader_is_gone(number: int) -> bool:
-    """Whether a file descriptor is a pipe that nobody reads any more."""
+    """True if a file descriptor is a pipe without a reader."""
     polled = select.poll()
     polled.register(number, 0)
     return any(event & select.POLLERR for _, event in polled.poll(0))
@@ -85,5 +85,5 @@ def _open_closed_streams() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number: this one
             setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))

@@ -16,24 +16,36 @@ from alumbench.commands import next_line
 LEARNED = "learned.json"
 
 
-@click.group(short_help="learn a vocabulary from text, or apply one")
+@click.group(short_help="learn a tokenizer from text, or apply one")
 def tokenizer() -> None:
-    """Byte-pair and word-piece vocabularies, learned from text with the 'tokenizers' library."""
+    """Learn BPE and WordPiece vocabularies from text with the 'tokenizers' library."""
 
 
 @tokenizer.command()
 @corpus_options
-@click.option("--kind", type=click.Choice(["bpe", "word-piece"]), default="word-piece", show_default=True)
-@click.option("--vocab-size", type=click.IntRange(min=1), required=True, help="Pieces, special tokens included.")
-@click.option("--lower-case/--keep-case", default=True, show_default=True)
+@click.option(
+    "--kind",
+    type=click.Choice(["bpe", "word-piece"]),
+    default="word-piece",
+    show_default=True,
+    help="Kind of tokenizer.",
+)
+@click.option(
+    "--vocab-size", type=click.IntRange(min=1), required=True, help="Vocabulary size, special tokens included."
+)
+@click.option(
+    "--lower-case/--keep-case", default=True, show_default=True, help="Convert text to lower case, or keep its case."
+)
 @click.option("--max-length", default=512, type=click.IntRange(min=1), show_default=True, help="model_max_length.")
 @click.option(
-    "--min-count", default=2, type=click.IntRange(min=1), show_default=True, help="How often a joined pair must occur."
+    "--min-count", default=2, type=click.IntRange(min=1), show_default=True, help="Minimum count of a merged pair."
 )
-@click.option("--letters", default=1000, type=click.IntRange(min=1), show_default=True, help="Characters kept at most.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the tokenizer.")
+@click.option(
+    "--letters", default=1000, type=click.IntRange(min=1), show_default=True, help="Maximum number of characters kept."
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Output folder of the tokenizer.")
 def learn(out: Path, **options: Any) -> None:
-    """Learn a vocabulary, the same at every call, and save it for AutoTokenizer.
+    """Learn a vocabulary (deterministically) and save it for AutoTokenizer.
 
     \b
     alumbench tokenizer learn --corpus wikipedia_sample --kind bpe --vocab-size 8000 --out runs/tokenizer
@@ -41,24 +53,26 @@ def learn(out: Path, **options: Any) -> None:
     quiet_and_parallel()
     from alumbench.config import check
     from alumbench.errors import AlumbenchError
-    from alumbench.storage import read_json, write_json
-    from alumbench.training.corpus import Texts
+    from alumbench.parsing import read_json
+    from alumbench.pretraining.corpus import Texts
+    from alumbench.pretraining.tokenizer import learn_tokenizer, load_learned
+    from alumbench.storage import write_json
     from alumbench.training.run import disk_errors_told
-    from alumbench.training.tokenizer import learn_tokenizer, load_learned
     from alumbench.versions import library_versions
 
     loaded = [corpus.load() for corpus in corpora_of(options)]
     asked = json.loads(json.dumps(options | {"corpora": [origin for _, origin in loaded]}))
     if (out / LEARNED).exists():
-        before = check(dict[str, Any], read_json(out / LEARNED), str(out / LEARNED))
+        before = check(dict[str, object], read_json(out / LEARNED), str(out / LEARNED))
         for name, value in asked.items():
             if before.get(name) != value:
                 raise AlumbenchError(
-                    f"{out}: holds a tokenizer whose {name.replace('_', ' ')} differs ({before.get(name)!r:.99} there, "
-                    f"{value!r:.200} asked for); give another --out, or delete it to learn anew"
+                    f"{out}: holds a tokenizer that differs in {name.replace('_', ' ')} "
+                    f"({before.get(name)!r:.99} there, {value!r:.200} requested); give another --out, or delete it to "
+                    f"start over"
                 )
-        load_learned(out)  # says what is missing or damaged
-        click.echo(f"{out}: this tokenizer was learned already")
+        load_learned(out)  # reports missing or damaged files
+        click.echo(f"{out}: this tokenizer already exists")
         return
     if (out.exists() and not out.is_dir()) or (out.is_dir() and any(out.iterdir())):
         raise AlumbenchError(f"{out}: not empty; give another --out")
@@ -68,7 +82,7 @@ def learn(out: Path, **options: Any) -> None:
         options["vocab_size"],
         **{name: options[name] for name in ("lower_case", "max_length", "min_count", "letters")},
     )
-    half = out.with_name(f".{out.name}.half")  # so that a kill leaves nothing in `out`
+    half = out.with_name(f".{out.name}.half")  # if killed, nothing is left in `out`
     shutil.rmtree(half, ignore_errors=True)
     with disk_errors_told(out):
         learned.save_pretrained(half)
@@ -81,13 +95,15 @@ def learn(out: Path, **options: Any) -> None:
 @tokenizer.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
-@click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="One text a line.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a text: text, pieces, ids.")
+@click.option(
+    "--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file with one text per line."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per text: text, pieces, ids.")
 def apply(folder: Path, texts: tuple[str, ...], file: Path | None, as_json: bool) -> None:
-    """Print the pieces and ids of texts, with the special tokens a model would see."""
+    """Print the tokens and ids of texts, with the special tokens that a model sees."""
     quiet_libraries()
     from alumbench.parsing import read_text
-    from alumbench.training.tokenizer import load_learned
+    from alumbench.pretraining.tokenizer import load_learned
 
     lines = [*texts, *(read_text(file).splitlines() if file else [])]
     if not lines:

@@ -1,1 +1,1 @@
-"""A suite on a checkpoint: records, resuming, and what they add up to."""
+"""A suite on a checkpoint: records, resuming, and their figures."""

@@ -1,13 +1,14 @@
-"""Which published data set an entry's examples are of, told from where they were read."""
+"""The published data set of an entry's examples, found from where they were read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
+from alumbench.data import Source, Task
+from alumbench.data.source import DataOrigin
+from alumbench.evaluation.results import EntryResult
 from alumbench.evaluation.suite import load_suite, suite_names
-from alumbench.tasks import Source, Task
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,8 @@ class DataSet:
         hub: its id.
         config: its configuration, '' for the default one.
         split: its split.
-        revision: the commit that was read; '' where a mirror's copy was, of which only the file's hash is known.
-        note: what the copy is short of.
+        revision: the commit that was read; '' for a mirror's copy, for which only the file's hash is known.
+        note: what the copy lacks.
     """
 
     hub: str
@@ -34,33 +35,33 @@ class DataSet:
         return "/".join(filter(None, [self.hub, self.config, self.split]))
 
 
-def data_set_of(entry: Mapping[str, Any], task: Task) -> DataSet | None:
-    """The data set that an entry's examples are of; None for one's own files, generated sets and mixtures.
+def data_set_of(entry: EntryResult, task: Task) -> DataSet | None:
+    """The data set that an entry's examples come from; None for one's own files, generated sets and mixtures.
 
     Args:
-        entry: its part of `evaluation.json`, with `sources` and `signature`.
+        entry: the entry's part of `evaluation.json`.
         task: the evaluation's.
     """
-    found = {_published(origin, entry, task) for origin in entry.get("sources", ())}
+    found = {_published(origin, entry, task) for origin in entry.sources or ()}
     return found.pop() if len(found) == 1 else None
 
 
-def _published(origin: Mapping[str, Any], entry: Mapping[str, Any], task: Task) -> DataSet | None:
-    if origin["from"] == "hub":
-        return DataSet(origin["id"], origin["config"], origin["split"], origin["revision"])
-    if origin["from"] != "mirror":
+def _published(origin: DataOrigin, entry: EntryResult, task: Task) -> DataSet | None:
+    if origin.kind == "hub":
+        return DataSet(origin.id or "", origin.config or "", origin.split or "", origin.revision or "")
+    if origin.kind != "mirror":
         return None
     for source in _sources(entry, task):
-        if source.mirror == origin["path"] and source.hub:
-            return DataSet(source.hub, source.config, source.split, note=origin.get("rows", ""))
+        if source.mirror == origin.path and source.hub:
+            return DataSet(source.hub, source.config, source.split, note=origin.rows or "")
     return None
 
 
-def _sources(entry: Mapping[str, Any], task: Task) -> Iterator[Source]:
+def _sources(entry: EntryResult, task: Task) -> Iterator[Source]:
     """Tables that name both a mirror's file and the hub's data set: the task's own, then the suite's."""
     yield from task.dev
     yield from task.train
-    suite = str(entry["signature"]).partition("@")[0]
+    suite = entry.signature.partition("@")[0]
     if suite in suite_names():
         for part in load_suite(suite).entries:
             yield from part.source

@@ -1,137 +1,170 @@
-"""`evaluation.json`: what an evaluation is of, so that it is resumed as what it was begun as, or refused."""
+"""`evaluation.json`: identifies an evaluation, so that it is resumed unchanged or refused."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import PROVENANCE, ModelFiles
-from alumbench.checkpoints.identity import changed, configuration
-from alumbench.checkpoints.telling import some
-from alumbench.config import check
+from alumbench.config import JsonObject, check, typed
+from alumbench.data import Task
 from alumbench.devices import device_name
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.request import Request
-from alumbench.evaluation.shape import Document
-from alumbench.storage import read_json, write_json
+from alumbench.evaluation.results import SCHEMA, CheckpointPlace, Document, Identity, SuiteIdentity
+from alumbench.evaluation.suite import Suite
+from alumbench.models.checkpoint import PROVENANCE, ModelFiles
+from alumbench.models.checkpoint.identity import changed, configuration
+from alumbench.models.checkpoint.provenance import Training
+from alumbench.models.checkpoint.telling import some
+from alumbench.models.classifier import ClassifierFiles
+from alumbench.old_names import TRAINING, renamed, silent
+from alumbench.parsing import read_json
+from alumbench.records import as_json
+from alumbench.storage import write_json
 from alumbench.versions import library_versions
 
 EVALUATION = "evaluation.json"
 RECORDS = "records.jsonl"
-SCHEMA = 1
 
 
-def open_document(request: Request, victim: Victim, out: Path) -> dict[str, Any]:
+def open_document(request: Request, victim: Victim, out: Path) -> Document:
     """The evaluation's document, new or resumed.
 
     Raises:
-        AlumbenchError: What is there was made from another model, suite, seed, version or data; the field is named.
+        AlumbenchError: The records there were made with another model, suite, seed, version or data; names the field.
     """
-    identity = {
-        "model": victim.files.weights_sha256(),
-        "configuration": configuration(victim.files),
-        "task": victim.task.name,
-        "suite": {"name": request.suite.name, "version": request.suite.version, "sha256": request.suite.digest()},
-        "seed": request.seed,
-        "limit": request.limit,
-        "labels": list(request.labels),
-        "data": request.data.file if request.data else "",
-        "protected": request.protect,
-        "device": victim.device.type,
-        "batch_size": victim.batch_size,
-        "scoring": victim.scorer.scoring,
-        "precision": victim.scorer.precision,
-        "versions": library_versions(),
-    }
-    if request.skip_broken:
-        identity["skip_broken"] = request.suite.ensemble_to_skip_by(victim.task).signature
+    spared = request.suite.ensemble_to_skip_by(victim.task).signature if request.skip_broken else None
+    identity = Identity(
+        model=victim.files.weights_sha256(),
+        configuration=configuration(victim.files),
+        task=victim.task.name,
+        suite=SuiteIdentity(
+            name=request.suite.name,
+            version=request.suite.version,
+            sha256=request.suite.digest(),
+            origin=_origin(request.suite),
+        ),
+        attack_seed=request.attack_seed,
+        limit=request.limit,
+        labels=list(request.labels),
+        data=request.data.file if request.data else "",
+        protected=request.protect,
+        device=victim.device_kind,
+        batch_size=victim.batch_size,
+        scoring=victim.scorer.scoring,
+        precision=victim.scorer.precision,
+        versions=dict(library_versions()),
+        classifier=_classifier(victim.files),
+        hard_labels=True if victim.hard_labels else None,
+        skip_broken=spared,
+    )
     path = out / EVALUATION
     if path.exists():
         document = read_document(path)
-        changes = [*model_changes(document["identity"], victim.files), *_task_changes(document["task"], victim)]
+        changes = [*model_changes(document.identity, victim.files), *_task_changes(document.task, victim)]
         if changes:
             raise AlumbenchError(
-                f"{out}: cannot go on, changed since it was begun: {some(changes)}. "
-                f"Give another --out, or run with what was there"
+                f"{out}: cannot resume, changed since it was started: {some(changes)}. "
+                f"Give another --out, or restore what it was started with"
             )
-        for name, there, now in _differences(document["identity"], identity):
+        for name, there, now in _differences(as_json(document.identity), as_json(identity)):
             raise AlumbenchError(
-                f"{out}: cannot go on, {name} changed: {there!r} there, {now!r} now. "
-                f"Give another --out, or run with what was there"
+                f"{out}: cannot resume, {name} changed: {there!r} there, {now!r} now. "
+                f"Give another --out, or restore what it was started with"
             )
         return document
     if (out / RECORDS).exists() and (out / RECORDS).stat().st_size:
         raise AlumbenchError(
-            f"{out}: has {RECORDS} but no {EVALUATION}, so what made them is unknown; give another --out"
+            f"{out}: has {RECORDS} but no {EVALUATION}, so how they were made is unknown; give another --out"
         )
     trained = victim.files.path / PROVENANCE
-    document = {
-        "schema": SCHEMA,
-        "identity": identity,
-        "checkpoint": {
-            "path": str(victim.files.path.resolve()),
-            "training": _training(read_json(trained)) if trained.exists() else None,
-        },
-        "task": victim.task.to_dict(),
-        "suite_title": request.suite.title,
-        "device": device_name(victim.device),
-        "begun": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "entries": {},
-    }
-    write_json(path, document)
+    training = _training(read_json(trained)) if trained.exists() else None
+    document = Document(
+        schema=SCHEMA,
+        identity=identity,
+        checkpoint=CheckpointPlace(victim.place, training),
+        task=victim.task,
+        suite_title=request.suite.title,
+        device=device_name(victim.device) if victim.device_kind != "unknown" else "an unknown device",
+        begun=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        entries={},
+    )
+    write_json(path, document.to_json())
     return document
 
 
-def read_document(path: Path) -> dict[str, Any]:
+def read_document(path: Path) -> Document:
     """An `evaluation.json`.
 
     Raises:
-        AlumbenchError: It is no JSON, of a schema that this version does not know, or a field is wrong; it is named.
+        AlumbenchError: It is not JSON, its schema is unknown to this version, or a field is wrong; names the field.
     """
-    document: dict[str, Any] = check(dict[str, Any], read_json(path), str(path))
-    if document.get("schema") != SCHEMA:
+    return make_document(read_json(path), str(path))
+
+
+def make_document(values: Any, where: str) -> Document:
+    """An `evaluation.json` from parsed JSON; errors as `read_document`."""
+    schema = check(JsonObject, values, where).get("schema")
+    if schema != SCHEMA:
         raise AlumbenchError(
-            f"{path}: schema {document.get('schema')} is unknown to this alumbench (it knows {SCHEMA}); "
+            f"{where}: schema {schema} is unknown to this alumbench (it knows {SCHEMA}); "
             f"pip install --upgrade alumbench"
         )
-    check(Document, document, str(path))
-    return document
+    return typed(Document, values, where)
 
 
-def model_changes(identity: Mapping[str, Any], files: ModelFiles) -> list[str]:
-    """What of a model is not as an evaluation recorded it: `weights`, `config.json: id2label`, `tokenizer.json`.
+def model_changes(identity: Identity, files: ModelFiles) -> list[str]:
+    """Parts of a model that differ from an evaluation's record: `weights`, `config.json: id2label`, `tokenizer.json`.
 
-    Evaluations by earlier versions recorded the weights alone; of the rest nothing can be said.
+    Earlier versions recorded the weights alone, so changes of the rest are unknown there.
     """
-    found = [] if identity["model"] == files.weights_sha256() else ["weights"]
-    if "configuration" in identity:
-        found += changed(identity["configuration"], configuration(files))
+    if isinstance(files, ClassifierFiles):
+        changes = files.identity.changes(identity.classifier or {})
+        return [f"the classifier's {name}" for name in changes]
+    found = [] if identity.model == files.weights_sha256() else ["weights"]
+    if identity.configuration is not None:
+        found += changed(identity.configuration, configuration(files))
     return found
 
 
-def _task_changes(there: Mapping[str, Any], victim: Victim) -> list[str]:
-    """What of the task that decides a text's rows and label is not as it was."""
-    now = victim.task.to_dict()
-    return [
-        f"the task's {name}"
-        for name in ("columns", "labels", "protected")
-        if list(there.get(name, ())) != list(now[name])
-    ]
+def _classifier(files: ModelFiles) -> dict[str, str] | None:
+    """The classifier's identity, None for a whole model in a folder."""
+    if isinstance(files, ClassifierFiles):
+        return files.identity.to_dict()
+    if files.base is None:
+        return None
+    # hashes of an adapter's weights and of its base's, which `model` covers together
+    parts = {"adapter_sha256": replace(files, base=None).weights_sha256(), "base_sha256": files.base.weights_sha256()}
+    return {"kind": "peft", "name": str(files.path), **parts}
 
 
-def _training(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of `training.json` that a table needs."""
-    names = ("model", "method", "seed", "settings", "data", "dev", "embedding_norm", "device", "versions")
-    times = ("seconds", "cpu_seconds")
-    return {name: record[name] for name in (*names, *times) if name in record}
+def _task_changes(there: Task, victim: Victim) -> list[str]:
+    """Changed parts of the task that decide a text's rows and label."""
+    names = ("columns", "labels", "protected")
+    return [f"the task's {name}" for name in names if getattr(there, name) != getattr(victim.task, name)]
 
 
-def _differences(there: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
+def _origin(suite: Suite) -> dict[str, str] | None:
+    """A suite's origin; for a file also its path, so that `verify` finds it here. Boards leave the path out."""
+    return (suite.origin.record() | ({"file": suite.path} if suite.path else {})) if suite.origin else None
+
+
+def _training(record: Mapping[str, object]) -> dict[str, object]:
+    """The part of a `training.json` that a table needs."""
+    record = renamed(record, TRAINING, silent)
+    return {name: record[name] for name in Training.__struct_fields__ if name in record}
+
+
+def _differences(
+    there: Mapping[str, object], now: Mapping[str, object], prefix: str = ""
+) -> list[tuple[str, object, object]]:
     found = []
-    for name in sorted((there.keys() | now.keys()) - {"model", "configuration"}):  # see `model_changes`
+    # `model_changes` checks the first three; a suite's file may move, its hash covers its content
+    for name in sorted((there.keys() | now.keys()) - {"model", "configuration", "classifier", "origin"}):
         a, b = there.get(name), now.get(name)
         if isinstance(a, dict) and isinstance(b, dict):
             found += _differences(a, b, f"{prefix}{name}.")

@@ -6,23 +6,21 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from alumbench.attacks.outcome import ALREADY_WRONG, ATTACK_OUTCOMES, BROKEN, ERROR, ROBUST, SKIPPED, TIMEOUT
 from alumbench.config import Positive, Slug
 from alumbench.errors import AlumbenchError, shown, unknown
-from alumbench.evaluation.entry import Entry
+from alumbench.evaluation.results import WORST, ColumnResult, EnsembleResult, EntryResult
 from alumbench.evaluation.seeds import main_records
-from alumbench.evaluation.summary import UNDER_ATTACK, no_number, under_attack
+from alumbench.evaluation.suite_entry import SuiteEntry
+from alumbench.evaluation.summary import UNDER_ATTACK, undefined, under_attack
+from alumbench.records import Attacked, Record, Worst
 
-Record = Mapping[str, Any]
-#: The first that any member shows is the worst case's outcome.
+#: The worst case's outcome is the first of these that any member has.
 WORST_FIRST = (ALREADY_WRONG, BROKEN, ERROR, TIMEOUT, ROBUST)
 SKIP_BROKEN = "skip-broken:"
-#: Parts of a signature that change no figure but those they take away or add.
+#: Parts of a signature that add or remove figures but change no others.
 HARMLESS = (SKIP_BROKEN, "seeds:", "cut@")
-#: Before an ensemble's signature, its name as a column of tables.
-WORST = "worst case "
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Ensemble:
     """Attacks of a suite, under one name and version.
 
     Attributes:
-        name: how tables call it.
+        name: its name in tables.
         version: raised with every change.
         entries: names of the suite's entries, in the suite's order.
     """
@@ -45,23 +43,23 @@ class Ensemble:
         return f"{self.name}@{self.version}"
 
     def check(self) -> None:
-        """Looks its members through.
+        """Checks its members.
 
         Raises:
-            AlumbenchError: They are fewer than two, or one is there twice.
+            AlumbenchError: There are fewer than two, or one is listed twice.
         """
         if len(self.entries) < 2 or len(set(self.entries)) < len(self.entries):
-            raise AlumbenchError("entries has to name two or more attacks, each once")
+            raise AlumbenchError("entries must name two or more attacks, each once")
 
-    def among(self, entries: Sequence[Entry]) -> Ensemble:
+    def among(self, entries: Sequence[SuiteEntry]) -> Ensemble:
         """The same with its members in the order of their suite.
 
         Args:
             entries: the suite's.
 
         Raises:
-            AlumbenchError: It names an entry that is not there, is no attack on texts or looks for no other label, or
-                entries that attack different examples.
+            AlumbenchError: It names an entry that does not exist, is not an attack on texts or does not look for
+                another label, or its entries attack different examples.
         """
         known = {entry.name: entry for entry in entries}
         for name in self.entries:
@@ -70,9 +68,7 @@ class Ensemble:
             if known[name].kind != "attack":
                 raise AlumbenchError(f"entry {name} is of kind {known[name].kind}; members are attacks")
             if known[name].load_recipe().goal == "reduction":
-                raise AlumbenchError(
-                    f"entry {name} is a reduction: the label stays right, so it breaks nothing; take it out"
-                )
+                raise AlumbenchError(f"entry {name} is a reduction, which keeps the label; remove it")
         members = [entry for entry in entries if entry.name in self.entries]
         for member in members[1:]:
             for part in ("tasks", "source", "examples"):
@@ -85,26 +81,31 @@ class Ensemble:
         return replace(self, entries=tuple(member.name for member in members))
 
 
-def worst_case(records: Mapping[str, Sequence[Record]]) -> list[dict[str, Any]]:
-    """One record an example: the worst of what the members' records say, under their first seed.
+def worst_case(records: Mapping[str, Sequence[Record]]) -> list[Worst]:
+    """One record an example: the worst outcome among the members' records, under their first seed.
 
     Args:
         records: of each member.
     """
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Worst] = {}
     for of_member in records.values():
         for record in main_records(of_member):
-            example = found.setdefault(record["id"], {"id": record["id"], "label": record["label"], "prediction": None})
-            if "group" in record:
-                example["group"] = record["group"]
-            if example["prediction"] is None:
-                example["prediction"] = record["prediction"]
-            outcomes = {example.get("outcome", ROBUST), BROKEN if record["outcome"] == SKIPPED else record["outcome"]}
-            example["outcome"] = min(outcomes, key=WORST_FIRST.index)
+            before = found.get(record.id)
+            outcomes = {before.outcome if before else ROBUST, BROKEN if record.outcome == SKIPPED else record.outcome}
+            found[record.id] = Worst(
+                entry="",
+                id=record.id,
+                label=before.label if before else record.label,
+                group=record.group or (before.group if before else ""),
+                prediction=record.prediction if before is None or before.prediction is None else before.prediction,
+                outcome=min(outcomes, key=WORST_FIRST.index),  # type: ignore[arg-type]
+            )
     return list(found.values())
 
 
-def column_records(column: str, records: Mapping[str, Sequence[Record]], ensembles: Mapping[str, Any]) -> list[Record]:
+def column_records(
+    column: str, records: Mapping[str, Sequence[Record]], ensembles: Mapping[str, EnsembleResult]
+) -> list[Record]:
     """One record an example of a table's column: of an entry, or the worst case of an ensemble's members.
 
     Args:
@@ -113,84 +114,90 @@ def column_records(column: str, records: Mapping[str, Sequence[Record]], ensembl
         ensembles: what `summarize_ensemble` gave, by signature.
     """
     if column.startswith(WORST):
-        members = ensembles[column.removeprefix(WORST)]["members"]
+        members = ensembles[column.removeprefix(WORST)].members
         return list(worst_case({name: records.get(name, []) for name in members}))
     return main_records(records.get(column, []))
 
 
-def as_entries(ensembles: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Finished ensembles in the form of entries, by the name of their column."""
-    return {
-        WORST + signature: {
-            "kind": "ensemble",
-            "signature": found["signature"],
-            "members": found["members"],
-            "complete": True,
-            "summary": {"measures": found["measures"], "outcomes": found["outcomes"]},
-        }
-        for signature, found in ensembles.items()
-        if found["complete"]
-    }
+def columns_of(entries: Mapping[str, EntryResult], ensembles: Mapping[str, EnsembleResult]) -> dict[str, ColumnResult]:
+    """All possible columns of a table, by name: finished entries, then finished worst cases."""
+    columns: dict[str, ColumnResult] = {name: entry for name, entry in entries.items() if entry.complete}
+    return columns | {WORST + signature: found for signature, found in ensembles.items() if found.complete}
 
 
-def skipped(broken: Record, seed: int) -> dict[str, Any]:
-    """The record's values of an example that is not attacked again.
+def skipped(broken: Attacked, entry: str, seed: int) -> Attacked:
+    """The record of an example that is skipped because it is already broken.
 
     Args:
         broken: its record under the member that broke it.
+        entry: the entry that skips it.
         seed: the attack's.
     """
-    nothing = {"adversarial": None, "adversarial_scores": None, "queries": 0, "queries_unique": 0}
-    return {
-        "outcome": SKIPPED,
-        "scores": broken["scores"],
-        "prediction": broken["prediction"],
-        **nothing,
-        "words": broken["words"],
-        "words_changed": 0,
-        "similarity": None,
-        "seed": seed,
-        "message": f"broken by {broken['entry']}",
-        "seconds": 0.0,
-    }
+    return Attacked(
+        entry=entry,
+        id=broken.id,
+        texts=broken.texts,
+        label=broken.label,
+        group=broken.group,
+        outcome="skipped",
+        scores=broken.scores,
+        prediction=broken.prediction,
+        adversarial=None,
+        adversarial_scores=None,
+        queries=0,
+        queries_unique=0,
+        words=broken.words,
+        words_changed=0,
+        similarity=None,
+        attack_seed=seed,
+        message=f"broken by {broken.entry}",
+        seconds=0.0,
+    )
 
 
-def broken_before(ensemble: Ensemble, entry: str, records: Sequence[Record]) -> dict[str, Record]:
-    """Of the examples that members before `entry` have broken, the record that says so, by id."""
+def broken_before(ensemble: Ensemble, entry: str, records: Sequence[Record]) -> dict[str, Attacked]:
+    """Records of examples that members before `entry` have broken, by id."""
     if entry not in ensemble.entries:
         return {}
     before = set(ensemble.entries[: ensemble.entries.index(entry)])
-    return {record["id"]: record for record in records if record["entry"] in before and record["outcome"] == BROKEN}
+    return {
+        record.id: record
+        for record in records
+        if isinstance(record, Attacked) and record.entry in before and record.outcome == BROKEN
+    }
 
 
-def summarize_ensemble(ensemble: Ensemble, entries: Mapping[str, Mapping[str, Any]], records: Sequence[Record]) -> Any:
+def summarize_ensemble(
+    ensemble: Ensemble, entries: Mapping[str, EntryResult], records: Sequence[Record]
+) -> EnsembleResult:
     """An ensemble's part of `evaluation.json`.
 
     Args:
-        ensemble: which.
+        ensemble: the ensemble.
         entries: the evaluation's entries so far, as `evaluation.json` has them.
         records: all records.
 
     Returns:
         Members, measures with n and interval, outcomes; each null with the reason while a member is not finished.
     """
-    found: dict[str, Any] = {"members": list(ensemble.entries), "complete": True, "signature": ""}
-    open_ = [name for name in ensemble.entries if name not in entries or not entries[name]["complete"]]
+    members = list(ensemble.entries)
+    open_ = [name for name in members if name not in entries or not entries[name].complete]
     if open_:
-        reason = f"not finished: {', '.join(open_)}"
-        measures = {name: no_number(reason) for name in UNDER_ATTACK}
-        return found | {"complete": False, "measures": measures, "outcomes": None}
-    worst = worst_case({name: [r for r in records if r["entry"] == name] for name in ensemble.entries})
-    counts = Counter(record["outcome"] for record in worst)
-    return found | {
-        "signature": _signature(ensemble, [entries[name]["signature"] for name in ensemble.entries], len(worst)),
-        "measures": under_attack(worst),
-        "outcomes": {name: counts[name] for name in ATTACK_OUTCOMES},
-    }
+        measures = {name: undefined(f"not finished: {', '.join(open_)}") for name in UNDER_ATTACK}
+        return EnsembleResult(members=members, complete=False, signature="", measures=measures)
+    worst = worst_case({name: [r for r in records if r.entry == name] for name in members})
+    counts = Counter(record.outcome for record in worst)
+    return EnsembleResult(
+        members=members,
+        complete=True,
+        signature=_signature(ensemble, [entries[name].signature for name in members], len(worst)),
+        measures=under_attack(worst),
+        outcomes={name: counts[name] for name in ATTACK_OUTCOMES},
+    )
 
 
 def _signature(ensemble: Ensemble, members: Sequence[str], n: int) -> str:
-    """How the worst case was made: the same with and without `--skip-broken`, which saves work and changes nothing."""
+    """Describes how the worst case was made; independent of `--skip-broken`, which saves work and changes no result."""
     suite, how = members[0].partition("|")[0], []
     for member in members:
         parts = member.split("|")[1:]

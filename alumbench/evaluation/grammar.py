@@ -1,8 +1,8 @@
-"""A grammar proxy: do the words that were put in exist, and are they of the part of speech that stood there?
+"""A grammar proxy: do the new words exist, and do they have the part of speech of the words they replace?
 
-It is no grammar checker. Agreement, tense, word order and meaning go unseen; a typo that happens to be a word passes; a
-name that WordNet lacks fails, and so does any text that is not English. It tells texts with misspelt or misplaced words
-from texts without, deterministically and from NLTK's data alone.
+It is not a grammar checker. It ignores agreement, tense, word order and meaning. A typo that happens to be a word
+passes; a name that WordNet lacks fails, and so does any text that is not English. It detects misspelt or misplaced
+words, deterministically and from NLTK's data alone.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from typing import Any
 
 from alumbench.attacks.resources import RESOURCES
 
-#: Raised whenever its figures could change.
+#: Increased whenever its figures could change.
 VERSION = 1
 NEEDS = ("wordnet", "stopwords", "averaged_perceptron_tagger_eng", "universal_tagset")
 TOKEN = re.compile(r"\w+(?:['’-]\w+)*|[^\w\s]")
 
 
 def absent() -> str:
-    """Why it cannot be computed here and what mends that, empty where it can."""
+    """The reason why it cannot be computed here and the remedy, empty if it can."""
     problems = {name: RESOURCES[name].problem() for name in NEEDS}
     return "; ".join(f"{name}: {problem}" for name, problem in problems.items() if problem)
 
 
 def kept_edits(original: str, adversarial: str) -> tuple[int, int]:
-    """Of the words that were replaced, added or taken away, how many pass, and how many there are.
+    """Number of edited words (replaced, added or removed) that pass, and number of all edited words.
 
     `the film was good` → `the movie was god` has two edits: `movie` passes, a known word and a noun for a noun; `god`
     does not, a noun for an adjective. A replaced word passes if the new one is known (WordNet has it or a base form of
-    it, or it is a stopword or stands in the original) and both have the same universal part of speech, by NLTK's
-    perceptron tagger on either text; an added word passes if it is known; a word taken away never does.
+    it, or it is a stopword or occurs in the original) and both have the same universal part of speech, by NLTK's
+    perceptron tagger on either text. An added word passes if it is known; a removed word never passes.
     """
     before, after = TOKEN.findall(original), TOKEN.findall(adversarial)
     there = {word.lower() for word in before}
@@ -49,7 +49,7 @@ def kept_edits(original: str, adversarial: str) -> tuple[int, int]:
 
 
 def _edits(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[int | None, int | None]]:
-    """Positions of a word and of what took its place, None on the side where there is none."""
+    """Positions of an old word and of its replacement, None for the one that does not exist."""
     for kind, old, old_end, new, new_end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if kind != "equal":
             for at in range(max(old_end - old, new_end - new)):

@@ -1,66 +1,89 @@
-"""Can a checkpoint's answers be attacked at all in a way that means something? Asked once, before the attacks."""
+"""Checks once, before the attacks, that attacks on a checkpoint can be meaningful."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
+from msgspec.structs import replace
 from torch import Tensor
 
-from alumbench.attacks.engine.flight import ask
-from alumbench.attacks.engine.scoring import Scorer
 from alumbench.attacks.gradient import Gradient
 from alumbench.attacks.recipe import Recipe
 from alumbench.attacks.search import Searcher
 from alumbench.attacks.victim import Victim
-from alumbench.tasks import Example
+from alumbench.data import Example
+from alumbench.engine.scheduler import query_model
+from alumbench.engine.scorer import Scorer
+from alumbench.errors import ClassifierStopped
+from alumbench.evaluation.results import ModelCheck
 
-#: Clean texts that are looked at.
+#: Number of clean texts that are checked.
 TEXTS = 32
 
 
-def check_model(victim: Victim, examples: Sequence[Example], collapse: Mapping[str, str]) -> dict[str, Any]:
-    """Looks for dropout, answers that change, and gradients that are nothing, on the first `TEXTS` examples.
+def check_model(victim: Victim, examples: Sequence[Example], collapse: Mapping[str, str]) -> ModelCheck:
+    """Looks for active dropout, answers that change, and zero gradients, on the first `TEXTS` examples.
 
     Args:
         victim: the checkpoint.
         examples: unchanged ones.
-        collapse: for a set with fewer labels, which of its labels each of the task's counts as.
+        collapse: for a set with fewer labels, the set's label for each label of the task.
 
     Returns:
         `texts`; `training_modules`, names; `again` and `alone`, the largest difference in a probability (a score, for
         a regression) between two passes, and between texts scored together and one by one; `unpadded`, likewise
-        between texts scored in fp32 as they are evaluated and by plain transformers, each alone and not filled up,
-        with `unpadded_labels`, answers that differ; `zero_gradients` of
-        `right_answers`: examples answered right at whose embeddings the gradient of the loss is 0, and not because
-        large logits round cross entropy's away. What could not be
-        found out is null, with a `reason`.
+        between texts scored in fp32 as they are evaluated and by plain transformers, each alone and without padding,
+        with `unpadded_labels`, the number of answers that differ; `zero_gradients` of `right_answers`: examples
+        answered right where the gradient of the loss at the embeddings is 0, and not because cross entropy's gradient
+        rounds to 0 at large logits. A check that failed is null, with a `reason`; one that the classifier does not
+        allow is null, with a reason in `unseen`.
     """
     examples = examples[:TEXTS]
-    found: dict[str, Any] = {
-        "texts": len(examples),
-        "training_modules": [name or "all" for name, module in victim.model.named_modules() if module.training],
-        **dict.fromkeys(("again", "alone", "unpadded", "unpadded_labels", "zero_gradients", "right_answers")),
-        "reason": "",
-    }
+    found = ModelCheck(
+        texts=len(examples),
+        training_modules=_training_modules(victim),
+        again=None,
+        alone=None,
+        unpadded=None,
+        unpadded_labels=None,
+        zero_gradients=None,
+        right_answers=None,
+        reason="",
+    )
     devices = [victim.device] if victim.device.type == "cuda" else []
     try:
         with torch.random.fork_rng(devices=devices):
             together = _probabilities(victim, examples)
-            found["again"] = _largest(together, _probabilities(victim, examples))
-            found["alone"] = _largest(together, torch.cat([_probabilities(victim, [one]) for one in examples]))
-            found |= _against_plain(victim, examples)
-            if not victim.task.is_regression:
-                found |= _gradients(victim, examples, together, collapse)
-    except Exception as error:  # an attack on the same text is recorded as an error, and the run goes on
-        found["reason"] = f"{type(error).__name__}: {error}"[:300]
-    return found
+            found = replace(found, again=_largest(together, _probabilities(victim, examples)))
+            one_by_one = torch.cat([_probabilities(victim, [one]) for one in examples])
+            found = replace(found, alone=_largest(together, one_by_one))
+            if not victim.unpadded_reason:
+                unpadded, changed = _against_plain(victim, examples)
+                found = replace(found, unpadded=unpadded, unpadded_labels=changed)
+            if not victim.task.is_regression and not victim.no_gradient:
+                zero, right = _gradients(victim, examples, together, collapse)
+                found = replace(found, zero_gradients=zero, right_answers=right)
+    except ClassifierStopped:
+        raise
+    except Exception as error:  # an attack on the same text is recorded as an error, and the run continues
+        found = replace(found, reason=f"{type(error).__name__}: {error}"[:300])
+    reasons = {"unpadded": victim.unpadded_reason, "zero_gradients": victim.no_gradient}
+    unseen = {name: reason for name, reason in reasons.items() if reason}
+    return replace(found, unseen=unseen or None)
 
 
-def uses_gradients(recipe: Recipe, victim: Victim, parts: Mapping[str, str]) -> bool:
-    """Whether an attack is white-box: one that asks for more than answers."""
-    return not Searcher(recipe, victim, seed=0, parts=parts).attack.is_black_box
+def _training_modules(victim: Victim) -> list[str] | None:
+    """Names of modules in training mode; None if there are no modules here."""
+    model = victim.model if victim.classifier is None else getattr(victim.classifier, "model", None)
+    if not isinstance(model, torch.nn.Module):
+        return None
+    return [name or "all" for name, module in model.named_modules() if module.training]
+
+
+def uses_gradients(recipe: Recipe, victim: Victim, models: Mapping[str, str]) -> bool:
+    """True if an attack is white-box: it uses more than the model's answers."""
+    return not Searcher(recipe, victim, seed=0, models=models).attack.is_black_box
 
 
 def _probabilities(victim: Victim, examples: Sequence[Example]) -> Tensor:
@@ -71,12 +94,12 @@ def _as_probabilities(victim: Victim, scores: Tensor) -> Tensor:
     return scores if victim.task.is_regression else scores.softmax(-1)
 
 
-def _against_plain(victim: Victim, examples: Sequence[Example]) -> dict[str, Any]:
+def _against_plain(victim: Victim, examples: Sequence[Example]) -> tuple[float, int]:
     rows = victim.rows([example.texts for example in examples])
-    batched = _as_probabilities(victim, torch.stack(ask(victim, rows, Scorer(victim.scorer.scoring))))
+    batched = _as_probabilities(victim, torch.stack(query_model(victim, rows, Scorer(victim.scorer.scoring))))
     plain = _as_probabilities(victim, torch.stack([victim.plain(example.texts) for example in examples]))
     changed = 0 if victim.task.is_regression else int((batched.argmax(-1) != plain.argmax(-1)).sum())
-    return {"unpadded": _largest(batched, plain), "unpadded_labels": changed}
+    return _largest(batched, plain), changed
 
 
 def _largest(a: Tensor, b: Tensor) -> float:
@@ -85,12 +108,9 @@ def _largest(a: Tensor, b: Tensor) -> float:
 
 def _gradients(
     victim: Victim, examples: Sequence[Example], probabilities: Tensor, collapse: Mapping[str, str]
-) -> dict[str, int]:
-    """Of the examples answered right, those without a gradient; the loss is that of the answer given, the right one."""
+) -> tuple[int, int]:
+    """Number of rightly answered examples with a zero gradient, and of all; the loss is that of the model's answer."""
     labels = [victim.task.labels[at] for at in probabilities.argmax(-1).tolist()]
     right = [one.texts for one, label in zip(examples, labels, strict=True) if collapse.get(label, label) == one.label]
-    gradients = ask(Gradient(victim), victim.rows(right), victim.scorer) if right else []
-    return {
-        "zero_gradients": sum(not bool(gradient.abs().max() > 0) for gradient in gradients),
-        "right_answers": len(right),
-    }
+    gradients = query_model(Gradient(victim), victim.rows(right), victim.scorer) if right else []
+    return sum(not bool(gradient.abs().max() > 0) for gradient in gradients), len(right)

@@ -1,4 +1,4 @@
-"""A versioned list of adversarial sets and attacks, of which a checkpoint takes those of its task."""
+"""A versioned list of adversarial sets and attacks; a checkpoint runs those for its task."""
 
 from __future__ import annotations
 
@@ -6,87 +6,95 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
-from alumbench.attacks.embedding_protocol import LOSSES
+from alumbench.attacks.recipes.embedding_pgd import LOSSES
 from alumbench.config import Positive, Slug, convert
+from alumbench.data import Source, Task
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.evaluation.ensembles import Ensemble
-from alumbench.evaluation.entry import Entry
+from alumbench.evaluation.suite_entry import SuiteEntry
 from alumbench.evaluation.thresholds import Thresholds
-from alumbench.parsing import parse_toml, read_toml
-from alumbench.tasks import Source, Task
+from alumbench.origins import Origin
+from alumbench.parsing import parse_toml
+from alumbench.registry import RECIPES, SUITES, find, is_path, names
 
-#: Keys that came after suites were out: a suite that says nothing of them has the digest that it always had.
+#: Keys added after suites were published: a suite that does not set them keeps its old digest.
 LATER = {
     **{"parts": {}, "seeds": 1, "seed_examples": 0, "ensembles": (), "validity": asdict(Thresholds())},
-    **{"losses": LOSSES, "restarts": 1},
+    **{"losses": LOSSES, "restarts": 1, "settings": {}},
 }
 
 
 @dataclass(frozen=True)
 class Suite:
-    """Entries under one name and version; a suite that is out is not edited, it gets a new version.
+    """Entries under one name and version; a published suite is not edited but gets a new version.
 
     Attributes:
-        name: how commands call it.
+        name: its name in commands.
         version: raised with every change.
-        title: one line for people.
-        entries: what it runs, in that order.
-        ensembles: attacks over which the worst case counts.
-        validity: what an adversarial text has to keep, to be counted by the measures that ask for it.
+        title: one line of description.
+        entries: its entries, in the order in which they run.
+        ensembles: groups of attacks with a common worst case.
+        validity: bounds that an adversarial text must meet to count in the valid-attack measures.
+        origin: its origin, if not this package; not part of its digest.
+        path: its file, if it was loaded from one.
     """
 
     name: Slug
     version: Positive
     title: str
-    entries: tuple[Entry, ...] = field(metadata={"key": "entry"})
+    entries: tuple[SuiteEntry, ...] = field(metadata={"key": "entry"})
     ensembles: tuple[Ensemble, ...] = field(default=(), metadata={"key": "ensemble"})
     validity: Thresholds = Thresholds()
+    origin: Origin = Origin()
+    path: str = ""
 
     def check(self) -> None:
-        """Looks its entries through.
+        """Checks its entries.
 
         Raises:
             AlumbenchError: There are none, or two entries or ensembles have the same name.
         """
         if not self.entries:
             raise AlumbenchError("a suite needs an [[entry]]")
-        for kind, names in (
+        for kind, called in (
             ("entries", [entry.name for entry in self.entries]),
             ("ensembles", [ensemble.signature for ensemble in self.ensembles]),
         ):
-            for name in names:
-                if names.count(name) > 1:
+            for name in called:
+                if called.count(name) > 1:
                     raise AlumbenchError(f"two {kind} are called {name}")
 
     def digest(self) -> str:
-        """A hash of all it says, so that an edited suite is not taken for the one that was run."""
+        """A hash of its content, so that an edited suite is not mistaken for the one that was run."""
         said = asdict(self)
+        del said["origin"], said["path"]
+        for entry in said["entries"]:
+            entry["parts"] = entry.pop("models")  # digests of published suites have the old name
         for part in [said, *said["entries"]]:
             for name, before in LATER.items():
                 if name in part and part[name] == before:
                     del part[name]
-        for entry in said["entries"]:
+        for entry, own in zip(said["entries"], self.entries, strict=True):
             entry["source"] = [Source.without_later(source) for source in entry["source"]]
+            entry["recipe"] = own.said_recipe
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
-    def entries_for(self, task: Task, only: Sequence[str] = (), own_data: bool = False) -> list[Entry]:
-        """The entries a checkpoint of that task takes, or those of them named in `only`.
+    def entries_for(self, task: Task, only: Sequence[str] = (), own_data: bool = False) -> list[SuiteEntry]:
+        """The entries for a checkpoint of that task, or those of them named in `only`.
 
         Args:
             task: the checkpoint's task.
             only: names of entries, all when empty.
-            own_data: the user's examples stand in for the suite's: one clean entry and the attacks are left.
+            own_data: True if the user's examples replace the suite's: one clean entry and the attacks remain.
 
         Raises:
             AlumbenchError: There are none.
         """
         chosen = [entry for entry in self.entries if entry.is_for(task)]
         if task.is_regression and chosen:
-            return [entry for entry in chosen if not only or entry.name in only]  # its dev set, which no attack is for
+            return [entry for entry in chosen if not only or entry.name in only]  # its dev set; no attack applies
         if not any(entry.kind != "clean" for entry in chosen):
             fitting = sorted({name for entry in self.entries if entry.kind != "clean" for name in entry.tasks})
             raise AlumbenchError(
@@ -94,19 +102,19 @@ class Suite:
                 f"'alumbench suites' shows what fits"
             )
         if own_data:
-            chosen = [Entry("clean", "clean"), *(entry for entry in chosen if entry.kind == "attack")]
+            chosen = [SuiteEntry("clean", "clean"), *(entry for entry in chosen if entry.kind == "attack")]
         for name in only:
             if name not in {entry.name for entry in chosen}:
                 raise unknown(f"entry of suite {self.name} for task {task.name}", name, [e.name for e in chosen])
         return [entry for entry in chosen if not only or entry.name in only]
 
     def ensembles_for(self, task: Task) -> list[Ensemble]:
-        """The ensembles whose members a checkpoint of that task takes."""
+        """The ensembles whose members all apply to that task."""
         members = {entry.name for entry in self.entries if entry.is_for(task)}
         return [ensemble for ensemble in self.ensembles if members.issuperset(ensemble.entries)]
 
     def ensemble_to_skip_by(self, task: Task) -> Ensemble:
-        """The ensemble whose members an example passes one after the other, until one breaks it.
+        """The ensemble whose members attack an example in turn until one breaks it.
 
         Raises:
             AlumbenchError: The suite has none for that task, or several.
@@ -122,32 +130,57 @@ class Suite:
 
 
 def suite_names() -> list[str]:
-    """The suites that come with the package, sorted."""
-    return sorted(p.name.removesuffix(".toml") for p in _folder().iterdir() if p.name.endswith(".toml"))
+    """The names of all registered suites, sorted."""
+    return names(SUITES)
 
 
-def load_suite(name: str) -> Suite:
+def load_suite(name: str, run_files: bool = True) -> Suite:
     """A suite by name, or from a TOML file.
 
+    A recipe's path in it is relative to the TOML's folder; so is a source's `file`, if it exists there.
+
+    Args:
+        name: a name or a path.
+        run_files: run the Python files that a TOML file names; only if the user named the suite, never because
+            somebody else's record or board does.
+
     Raises:
-        AlumbenchError: There is none of that name, or the file says something it cannot.
+        AlumbenchError: There is no suite of that name, or the file is invalid.
     """
-    if name.endswith(".toml"):
-        values, where = read_toml(Path(name)), name
-    elif name in suite_names():
-        where = f"suite {name}"
-        values = parse_toml((_folder() / f"{name}.toml").read_text(encoding="utf-8"), where)
-    else:
-        raise unknown("suite", name, suite_names(), "alumbench suites")
-    suite = convert(Suite, values, where)
+    found = find(SUITES, name)
+    where = f"suite {name}" if found.built_in else name if not found.package else found.where
+    values = parse_toml(found.text(), where)
+    folder = found.file().resolve().parent
+    if not found.built_in:
+        values = _placed(values, folder, where, run_files)
+    path = "" if found.package else str(found.file().resolve())
+    suite = convert(Suite, values, where, origin=found.origin(), path=path)
+    if found.package:
+        found.named(suite.name)
     ensembles = []
     for ensemble in suite.ensembles:
         try:
             ensembles.append(ensemble.among(suite.entries))
         except AlumbenchError as error:
             raise AlumbenchError(f"{where}: ensemble {ensemble.name}: {error}") from None
-    return replace(suite, ensembles=tuple(ensembles))
+    entries = suite.entries if found.built_in else tuple(_beside(entry, folder) for entry in suite.entries)
+    return replace(suite, entries=entries, ensembles=tuple(ensembles))
 
 
-def _folder() -> Any:
-    return resources.files("alumbench.suites")
+def _placed(values: dict[str, object], folder: Path, where: str, run_files: bool) -> dict[str, object]:
+    """A suite's values with complete paths of its recipes; malformed values are left to `convert`."""
+    entries = values.get("entry")
+    listed = [entries] if isinstance(entries, dict) else entries if isinstance(entries, list) else []
+    for entry in listed:
+        recipe = entry.get("recipe") if isinstance(entry, dict) else None
+        if isinstance(recipe, str) and is_path(RECIPES, recipe.partition("@")[0]):
+            if not run_files:
+                raise AlumbenchError(f"{where}: names the Python file {recipe}, which runs only if you name the suite")
+            entry["recipe"] = str(folder / Path(recipe).expanduser())
+    return values
+
+
+def _beside(entry: SuiteEntry, folder: Path) -> SuiteEntry:
+    """The entry, with the suite's folder set for those of its source files that lie there."""
+    here = [replace(s, folder=str(folder)) if s.file and (folder / s.file).is_file() else s for s in entry.source]
+    return replace(entry, source=tuple(here))

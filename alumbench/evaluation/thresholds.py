@@ -1,29 +1,27 @@
-"""What an adversarial text has to keep of its original to pass the validity filter."""
+"""The bounds within which an adversarial text passes the validity filter."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from alumbench.config import Share, convert
 
-#: Least cosine of MiniLM's sentence vectors; the bound of TextBugger (Li et al. 2019) on another encoder's scale.
+#: Minimum cosine of MiniLM's sentence vectors; TextBugger (Li et al. 2019) has this bound for another encoder.
 MIN_SIMILARITY = 0.8
-#: Greatest share of words changed; the bound of BERT-Attack (Li et al. 2020) on short texts is .4.
+#: Maximum share of words changed; the bound of BERT-Attack (Li et al. 2020) on short texts is .4.
 MAX_WORDS_CHANGED = 0.3
-#: Least share of edited words that the grammar proxy lets through.
+#: Minimum share of edited words that pass the grammar proxy.
 MIN_GRAMMAR = 0.8
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Bounds that an adversarial text has to keep, each share or cosine from 0 to 1.
+    """Bounds for an adversarial text, each a share or cosine from 0 to 1.
 
     Attributes:
-        min_similarity: of meaning, as sentence vectors measure it; 0 asks for none.
-        max_words_changed: of the original's words; 1 asks for none to stay.
-        min_grammar: of the grammar proxy; 0 does not ask.
+        min_similarity: minimum similarity of meaning, by sentence vectors; 0 switches it off.
+        max_words_changed: maximum share of the original's words that change; 1 allows all.
+        min_grammar: minimum of the grammar proxy; 0 switches it off.
     """
 
     min_similarity: Share = MIN_SIMILARITY
@@ -31,7 +29,7 @@ class Thresholds:
     min_grammar: Share = MIN_GRAMMAR
 
     @classmethod
-    def read(cls, values: Mapping[str, Any], where: str) -> Thresholds:
+    def read(cls, values: object, where: str) -> Thresholds:
         """Thresholds from a suite's `[validity]` table.
 
         Raises:
@@ -40,11 +38,11 @@ class Thresholds:
         return convert(cls, values, where)
 
     def __post_init__(self) -> None:
-        """Has 1 count as 1.0, in hashes too."""
+        """Turns 1 into 1.0, so that both give the same hash."""
         for name, value in list(vars(self).items()):
             object.__setattr__(self, name, float(value))
 
     @property
     def signature(self) -> str:
-        """All three in a word."""
+        """All three bounds in one word."""
         return f"sim{self.min_similarity:g},words{self.max_words_changed:g},gram{self.min_grammar:g}"

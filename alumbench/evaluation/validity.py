@@ -1,67 +1,66 @@
-"""Are adversarial texts still fair? Similarity, words changed and a grammar proxy, held against stated thresholds.
+"""Validity of adversarial texts: similarity, words changed and a grammar proxy, compared with stated thresholds.
 
 No filter replaces people: published checks find most adversarial texts that pass such filters invalid or ambiguous
-(Morris et al. 2020, https://arxiv.org/abs/2004.14174). So figures with it stand beside those without.
+(Morris et al. 2020, https://arxiv.org/abs/2004.14174). So figures with it are shown beside those without.
 
-Typos fail the grammar proxy, as they fail a spelling checker; a suite whose typos are to count sets `min_grammar = 0`.
+Typos fail the grammar proxy, as they fail a spelling checker; a suite that should count typos sets `min_grammar = 0`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from alumbench.attacks.outcome import BROKEN, ROBUST, SKIPPED
 from alumbench.attacks.resources import MINILM, RESOURCES
 from alumbench.evaluation import grammar
+from alumbench.evaluation.results import Measure, Validity
 from alumbench.evaluation.seeds import main_records
-from alumbench.evaluation.summary import no_number, right_at_first, share
+from alumbench.evaluation.summary import proportion_with_ci, right_at_first, undefined
 from alumbench.evaluation.thresholds import Thresholds
+from alumbench.records import Attacked, Judged, Record
 
-Record = Mapping[str, Any]
 ENCODER = MINILM.rpartition("/")[2]
 MEASURES = ("valid_success_rate", "accuracy_under_valid_attack")
-#: How a reason says that similarity, or grammar, is what lacks.
+#: The wording of a reason if similarity, or grammar, is missing.
 NOT_MEASURED = ("similarity of meaning was not measured", "grammar was not measured")
 
 
-def judge(records: Sequence[dict[str, Any]], thresholds: Thresholds, device: str) -> bool:
-    """Adds `validity` to the records of adversarial texts that lack it, or lack a part that can be had now.
+def judge(records: Sequence[Attacked], thresholds: Thresholds, device: str) -> list[Attacked]:
+    """The records, with `validity` added if an adversarial text lacks it or lacks a part that can be measured now.
+
+    A record with complete validity is returned unchanged.
 
     Args:
         records: of one attack.
-        thresholds: what a text has to keep.
-        device: where the sentence encoder runs.
-
-    Returns:
-        Whether a record was changed.
+        thresholds: the bounds for a valid text.
+        device: device of the sentence encoder.
     """
-    broken = [record for record in records if record["outcome"] == BROKEN]
-    semantic = [record.get("validity", {}).get("semantic") for record in broken]
-    grammatical = [record.get("validity", {}).get("grammar") for record in broken]
+    broken = [record for record in records if record.outcome == BROKEN]
+    semantic = [record.validity.semantic if record.validity else None for record in broken]
+    grammatical = [record.validity.grammar if record.validity else None for record in broken]
     if None in semantic and not RESOURCES[ENCODER].problem():
         semantic = _similarities(broken, device)
     if None in grammatical and not grammar.absent():
         grammatical = [_grammar(record) for record in broken]
-    changed = False
-    for record, similarity, kept in zip(broken, semantic, grammatical, strict=True):
-        found = {"semantic": similarity, "grammar": kept}
-        found["passes"] = passes(record | {"validity": found}, thresholds)
-        changed |= record.get("validity") != found
-        record["validity"] = found
-    return changed
+    measured = iter(zip(semantic, grammatical, strict=True))
+    return [_judged(record, *next(measured), thresholds) if record.outcome == BROKEN else record for record in records]
 
 
-def passes(record: Record, thresholds: Thresholds) -> bool | None:
-    """Whether an adversarial text keeps to the thresholds; None where what would tell was not measured."""
-    found = record.get("validity", {})
-    verdicts: list[bool | None] = [record["words_changed"] <= thresholds.max_words_changed * record["words"]]
+def _judged(record: Attacked, semantic: float | None, kept: float | None, thresholds: Thresholds) -> Attacked:
+    judged = replace(record, validity=Judged(semantic, kept, None))
+    judged = replace(record, validity=Judged(semantic, kept, passes(judged, thresholds)))
+    return record if judged == record else judged
+
+
+def passes(record: Attacked, thresholds: Thresholds) -> bool | None:
+    """True if an adversarial text is within the thresholds; None if a missing measurement leaves this open."""
+    verdicts: list[bool | None] = [record.words_changed <= thresholds.max_words_changed * record.words]
     for value, least in (
-        (found.get("semantic"), thresholds.min_similarity),
-        (found.get("grammar"), thresholds.min_grammar),
+        (_semantic(record), thresholds.min_similarity),
+        (_grammar_of(record), thresholds.min_grammar),
     ):
         if least > 0:
             verdicts.append(None if value is None else value >= least)
@@ -71,65 +70,69 @@ def passes(record: Record, thresholds: Thresholds) -> bool | None:
 
 
 def is_right_validly(record: Record) -> bool:
-    """Whether the answer is right as long as an adversarial text that does not pass counts for nothing."""
-    if record["outcome"] == BROKEN:
-        return record.get("validity", {}).get("passes") is False
-    return bool(record["outcome"] == ROBUST)
+    """True if the answer is right when adversarial texts that fail the filter do not count."""
+    if isinstance(record, Attacked) and record.outcome == BROKEN:
+        return record.validity is not None and record.validity.passes is False
+    return record.outcome == ROBUST
 
 
-def summarize_validity(records: Sequence[Record], thresholds: Thresholds) -> dict[str, Any]:
+def summarize_validity(records: Sequence[Attacked], thresholds: Thresholds) -> Validity:
     """An attack's figures through the filter.
 
     Args:
         records: of one attack that looks for another label.
-        thresholds: what a text has to keep.
+        thresholds: the bounds for a valid text.
 
     Returns:
-        Thresholds, what they were held against, and the measures with n and interval, or null and why:
-        `valid_success_rate` counts texts that pass, of examples answered right at first; `accuracy_under_valid_attack`
-        counts an example whose text does not pass as withstood, of all. The attack did not look for texts that pass, so
-        it is an upper bound: a search under these thresholds could find more.
+        The thresholds, the tools that measured, and the measures with n and interval, or null with the reason.
+        `valid_success_rate` is the share of texts that pass, of the examples answered right at first.
+        `accuracy_under_valid_attack` is a share of all examples; one whose text does not pass counts as robust. It is
+        an upper bound: the attack did not look for texts that pass, and a search under the thresholds could find more.
     """
     main = main_records(records)
-    broken = [record for record in main if record["outcome"] == BROKEN]
+    broken = [record for record in main if record.outcome == BROKEN]
     verdicts = [passes(record, thresholds) for record in broken]
-    found: dict[str, Any] = {
-        "thresholds": asdict(thresholds),
-        "means": {"semantic": f"cosine of {ENCODER}", "grammar": f"grammar-proxy@{grammar.VERSION}"},
-        "texts": len(broken),
-        "passed": verdicts.count(True),
-        "failed": verdicts.count(False),
-        "semantic": _middle([record.get("validity", {}).get("semantic") for record in broken]),
-        "grammar": _middle([record.get("validity", {}).get("grammar") for record in broken]),
-    }
-    skipped = sum(record["outcome"] == SKIPPED for record in main)
+    skipped = sum(record.outcome == SKIPPED for record in main)
     if skipped or None in verdicts:
         reason = f"--skip-broken: {skipped} examples were not attacked" if skipped else _reason(broken, thresholds)
-        return found | {"measures": dict.fromkeys(MEASURES, no_number(reason))}
-    right = sum(record["outcome"] == ROBUST for record in main) + verdicts.count(False)
-    return found | {
-        "measures": {
-            "valid_success_rate": share(verdicts.count(True), right_at_first(main)),
-            "accuracy_under_valid_attack": share(right, len(main)),
+        measures = dict.fromkeys(MEASURES, undefined(reason))
+    else:
+        right = sum(record.outcome == ROBUST for record in main) + verdicts.count(False)
+        measures = {
+            "valid_success_rate": proportion_with_ci(verdicts.count(True), right_at_first(main)),
+            "accuracy_under_valid_attack": proportion_with_ci(right, len(main)),
         }
-    }
+    return Validity(
+        thresholds=thresholds,
+        means={"semantic": f"cosine of {ENCODER}", "grammar": f"grammar-proxy@{grammar.VERSION}"},
+        texts=len(broken),
+        passed=verdicts.count(True),
+        failed=verdicts.count(False),
+        semantic=_middle([_semantic(record) for record in broken]),
+        grammar=_middle([_grammar_of(record) for record in broken]),
+        measures=measures,
+    )
 
 
-def _lacks(record: Record, name: str) -> bool:
-    return record.get("validity", {}).get(name) is None
+def _semantic(record: Attacked) -> float | None:
+    return record.validity.semantic if record.validity else None
 
 
-def _similarities(records: Sequence[Record], device: str) -> list[float | None]:
-    """For each record the cosine of its texts' sentence vectors, of the column that lost most."""
+def _grammar_of(record: Attacked) -> float | None:
+    return record.validity.grammar if record.validity else None
+
+
+def _similarities(records: Sequence[Attacked], device: str) -> list[float | None]:
+    """The cosine of the sentence vectors for each record, from the column with the lowest."""
     import torch
 
-    from alumbench.attacks.local_models import sentence_encoder
+    from alumbench.models.auxiliary import sentence_encoder
 
     pairs = [
-        (number, record["texts"][column], record["adversarial"][column])
+        (number, before, adversarial)
         for number, record in enumerate(records)
-        for column in record["texts"]
-        if record["texts"][column] != record["adversarial"][column]
+        for before, adversarial in _texts(record)
+        if before != adversarial
     ]
     texts = list(dict.fromkeys(text for _, before, after in pairs for text in (before, after)))
     encoder = sentence_encoder(MINILM, device)
@@ -141,30 +144,36 @@ def _similarities(records: Sequence[Record], device: str) -> list[float | None]:
     return list(least)
 
 
-def _grammar(record: Record) -> float:
-    counts = [grammar.kept_edits(text, record["adversarial"][column]) for column, text in record["texts"].items()]
+def _texts(record: Attacked) -> list[tuple[str, str]]:
+    """Original and adversarial text of each column."""
+    adversarial = record.adversarial or {}
+    return [(text, adversarial[column]) for column, text in (record.texts or {}).items()]
+
+
+def _grammar(record: Attacked) -> float:
+    counts = [grammar.kept_edits(text, adversarial) for text, adversarial in _texts(record)]
     edits = sum(edits for _, edits in counts)
     return round(sum(kept for kept, _ in counts) / edits, 4) if edits else 1.0
 
 
-def without_remedies(measures: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Measures whose reasons say what was not measured, and no more: what follows from the records alone.
+def without_remedies(measures: Mapping[str, Measure]) -> dict[str, Measure]:
+    """Measures whose reasons name only what was not measured, which follows from the records alone.
 
-    Evaluations of alumbench 0.1 went on with how the machine that made them could get what it lacked.
+    Reasons written by alumbench 0.1 also said how that machine could get what it lacked.
     """
     return {
-        name: {**measure, "reason": [lack for lack in NOT_MEASURED if lack in measure["reason"]] or measure["reason"]}
-        if measure.get("reason")
-        else measure
+        name: replace(
+            measure, reason="; ".join(lack for lack in NOT_MEASURED if lack in measure.reason) or measure.reason
+        )
         for name, measure in measures.items()
     }
 
 
-def _reason(broken: Sequence[Record], thresholds: Thresholds) -> str:
-    """What was not measured, and how it can be: the same on every machine."""
+def _reason(broken: Sequence[Attacked], thresholds: Thresholds) -> str:
+    """Names what was not measured and how to measure it; the same on every machine."""
     lacks = (
-        thresholds.min_similarity and any(_lacks(record, "semantic") for record in broken),
-        thresholds.min_grammar and any(_lacks(record, "grammar") for record in broken),
+        thresholds.min_similarity and any(_semantic(record) is None for record in broken),
+        thresholds.min_grammar and any(_grammar_of(record) is None for record in broken),
     )
     needs = (ENCODER, f"NLTK's {', '.join(grammar.NEEDS)}")
     told = [f"{NOT_MEASURED[at]}, for want of {needs[at]}" for at in (0, 1) if lacks[at]]

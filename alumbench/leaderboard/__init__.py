@@ -1,1 +1,1 @@
-"""Records to entries to tables: what can be published, with the evidence beside it."""
+"""Boards made from records and entries: everything published has its evidence beside it."""

@@ -1,126 +1,118 @@
-"""One cell of a board: a row's figure for a column over its training seeds, with what it stands on."""
+"""One cell of a board: a row's figure for a column over its training seeds, with its evidence."""
 
 from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from alumbench.attacks.outcome import ATTACK_OUTCOMES
-from alumbench.leaderboard.entries import Entry
-from alumbench.leaderboard.published import cluster_of
-from alumbench.leaderboard.settings import TRAINING, Column
+from alumbench.evaluation.results import Measure
+from alumbench.leaderboard.config import TRAINING, Column
+from alumbench.leaderboard.entries import BoardEntry
+from alumbench.leaderboard.redaction import cluster_of
+from alumbench.records import Attacked, Record, adversarial_of, adversarial_scores_of
+from alumbench.reports.view import Cell, Drop, OverSeeds, ShownExample
 from alumbench.statistics import proportion, relative_drop
 
-#: Examples of a cell that a page carries; all are in the records.
+#: Number of a cell's examples on a page; the records have all of them.
 MOST_EXAMPLES = 20
 
 
-def cell(column: Column, members: Sequence[Entry], baseline: Sequence[Entry] = ()) -> dict[str, Any]:
+def cell(column: Column, members: Sequence[BoardEntry], baseline: Sequence[BoardEntry] = ()) -> Cell:
     """A row's figure for a column.
 
     Args:
-        column: which.
-        members: the row's entries, one a training seed.
+        column: the column.
+        members: the row's entries, one per training seed.
         baseline: the baseline's entries, for the cost of training.
-
-    Returns:
-        `value` (mean over seeds), `low` and `high` (a Wilson interval for it at n examples: seeds share the examples,
-        so they do not add to n), `sd`, `min` and `max` over seeds, `n`, `seeds`, `reason` where there is no value,
-        `signature`, `counts` of outcomes, `relative_drop` of an attack (share of the clean accuracy on its examples
-        that it takes, mean over seeds, with an interval where there is one seed), `examples`, and where all are.
     """
     measures = [m for m in (_measure(member, column, baseline) for member in members) if m is not None]
     evaluated = [member for member in members if member.measure(column) is not None and column.entry != TRAINING]
-    return {
-        **over_seeds(measures),
-        "signature": evaluated[0].columns[column.entry]["signature"] if evaluated else "",
-        "counts": _counts(column, evaluated),
-        "relative_drop": _relative_drop(column, evaluated),
-        **_examples(column, evaluated),
-    }
+    wrong = _wrong(column, evaluated)
+    return Cell(
+        **vars(over_seeds(measures)),
+        signature=evaluated[0].columns[column.entry].signature if evaluated else "",
+        counts=_counts(column, evaluated),
+        relative_drop=_relative_drop(column, evaluated),
+        examples=[_example(record, evaluated[0]) for record in wrong[:MOST_EXAMPLES]],
+        examples_total=len(wrong),
+        records=evaluated[0].content.records.file if evaluated else "",
+    )
 
 
-def over_seeds(measures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def over_seeds(measures: Sequence[Measure]) -> OverSeeds:
     """The mean of several seeds' figures, with its interval where they are shares."""
-    values = [m["value"] for m in measures if m["value"] is not None]
-    n = min((m["n"] for m in measures), default=0)  # a success rate's n differs by seed: the least is the honest one
-    nothing = dict.fromkeys(("value", "low", "high", "sd", "min", "max"))
+    values = [m.value for m in measures if m.value is not None]
+    n = min((m.n for m in measures), default=0)  # a success rate's n differs by seed: the smallest is the honest one
     if not values:
-        return {**nothing, "n": n, "seeds": 0, "reason": measures[0]["reason"] if measures else "not evaluated"}
+        return OverSeeds(n=n, reason=measures[0].reason if measures else "not evaluated")
     mean = statistics.fmean(values)
-    figure = {**nothing, "value": mean, "min": min(values), "max": max(values), "n": n, "seeds": len(values)}
-    figure["sd"] = statistics.stdev(values) if len(values) > 1 else None
-    if all("count" in m for m in measures):
-        interval = proportion(min(mean * n, n), n)
-        figure |= {"low": interval.low, "high": interval.high}
-    return figure | {"reason": ""}
+    interval = proportion(min(mean * n, n), n) if all(m.count is not None for m in measures) else None
+    return OverSeeds(
+        value=mean,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+        sd=statistics.stdev(values) if len(values) > 1 else None,
+        min=min(values),
+        max=max(values),
+        n=n,
+        seeds=len(values),
+    )
 
 
-def _measure(member: Entry, column: Column, baseline: Sequence[Entry]) -> dict[str, Any] | None:
+def _measure(member: BoardEntry, column: Column, baseline: Sequence[BoardEntry]) -> Measure | None:
     if column.measure != "training_cost":
         return member.measure(column)
     cost = member.cost_over(baseline)
-    return None if cost is None else {"value": cost, "n": 0}
+    return None if cost is None else Measure(value=cost, n=0)
 
 
-def _counts(column: Column, members: Sequence[Entry]) -> dict[str, int]:
-    """Outcomes of all seeds together; nothing for sets that were made beforehand."""
-    counts = Counter(record["outcome"] for member in members for record in member.records_of(column))
+def _counts(column: Column, members: Sequence[BoardEntry]) -> dict[str, int]:
+    """Outcomes of all seeds together; nothing for fixed sets."""
+    counts: Counter[str] = Counter(record.outcome for member in members for record in member.records_of(column))
     if not counts.keys() & set(ATTACK_OUTCOMES):
         return {}
     return {outcome: counts[outcome] for outcome in ATTACK_OUTCOMES}
 
 
-def _relative_drop(column: Column, members: Sequence[Entry]) -> dict[str, Any] | None:
-    """What an attack takes of the accuracy on its examples; None for sets, which have no unchanged form."""
+def _relative_drop(column: Column, members: Sequence[BoardEntry]) -> Drop | None:
+    """The drop in accuracy that an attack causes on its examples; None for sets, which have no unchanged form."""
     if column.measure != "accuracy_under_attack":
         return None
     drops = []
     for member in members:
         records = member.records_of(column)
-        clean = {record["id"]: record["prediction"] == record["label"] for record in records}
-        drops.append(
-            relative_drop(clean, member.right(column), {record["id"]: cluster_of(record) for record in records})
-        )
+        clean = {record.id: record.prediction == record.label for record in records}
+        drops.append(relative_drop(clean, member.right(column), {record.id: cluster_of(record) for record in records}))
     values = [drop.value for drop in drops if drop.value is not None]
     one = drops[0] if len(drops) == 1 else None
-    return {
-        "value": statistics.fmean(values) if values else None,
-        "low": one.low if one else None,
-        "high": one.high if one else None,
-    }
+    return Drop(
+        statistics.fmean(values) if values else None,
+        one.low if one else None,
+        one.high if one else None,
+    )
 
 
-def _examples(column: Column, members: Sequence[Entry]) -> dict[str, Any]:
-    """Some of the examples that the model got wrong or an attack broke, of its first seed, ordered by id."""
-    if not members:
-        return {"examples": [], "examples_total": 0, "records": ""}
-    first = members[0]
-    labels = first.content["task"]["labels"]
-    wrong = [r for r in first.records_of(column) if r["outcome"] not in ("correct", "robust", "scored")]
-    wrong.sort(key=lambda record: (record.get("adversarial") is None, record["id"]))  # those with a text to read first
-    return {
-        "examples": [
-            _example(record, None if first.reference else first.seed, labels) for record in wrong[:MOST_EXAMPLES]
-        ],
-        "examples_total": len(wrong),
-        "records": first.content["records"]["file"],
-    }
+def _wrong(column: Column, members: Sequence[BoardEntry]) -> list[Record]:
+    """Examples that the first seed's model got wrong or an attack broke, by id; those with a readable text first."""
+    records = members[0].records_of(column) if members else []
+    wrong = [record for record in records if record.outcome not in ("correct", "robust", "scored")]
+    return sorted(wrong, key=lambda record: (adversarial_of(record) is None, record.id))
 
 
-def _example(record: Mapping[str, Any], seed: int | None, labels: Sequence[str]) -> dict[str, Any]:
-    scores = record.get("adversarial_scores")
-    return {
-        "seed": seed,
-        "id": record["id"],
-        "label": record["label"],
-        "prediction": record["prediction"],
-        "to": labels[max(range(len(scores)), key=scores.__getitem__)] if scores else None,
-        "outcome": record["outcome"],
-        "columns": record.get("adversarial"),
-        "changed": record.get("changed"),
-        "queries": record.get("queries"),
-        "similarity": record.get("similarity"),
-    }
+def _example(record: Record, member: BoardEntry) -> ShownExample:
+    labels, scores = member.content.task.labels, adversarial_scores_of(record)
+    attacked = record if isinstance(record, Attacked) else None
+    return ShownExample(
+        seed=None if member.reference else member.seed,
+        id=record.id,
+        label=record.label,
+        prediction=record.prediction,
+        to=labels[max(range(len(scores)), key=scores.__getitem__)] if scores else None,
+        outcome=record.outcome,
+        columns=adversarial_of(record),
+        changed=attacked.changed if attacked else None,
+        queries=attacked.queries if attacked else None,
+        similarity=attacked.similarity if attacked else None,
+    )

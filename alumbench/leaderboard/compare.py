@@ -1,19 +1,22 @@
-"""Checkpoints side by side on the same examples."""
+"""Compares checkpoints on the same examples."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 from alumbench.errors import AlumbenchError
-from alumbench.evaluation.stored import EVALUATIONS, Stored, evaluations_of, finished_entries, made_otherwise
+from alumbench.evaluation.results import ColumnResult, Measure, Summary
+from alumbench.evaluation.stored import EVALUATIONS, Stored, evaluations_of, finished_columns, made_otherwise
 from alumbench.evaluation.summary import is_right
 from alumbench.evaluation.validity import MEASURES as VALID
 from alumbench.evaluation.validity import is_right_validly
-from alumbench.leaderboard.published import cluster_of
-from alumbench.leaderboard.table import Table, percent, signed, with_interval
+from alumbench.formatting import format_compared, format_measure, format_p, format_share
+from alumbench.leaderboard.redaction import cluster_of
+from alumbench.records import Record, as_json
+from alumbench.reports.table import Table
 from alumbench.statistics import detectable_difference, holm, paired_bootstrap, paired_difference
 
 MEASURES = {
@@ -24,16 +27,16 @@ MEASURES = {
     "valid_success_rate": "attack success rate, valid texts",
     "accuracy_under_valid_attack": "accuracy under attack, valid texts",
     "reduced_rate": "reduced to fewer words",
-    "training_cost": "training time, in those of the baseline as recorded",
+    "training_cost": "training time, as a multiple of the baseline's",
     "training_seconds": "seconds of training",
-    "embedding_growth": "growth of the mean length of the word embeddings in training, in percent of it",
+    "embedding_growth": "growth of the mean length of the word embeddings in training, in percent",
     "f1": "F1",
     "matthews_correlation": "Matthews correlation",
     "pearson": "Pearson r",
     "spearman": "Spearman r",
 }
 LOWER_IS_BETTER = ("attack_success_rate", "valid_success_rate", "reduced_rate", "training_cost", "training_seconds")
-#: Measures that count right answers, and what is right by them.
+#: Measures that count right answers, each with its test for a right answer.
 PAIRED = {
     "accuracy": is_right,
     "accuracy_under_attack": is_right,
@@ -42,7 +45,7 @@ PAIRED = {
 
 
 def compare(paths: Sequence[Path]) -> Table:
-    """Every finished entry that all checkpoints have, with the paired difference of each to the first.
+    """Every finished entry that all checkpoints have, with each one's paired difference from the first.
 
     Args:
         paths: checkpoint folders, or evaluation folders.
@@ -50,7 +53,7 @@ def compare(paths: Sequence[Path]) -> Table:
     Raises:
         AlumbenchError: One has no evaluations, or they have no entry in common.
     """
-    found = [finished_entries(evaluations_of(path)) for path in paths]
+    found = [finished_columns(evaluations_of(path)) for path in paths]
     names = _short_names(paths)
     shared = [entry for entry in found[0] if all(entry in other for other in found)]
     if not shared:
@@ -58,20 +61,18 @@ def compare(paths: Sequence[Path]) -> Table:
             f"{name} has {', '.join(entries) or 'none'}" for name, entries in zip(names, found, strict=True)
         )
         raise AlumbenchError(f"no finished entry is common to all: {listed}. Run the same suite on each")
-    data, lines = [], []
+    lines: list[list[Figure]] = []
     for entry in shared:
         parts = [entries[entry] for entries in found]
         for (_, one), (_, other) in combinations(parts, 2):
             otherwise = made_otherwise(one, other)
             if otherwise:
                 raise AlumbenchError(f"entry {entry}: the checkpoints were evaluated differently ({otherwise})")
-        for group, measure in _measures([part[1]["summary"] for part in parts]):
+        for group, measure in _measures([part[1].figures for part in parts]):
             lines.append(_figures(entry, group, measure, parts, names))
-            data += lines[-1]
-    corrected = holm({at: figure.get("p") for at, figure in enumerate(data)}).p
-    for at, figure in enumerate(data):
-        figure |= {"p_holm": corrected[at]} if "p" in figure else {}
-    rows = [_row(figures) for figures in lines]
+    tests = {(at, n): f.paired.p for at, line in enumerate(lines) for n, f in enumerate(line) if f.paired}
+    corrected = holm(tests).p
+    lines = [[replace(f, p_holm=corrected.get((at, n))) for n, f in enumerate(line)] for at, line in enumerate(lines)]
     header = ["entry", "measure", "n", names[0]]
     for name in names[1:]:
         header += [name, "difference (p)"]
@@ -79,107 +80,144 @@ def compare(paths: Sequence[Path]) -> Table:
         "Shares in percent with Wilson 95% intervals; difference in points to the first on the same examples, with its",
         "95% bootstrap interval and the exact McNemar p (pairs with the same first text count together), corrected",
         f"over the {sum(p is not None for p in corrected.values())} tests of the table (Holm). "
-        + power_line({d["n"] for d in data}),
+        + power_line({figure.measure.n for line in lines for figure in line}),
     ]
     if len(names) == 1:
         notes = ["Shares in percent with Wilson 95% intervals."]
     for name, entries in zip(names, found, strict=True):
         notes += _seed_notes(name, {entry: entries[entry][1] for entry in shared})
-    return Table(header, rows, notes, data)
+    return Table(header, [_row(line) for line in lines], notes, [_data(figure) for line in lines for figure in line])
 
 
-def _seed_notes(checkpoint: str, entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """How much the draws of an attack decide, where it was run under several seeds."""
+@dataclass(frozen=True)
+class Paired:
+    """A figure's difference from the first checkpoint's, on the same examples.
+
+    Attributes:
+        difference: of the shares.
+        low: lower end of the bootstrap interval, None without one.
+        high: upper end.
+        only_first: number of examples that only the first answers right.
+        only_this: number of examples that only this one answers right.
+        p: exact McNemar.
+    """
+
+    difference: float | None
+    low: float | None
+    high: float | None
+    only_first: int
+    only_this: int
+    p: float | None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One checkpoint's figure for a line of the table; `paired` and `p_holm` are None without a comparison."""
+
+    entry: str
+    name: str
+    checkpoint: str
+    measure: Measure
+    paired: Paired | None = None
+    p_holm: float | None = None
+
+
+def _seed_notes(checkpoint: str, columns: Mapping[str, ColumnResult]) -> list[str]:
+    """The spread of results over an attack's random seeds, where it was run with several."""
     lines = []
-    for name, entry in entries.items():
-        seeds = entry["summary"].get("attack_seeds")
+    for name, column in columns.items():
+        seeds = column.figures.seeds
         if seeds:
-            spread = (
-                f"{percent(seeds['mean'])} ± {percent(seeds['sd'])} ({percent(seeds['min'])}–{percent(seeds['max'])})"
-            )
+            mean, sd, least, most = map(format_share, (seeds.mean, seeds.sd, seeds.min, seeds.max))
+            spread = f"{mean} ± {sd} ({least}–{most})"
             lines.append(
-                f"{checkpoint}, {name} under {len(seeds['accuracy_under_attack'])} attack seeds at n={seeds['n']}: "
-                f"accuracy {spread}; robust under all: {percent(seeds['worst']['value'])}."
+                f"{checkpoint}, {name} under {len(seeds.accuracy_under_attack)} attack seeds at n={seeds.n}: "
+                f"accuracy {spread}; robust under all: {format_share(seeds.worst.value)}."
             )
     return ["", *lines] if lines else []
 
 
 def power_line(sizes: set[int]) -> str:
-    """What differences these sample sizes can show at all."""
+    """The smallest differences that these sample sizes can show."""
     parts = []
     for n in sorted(sizes - {0}):
         found = detectable_difference(n)
-        parts.append(f"{percent(found)} at n={n}" if found is not None else f"none at n={n}")
-    return "Smallest difference found with 80% power where 15% of answers differ: " + ", ".join(parts) + "."
+        parts.append(f"{format_share(found)} at n={n}" if found is not None else f"none at n={n}")
+    return "Smallest difference detectable with 80% power if 15% of answers differ: " + ", ".join(parts) + "."
 
 
-def measures_of(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """An entry's measures by name, those through the validity filter among them."""
-    return summary["measures"] | (summary.get("validity") or {}).get("measures", {})  # type: ignore[no-any-return]
-
-
-def _measures(summaries: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Group and name of what all summaries have; the validity filter's only where one has a figure."""
-    every = [measures_of(summary) for summary in summaries]
+def _measures(summaries: Sequence[Summary]) -> list[tuple[str, str]]:
+    """Group and name of the measures in all summaries; the validity filter's only where one has a figure."""
+    every = [summary.all_measures for summary in summaries]
     shared = [name for name in every[0] if all(name in other for other in every)]
-    told = [name for name in shared if name not in VALID or any(one[name]["value"] is not None for one in every)]
-    return [("", name) for name in told] + [(group, "accuracy") for group in summaries[0].get("groups", {})]
+    told = [name for name in shared if name not in VALID or any(one[name].value is not None for one in every)]
+    return [("", name) for name in told] + [(group, "accuracy") for group in summaries[0].groups or {}]
 
 
-def _measure(part: tuple[Stored, dict[str, Any]], group: str, name: str) -> dict[str, Any]:
-    summary = part[1]["summary"]
-    return summary["groups"][group] if group else measures_of(summary)[name]  # type: ignore[no-any-return]
-
-
-def _records(part: tuple[Stored, dict[str, Any]], entry: str, group: str) -> list[Mapping[str, Any]]:
-    return [r for r in part[0].records_of(entry) if not group or r.get("group") == group]
+def _measure(part: tuple[Stored, ColumnResult], group: str, name: str) -> Measure:
+    figures = part[1].figures
+    return (figures.groups or {})[group] if group else figures.all_measures[name]
 
 
 def _figures(
-    entry: str, group: str, name: str, parts: Sequence[tuple[Stored, dict[str, Any]]], names: Sequence[str]
-) -> list[dict[str, Any]]:
-    """One figure a checkpoint, those after the first with their difference to it."""
-    first = _measure(parts[0], group, name)
+    entry: str, group: str, name: str, parts: Sequence[tuple[Stored, ColumnResult]], names: Sequence[str]
+) -> list[Figure]:
+    """One figure per checkpoint; after the first, with the difference from it."""
     title = f"{entry}: {group}" if group else entry
-    figures: list[dict[str, Any]] = [_figure(title, name, names[0], first)]
-    for part, checkpoint in zip(parts[1:], names[1:], strict=True):
-        figures.append(_figure(title, name, checkpoint, measure := _measure(part, group, name)))
-        if name in PAIRED and None not in (first["value"], measure["value"]):
-            records, others = _records(parts[0], entry, group), _records(part, entry, group)
-            right, other = ({r["id"]: PAIRED[name](r) for r in every} for every in (records, others))
-            clusters = {r["id"]: cluster_of(r) for r in records + others}
-            test, interval = paired_difference(right, other, clusters), paired_bootstrap(right, other, clusters)
-            figures[-1] |= {
-                "difference": test.difference,
-                "difference_low": interval.low,
-                "difference_high": interval.high,
-                "only_first": test.only_a,
-                "only_this": test.only_b,
-                "p": test.p,
-            }
+    measures = [_measure(part, group, name) for part in parts]
+    figures = [Figure(title, name, names[0], measures[0])]
+    for part, checkpoint, measure in zip(parts[1:], names[1:], measures[1:], strict=True):
+        paired = None
+        if name in PAIRED and None not in (measures[0].value, measure.value):
+            records, others = (one.results.records_of(entry, group) for one in (parts[0][0], part[0]))
+            paired = _paired(records, others, name)
+        figures.append(Figure(title, name, checkpoint, measure, paired))
     return figures
 
 
-def _row(figures: Sequence[Mapping[str, Any]]) -> list[str]:
+def _paired(records: list[Record], others: list[Record], name: str) -> Paired:
+    right, other = ({r.id: PAIRED[name](r) for r in every} for every in (records, others))
+    clusters = {r.id: cluster_of(r) for r in records + others}
+    test, interval = paired_difference(right, other, clusters), paired_bootstrap(right, other, clusters)
+    return Paired(test.difference, interval.low, interval.high, test.only_a, test.only_b, test.p)
+
+
+def _row(figures: Sequence[Figure]) -> list[str]:
     first = figures[0]
-    row = [first["entry"], MEASURES.get(first["measure"], first["measure"]), str(first["n"]), with_interval(first)]
+    row = [first.entry, MEASURES.get(first.name, first.name), str(first.measure.n), _with_interval(first.measure)]
     for figure in figures[1:]:
-        cell = ""
-        if "p" in figure:
-            low, high = figure["difference_low"], figure["difference_high"]
-            interval = "" if low is None else f" [{signed(low)}, {signed(high)}]"
-            cell = f"{signed(figure['difference'])}{interval} ({figure['p_holm']:.3f})"
-        row += [with_interval(figure), cell]
+        cell, paired = "", figure.paired
+        if paired is not None:
+            p = "" if figure.p_holm is None else f" ({format_p(figure.p_holm)})"
+            cell = format_compared(paired.difference, paired.low, paired.high) + p
+        row += [_with_interval(figure.measure), cell]
     return row
 
 
-def _figure(entry: str, name: str, checkpoint: str, measure: dict[str, Any]) -> dict[str, Any]:
-    return {"entry": entry, "measure": name, "checkpoint": checkpoint, **measure}
+def _with_interval(measure: Measure) -> str:
+    return format_measure(measure.value, measure.low, measure.high)
+
+
+def _data(figure: Figure) -> dict[str, object]:
+    """A figure as a CSV line and a JSON item."""
+    told = {"entry": figure.entry, "measure": figure.name, "checkpoint": figure.checkpoint, **as_json(figure.measure)}
+    paired = figure.paired
+    if paired is not None:
+        told |= {
+            "difference": paired.difference,
+            "difference_low": paired.low,
+            "difference_high": paired.high,
+            "only_first": paired.only_first,
+            "only_this": paired.only_this,
+            "p": paired.p,
+            "p_holm": figure.p_holm,
+        }
+    return told
 
 
 def _short_names(paths: Sequence[Path]) -> list[str]:
-    """The shortest endings of the paths that tell them apart."""
-    # An evaluation lies in CHECKPOINT/evaluations/NAME, and the checkpoint's name says more than its own.
+    """The shortest endings that distinguish the paths."""
+    # An evaluation is in CHECKPOINT/evaluations/NAME; the checkpoint's name says more than NAME.
     parts = [(p.parent.parent if p.parent.name == EVALUATIONS else p).parts for p in (path.resolve() for path in paths)]
     for length in range(1, max(map(len, parts)) + 1):
         names = ["/".join(part[-length:]) for part in parts]

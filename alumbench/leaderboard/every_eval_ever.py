@@ -1,14 +1,14 @@
-"""A board's entries in the schema of Every Eval Ever (https://github.com/evaleval/every_eval_ever), and back.
+"""Converts a board's entries to the Every Eval Ever schema (https://github.com/evaleval/every_eval_ever) and back.
 
-Each number becomes one of its evaluation results: score, Wilson interval, standard error and n in the fields that it
-has for them, attack, budget and protection in the metric's additional details. What it has no field for (how the
-checkpoint was trained, costs, outcomes, the hash of the records) goes along as JSON in the library's details, so that
-an entry comes back as it was. Figures are read from the schema's own fields: one that was changed no longer follows
-from the records, and the board refuses the entry.
+Each number becomes one evaluation result: score, Wilson interval, standard error and n in the schema's own fields,
+attack, budget and protection in the metric's additional details. Whatever has no field (how the checkpoint was
+trained, costs, outcomes, the hash of the records) is kept as JSON in the library's details, so that an entry can be
+read back unchanged. Figures are read from the schema's own fields: if one was changed, it no longer follows from
+the records, and the board refuses the entry.
 
-Its instance-level records are not written: they ask for each example's own text, which a board does not publish.
+The schema's instance-level records are not written: they need each example's text, which a board does not publish.
 
-The schema is 0.3.0; nothing of its package is needed here. A test holds what is written to the package's validator.
+The schema version is 0.3.0; its package is not needed here. A test checks the output with the package's validator.
 """
 
 from __future__ import annotations
@@ -18,34 +18,38 @@ import json
 import math
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from alumbench.config import JsonObject
+from alumbench.data import Task
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.data_sets import data_set_of
+from alumbench.evaluation.results import EntryResult, Measure
 from alumbench.leaderboard.compare import LOWER_IS_BETTER, MEASURES
+from alumbench.leaderboard.submission import Submission
+from alumbench.models.checkpoint.provenance import Training
 from alumbench.parsing import parse_json
-from alumbench.tasks import Task
 
 SCHEMA_VERSION = "0.3.0"
 LIBRARY = "alumbench"
-#: Metrics that are no shares, and where they end.
+#: Metrics that are not shares, and their bounds.
 BOUNDS = {"matthews_correlation": (-1.0, 1.0), "pearson": (-1.0, 1.0), "spearman": (-1.0, 1.0)}
-#: Parts of a signature that say what an attack could do.
+#: Parts of a signature that describe an attack's abilities.
 ATTACK_PARTS = {"atk": "attack", "q": "query_budget", "s": "seconds_per_example", "seed": "attack_seed"}
 
 
-def to_log(content: Mapping[str, Any], collection: str, organization: str, time: int) -> dict[str, Any]:
+def to_log(content: Submission, collection: str, organization: str, time: int) -> dict[str, object]:
     """An entry as the schema's aggregate document.
 
     Args:
-        content: the entry's JSON.
+        content: the submission.
         collection: name of the board, under which it is filed.
-        organization: who evaluated; the model's id begins with it.
-        time: seconds since 1970 at which the document is made.
+        organization: the evaluator; the model's id starts with it.
+        time: the document's time, in seconds since 1970.
     """
-    model = f"{organization}/{file_name(content)}"
-    task = Task.from_dict(content["task"])
-    rest, results = _without_numbers(content), list(_results(content, task))
+    model = f"{organization}/{content.file_name}"
+    rest, results = _without_numbers(content), list(_results(content))
     return {
         "schema_version": SCHEMA_VERSION,
         "evaluation_id": f"{collection}/{model}/{time}",
@@ -54,59 +58,67 @@ def to_log(content: Mapping[str, Any], collection: str, organization: str, time:
             "source_name": collection,
             "source_type": "evaluation_run",
             "source_organization_name": organization,
-            "evaluator_relationship": "first_party" if content["training"] else "third_party",
+            "evaluator_relationship": "first_party" if content.training else "third_party",
         },
         "eval_library": {
             "name": LIBRARY,
             "version": _version(content),
             "additional_details": {"entry": json.dumps(rest, allow_nan=False)},
         },
-        "model_info": {"id": model, **(_trained(content, organization) if content["training"] else _cited(content))},
+        "model_info": {"id": model, **_model(content, organization)},
         "evaluation_results": results,
     }
 
 
-def _trained(content: Mapping[str, Any], organization: str) -> dict[str, Any]:
-    training = content["training"]
+def _model(content: Submission, organization: str) -> dict[str, object]:
+    return _trained(content, content.training, organization) if content.training else _cited(content)
+
+
+def _trained(content: Submission, training: Training, organization: str) -> dict[str, object]:
     return {
-        "name": f"{content['row']}, seed {training['seed']}",
+        "name": f"{content.row}, seed {training.training_seed}",
         "developer": organization,
         "additional_details": {
             "deployment_type": "self_deployed",
             "model_availability": "unknown",
-            "base_model": str(training["model"]["name"]),
-            "training_method": str(training["method"]["name"]),
-            "training_parameters": json.dumps(training["method"]["parameters"], sort_keys=True),
-            "training_seed": str(training["seed"]),
-            "training_data_sha256": str(training["data"]["train"]["sha256"]),
-            "weights_sha256": str(content["evaluations"][0]["model"]),
+            "base_model": training.model.name,
+            "training_method": training.method.name,
+            "training_parameters": json.dumps(training.method.parameters, sort_keys=True),
+            "training_seed": str(training.training_seed),
+            "training_data_sha256": training.data.train.sha256,
+            "weights_sha256": content.evaluations[0].model,
         },
     }
 
 
-def _cited(content: Mapping[str, Any]) -> dict[str, Any]:
-    """A reference's model: another's, known by its published predictions alone."""
-    reference = content["reference"]
+def _cited(content: Submission) -> dict[str, object]:
+    """A reference's model: another's, known only by its published predictions."""
+    reference = content.reference
+    assert reference is not None  # `make_submission` checks this
     return {
-        "name": content["row"],
+        "name": content.row,
         "developer": "unknown",
         "additional_details": {
             "deployment_type": "unknown",
             "model_availability": "unknown",
-            "published_predictions": str(reference["published"]),
-            "base_model": str(reference.get("model", "unknown")),
+            "published_predictions": reference.published,
+            "base_model": reference.model or "unknown",
         },
     }
 
 
-def from_log(log: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The entry that a document of ours holds.
+def from_log(log: Any, where: str) -> Any:
+    """The JSON of the submission in a document of ours; `make_submission` checks it.
+
+    Args:
+        log: any JSON value.
+        where: the name that messages use.
 
     Raises:
         AlumbenchError: It is of another version or library, or was not made by `to_log`.
     """
     if not isinstance(log, Mapping):
-        raise AlumbenchError(f"{where}: holds no object, so no evaluation")
+        raise AlumbenchError(f"{where}: not a JSON object, so not an evaluation")
     version = log.get("schema_version")
     if version != SCHEMA_VERSION:
         raise AlumbenchError(f"{where}: schema version {version!r} is unknown to this alumbench ({SCHEMA_VERSION})")
@@ -114,8 +126,8 @@ def from_log(log: Mapping[str, Any], where: str) -> dict[str, Any]:
     library = library if isinstance(library, Mapping) else {}
     if library.get("name") != LIBRARY:
         raise AlumbenchError(
-            f"{where}: made by {library.get('name')!r}; a board takes figures with their records alone, which only "
-            f"'alumbench leaderboard export' sends along"
+            f"{where}: made by {library.get('name')!r}; a board takes figures only with their records, which only "
+            f"'alumbench leaderboard export' includes"
         )
     try:
         content = parse_json(str(library["additional_details"]["entry"]), where)
@@ -125,28 +137,35 @@ def from_log(log: Mapping[str, Any], where: str) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise AlumbenchError(
             f"{where}: not as 'alumbench leaderboard export' writes it ({type(error).__name__}: {error}); "
-            f"export it anew"
+            f"export it again"
         ) from None
-    return content  # type: ignore[no-any-return]
+    return content
 
 
-def document_id(content: Mapping[str, Any]) -> str:
-    """A UUID that is the same for the same entry; of version 4 in form, which the schema's file names ask for."""
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
+def document_id(content: Submission) -> str:
+    """A UUID, the same for the same entry; in the form of version 4, which the schema's file names need."""
+    digest = hashlib.sha256(json.dumps(content.to_json(), sort_keys=True).encode()).digest()
     return str(uuid.UUID(bytes=digest[:16], version=4))
 
 
-def file_name(content: Mapping[str, Any]) -> str:
-    """Name of an entry's file, without its ending."""
-    return str(content["records"]["file"]).rpartition("/")[2].removesuffix(".jsonl.gz")
+def _version(content: Submission) -> str:
+    return "+".join(sorted({str(e.versions["alumbench"]) for e in content.evaluations})) or "unknown"
 
 
-def _version(content: Mapping[str, Any]) -> str:
-    return "+".join(sorted({str(e["versions"]["alumbench"]) for e in content["evaluations"]})) or "unknown"
+def _measures(content: Submission) -> Iterator[tuple[str, str, Mapping[str, Measure]]]:
+    """The figures of a submission by place, as `_measured` gives them for its JSON."""
+    for name, entry in content.entries.items():
+        yield f"entry:{name}", "", entry.figures.measures
+        if entry.figures.groups is not None:
+            yield f"entry:{name}", "*", entry.figures.groups
+        if entry.figures.validity:
+            yield f"valid:{name}", "", entry.figures.validity.measures
+    for name, ensemble in (content.ensembles or {}).items():
+        yield f"worst:{name}", "", ensemble.measures
 
 
-def _measured(content: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Where an entry's JSON has figures: place (`entry:NAME`, `valid:NAME`, `worst:NAME`), '*' for groups, figures."""
+def _measured(content: Any) -> Iterator[tuple[str, str, JsonObject]]:
+    """The figures in a submission's JSON: (`entry:NAME`, `valid:NAME` or `worst:NAME`; '*' for groups; figures)."""
     for name, entry in content["entries"].items():
         yield f"entry:{name}", "", entry["summary"]["measures"]
         if "groups" in entry["summary"]:
@@ -157,7 +176,7 @@ def _measured(content: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, 
         yield f"worst:{name}", "", ensemble["measures"]
 
 
-def _place(content: dict[str, Any], of: str, group: str) -> dict[str, Any]:
+def _place(content: Any, of: str, group: str) -> dict[str, object]:
     wanted = "*" if group else ""
     for place, kind, figures in _measured(content):
         if (place, kind) == (of, wanted):
@@ -165,9 +184,9 @@ def _place(content: dict[str, Any], of: str, group: str) -> dict[str, Any]:
     raise KeyError(of)
 
 
-def _without_numbers(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The entry with null in place of each number that becomes a result; those without one stay, with their reason."""
-    rest: dict[str, Any] = json.loads(json.dumps(content))
+def _without_numbers(content: Submission) -> Any:
+    """Its JSON with null for each number that becomes a result; figures without a number keep their reason."""
+    rest = json.loads(json.dumps(content.to_json()))
     for _, _, figures in _measured(rest):
         for name, figure in figures.items():
             if figure["value"] is not None:
@@ -175,38 +194,46 @@ def _without_numbers(content: Mapping[str, Any]) -> dict[str, Any]:
     return rest
 
 
-def _results(content: Mapping[str, Any], task: Task) -> Iterator[dict[str, Any]]:
-    for of, kind, figures in _measured(content):
+@dataclass(frozen=True)
+class _Made:
+    """The source of a figure; for a worst case its first member's data, with the ensemble's signature."""
+
+    result: EntryResult | None
+    signature: str
+    outcomes: Mapping[str, int]
+
+
+def _results(content: Submission) -> Iterator[dict[str, object]]:
+    for of, kind, figures in _measures(content):
         name = of.partition(":")[2]
-        entry = _described(content, of)
+        made = _made(content, of)
         for key, figure in figures.items():
-            if figure["value"] is None:
+            if figure.value is None:
                 continue
             group, measure = (key, "accuracy") if kind else ("", key)
             title = " ".join(filter(None, ["worst case" if of.startswith("worst:") else "", name, group]))
             yield {
                 "evaluation_result_id": "/".join(filter(None, [of, group, measure])),
                 "evaluation_name": title,
-                "source_data": _data(entry, task),
-                "metric_config": _metric(measure, entry, "low" not in figure),
-                "score_details": _score(figure, [of, group, measure], entry),
+                "source_data": _data(made.result, content.task),
+                "metric_config": _metric(measure, made, figure.low is None),
+                "score_details": _score(figure, figure.value, [of, group, measure], made.outcomes),
             }
 
 
-def _described(content: Mapping[str, Any], of: str) -> dict[str, Any]:
-    """The entry that a figure is of; of a worst case its first member's, under the ensemble's signature."""
+def _made(content: Submission, of: str) -> _Made:
     kind, _, name = of.partition(":")
     if kind != "worst":
-        return content["entries"][name]  # type: ignore[no-any-return]
-    ensemble = content["ensembles"][name]
-    first = content["entries"].get(ensemble["members"][0], {"sources": [], "data_sha256": "", "n": 0})
-    return {**first, "signature": ensemble["signature"], "summary": {"outcomes": ensemble["outcomes"]}}
+        result = content.entries[name]
+        return _Made(result, result.signature, result.figures.outcomes or {})
+    ensemble = (content.ensembles or {})[name]
+    return _Made(content.entries.get(ensemble.members[0]), ensemble.signature, ensemble.outcomes or {})
 
 
-def _data(entry: Mapping[str, Any], task: Task) -> dict[str, Any]:
-    found = data_set_of(entry, task)
-    details = {"data_sha256": entry["data_sha256"], "task": task.name}
-    if found is None:
+def _data(result: EntryResult | None, task: Task) -> dict[str, object]:
+    found = None if result is None else data_set_of(result, task)
+    details = {"data_sha256": result.data_sha256 if result else "", "task": task.name}
+    if result is None or found is None:
         return {"dataset_name": task.title, "source_type": "other", "additional_details": details}
     details |= {"config": found.config, "revision": found.revision or "unknown: an offline copy was read"}
     return {
@@ -214,22 +241,22 @@ def _data(entry: Mapping[str, Any], task: Task) -> dict[str, Any]:
         "source_type": "hf_dataset",
         "hf_repo": found.hub,
         "hf_split": found.split,
-        "samples_number": entry["n"],
+        "samples_number": result.n,
         "additional_details": details,
     }
 
 
-def _metric(measure: str, entry: Mapping[str, Any], plain: bool) -> dict[str, Any]:
+def _metric(measure: str, made: _Made, plain: bool) -> dict[str, object]:
     low, high = BOUNDS.get(measure, (0.0, 1.0))
-    details = {"signature": entry["signature"]}
-    for part in str(entry["signature"]).split("|"):
+    details = {"signature": made.signature}
+    for part in made.signature.split("|"):
         key, colon, value = part.partition(":")
         if colon and key in ATTACK_PARTS:
             details[ATTACK_PARTS[key]] = value
-        elif key.startswith("embedding-pgd@"):
+        elif colon and "@" in key and made.result is not None and made.result.kind == "embedding":
             details["attack"] = part
-    if entry.get("protected"):
-        details["protected_columns"] = ",".join(entry["protected"])
+    if made.result is not None and made.result.protected:
+        details["protected_columns"] = ",".join(made.result.protected)
     return {
         "evaluation_description": MEASURES.get(measure, measure),
         "metric_id": measure if measure in {"accuracy", "f1"} else f"{LIBRARY}.{measure}",
@@ -244,27 +271,25 @@ def _metric(measure: str, entry: Mapping[str, Any], plain: bool) -> dict[str, An
     }
 
 
-def _score(figure: Mapping[str, Any], name: Sequence[str], entry: Mapping[str, Any]) -> dict[str, Any]:
+def _score(figure: Measure, value: float, name: Sequence[str], outcomes: Mapping[str, int]) -> dict[str, object]:
     details = {"figure": json.dumps(name)}
-    score: dict[str, Any] = {"score": figure["value"], "details": details}
-    uncertainty: dict[str, Any] = {"num_samples": figure["n"]}
-    if "low" in figure:
-        spread = math.sqrt(figure["value"] * (1 - figure["value"]) / figure["n"])
+    score: dict[str, object] = {"score": value, "details": details}
+    uncertainty: dict[str, object] = {"num_samples": figure.n}
+    if figure.low is not None:
+        spread = math.sqrt(value * (1 - value) / figure.n)
         uncertainty["standard_error"] = {"value": spread, "method": "analytic, sqrt(p (1 - p) / n)"}
         uncertainty["confidence_interval"] = {
-            "lower": figure["low"],
-            "upper": figure["high"],
+            "lower": figure.low,
+            "upper": figure.high,
             "confidence_level": 0.95,
             "method": "Wilson",
         }
-        details["count"] = str(figure["count"])
-    outcomes = entry["summary"].get("outcomes")
-    if outcomes:
-        details |= {f"outcome_{name}": str(count) for name, count in outcomes.items()}
+        details["count"] = str(figure.count)
+    details |= {f"outcome_{name}": str(count) for name, count in outcomes.items()}
     return score | {"uncertainty": uncertainty}
 
 
-def _measure(score: Mapping[str, Any]) -> dict[str, Any]:
+def _measure(score: Any) -> dict[str, float]:
     uncertainty = score["uncertainty"]
     figure = {"value": score["score"]}
     if "confidence_interval" in uncertainty:

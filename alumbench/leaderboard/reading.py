@@ -1,21 +1,23 @@
-"""Entries and records as files of others: read within bounds, with the file and the line of whatever is wrong."""
+"""Reads others' entries and records, within size limits; errors name the file and line."""
 
 from __future__ import annotations
 
 import gc
 import gzip
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.contradictions import contradictions
-from alumbench.evaluation.shape import check_record
+from alumbench.evaluation.stored import typed_records
+from alumbench.leaderboard.submission import Submission
 from alumbench.parsing import parse_json, read_json
+from alumbench.records import Record
 from alumbench.storage import sha256_of
 
-#: Bytes that an entry's records may come to when unpacked: a file that is sent in may be a bomb.
+#: Most bytes of an entry's records when unpacked: a submitted file may be a decompression bomb.
 MOST_BYTES = 2**30
 
 
@@ -24,31 +26,31 @@ def read_content(path: Path, folder: Path) -> Any:
 
     Args:
         path: the file.
-        folder: that it has to be in.
+        folder: the folder that must contain it.
 
     Raises:
-        AlumbenchError: It is no such file, a link out of the folder, too large or deep, or no JSON.
+        AlumbenchError: It is missing, not a file, a link out of the folder, too large or deep, or not JSON.
     """
     check_inside(path, folder)
     return read_json(path)
 
 
-def read_records(file: Path, content: Mapping[str, Any], where: str, folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """An entry's records by entry of the suite, each of the shape of its kind.
+def read_records(file: Path, content: Submission, where: str, folder: Path) -> dict[str, list[Record]]:
+    """A submission's records by entry of the suite, each checked against the schema of its kind.
 
     Args:
-        file: theirs.
-        content: the entry's JSON.
-        where: how messages call the entry.
-        folder: that the file has to be in.
+        file: the file of the records.
+        content: the submission.
+        where: the name that messages use.
+        folder: the folder that must contain the file.
 
     Raises:
-        AlumbenchError: They are missing, changed, unreadable, or one is not what its kind is; its line is named.
+        AlumbenchError: They are missing, changed or unreadable, or one does not fit its kind; its line is named.
     """
     if not file.is_file():
         raise AlumbenchError(f"{where}: its records {file} are missing")
     check_inside(file, folder)
-    if sha256_of(file) != content["records"]["sha256"]:
+    if sha256_of(file) != content.records.sha256:
         raise AlumbenchError(f"{where}: {file} is not the file that was added (its hash differs)")
     try:
         with gzip.open(file) as unpacked:
@@ -57,9 +59,9 @@ def read_records(file: Path, content: Mapping[str, Any], where: str, folder: Pat
             raise ValueError(f"unpacks to more than {MOST_BYTES} bytes")
         lines = data.decode().removesuffix("\n").split("\n")
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise AlumbenchError(f"{file}: these are no records: {error}") from None
+        raise AlumbenchError(f"{file}: not records: {error}") from None
     collecting = gc.isenabled()
-    gc.disable()  # it would look through all records again and again, and finds nothing in them
+    gc.disable()  # it would scan all records repeatedly and find no garbage
     try:
         return _by_entry(lines, content, file, where)
     finally:
@@ -67,34 +69,29 @@ def read_records(file: Path, content: Mapping[str, Any], where: str, folder: Pat
             gc.enable()
 
 
-def _by_entry(
-    lines: Sequence[str], content: Mapping[str, Any], file: Path, where: str
-) -> dict[str, list[dict[str, Any]]]:
-    records: dict[str, list[dict[str, Any]]] = {}
-    entries = content["entries"]
-    labels = content["task"]["labels"]
-    for number, line in enumerate(lines, start=1):
-        at = f"{file}, line {number}"
-        record = parse_json(line, at)
-        name = record.get("entry") if isinstance(record, dict) else None
-        if not isinstance(name, str):
-            raise AlumbenchError(f"{at}: these are no records: expected an object that names its entry")
-        if name not in entries:
-            raise AlumbenchError(f"{at}: has records of {name}, which {where} does not describe")
-        check_record(record, entries[name]["kind"], content["task"]["columns"], at)
-        for problem in contradictions(record, entries[name], labels, published=content["training"] is None):
+def _by_entry(lines: Sequence[str], content: Submission, file: Path, where: str) -> dict[str, list[Record]]:
+    records: dict[str, list[Record]] = {}
+    entries, task = content.entries, content.task
+    for at, record in typed_records(_parsed(lines, file), entries, task.columns, where):
+        for problem in contradictions(record, entries[record.entry], task.labels, published=content.training is None):
             raise AlumbenchError(f"{at}: {problem}")
-        records.setdefault(name, []).append(record)
+        records.setdefault(record.entry, []).append(record)
     return records
 
 
+def _parsed(lines: Sequence[str], file: Path) -> Iterator[tuple[str, Any]]:
+    for number, line in enumerate(lines, start=1):
+        at = f"{file}, line {number}"
+        yield at, parse_json(line, at)
+
+
 def check_inside(path: Path, folder: Path) -> None:
-    """Refuses what is no file, and links that lead out of a folder: they would show files of whoever follows them.
+    """Refuses non-files, and links out of a folder, which would expose files of the person who opens them.
 
     Raises:
-        AlumbenchError: It is one of these.
+        AlumbenchError: The path is one of these.
     """
     if not path.is_file():
-        raise AlumbenchError(f"{path}: is no file")
+        raise AlumbenchError(f"{path}: not a file")
     if not path.resolve().is_relative_to(folder.resolve()):
-        raise AlumbenchError(f"{path}: is a link that leads out of {folder}, and is not followed")
+        raise AlumbenchError(f"{path}: is a link out of {folder}, which is not followed")

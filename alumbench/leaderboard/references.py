@@ -1,4 +1,4 @@
-"""What a board's `references.toml` says: rows of others' models, known by their published predictions alone."""
+"""The contents of a board's `references.toml`: rows of others' models, known only by published predictions."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alumbench.config import Name, convert
+from alumbench.data import Source
 from alumbench.errors import AlumbenchError
 from alumbench.parsing import read_toml
 from alumbench.storage import file_name
-from alumbench.tasks import Source
 
 REFERENCES = "references.toml"
 
@@ -19,9 +19,9 @@ class Predictions:
     """One table of predictions.
 
     Attributes:
-        entry: the suite's entry whose examples they are of.
-        key: the column by which both tables' rows are told apart.
-        source: the table; its gold labels have to be those of the entry's examples.
+        entry: the suite's entry whose examples are predicted.
+        key: the column that identifies rows in both tables.
+        source: the table; its gold labels must equal those of the entry's examples.
     """
 
     entry: Name
@@ -34,10 +34,10 @@ class Row:
     """One model.
 
     Attributes:
-        row: as the table shows it.
+        row: its row name in the table.
         prediction: its column of predicted labels, in every table.
-        scores: its column of probabilities in the order of the labels, '' where there is none.
-        model: what it is.
+        scores: its column of probabilities in the order of the labels, '' without one.
+        model: a description.
     """
 
     row: Name
@@ -51,14 +51,14 @@ class References:
     """A `references.toml`.
 
     Attributes:
-        task: what the models were trained for.
+        task: the task that the models were trained for.
         suite: the suite of the entries.
-        published: where: repository, commit and path.
+        published: the source: repository, commit and path.
         rows: the models.
         predictions: the tables.
         url: an address to read more at.
-        licence: of the predictions.
-        note: what to know before comparing.
+        licence: the predictions' licence.
+        note: caveats for comparisons.
     """
 
     task: str
@@ -86,12 +86,12 @@ class References:
         return convert(cls, read_toml(path), str(path))
 
     def check(self) -> None:
-        """Looks its tables through.
+        """Checks the tables.
 
         Raises:
-            AlumbenchError: There are no rows or predictions, or two rows have one name.
+            AlumbenchError: There are no rows or predictions, or two rows have the same name.
         """
         if not self.rows or not self.predictions:
             raise AlumbenchError(f"has no [[{'predictions' if self.rows else 'rows'}]]")
         if len({file_name(row.row) for row in self.rows}) < len(self.rows):
-            raise AlumbenchError("two rows have the same name, or names that make the same file's")
+            raise AlumbenchError("two rows have the same name, or names that give the same file name")

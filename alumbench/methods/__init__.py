@@ -1,5 +1,6 @@
-"""How a model is trained: one file a method, found by its `METHOD`."""
+"""Training methods: one file for each, found by its `METHOD`."""
 
-from alumbench.methods.method import Loss, Method, Step, load_method, make_method, method_names
+from alumbench.methods.method import Loss, Method, Step, StepContext, load_method, make_method, method_names
+from alumbench.methods.training_data import TrainingData
 
-__all__ = ["Loss", "Method", "Step", "load_method", "make_method", "method_names"]
+__all__ = ["Loss", "Method", "Step", "StepContext", "TrainingData", "load_method", "make_method", "method_names"]

@@ -1,4 +1,4 @@
-"""A2T: training on texts that an attack has just changed against the model as it stands."""
+"""A2T: training on texts that an attack has just changed against the current model."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from alumbench.adversary import full
-from alumbench.methods.method import Loss, Method, Step, check_range
+from alumbench.adversary import to_float32
+from alumbench.methods.method import Loss, Method, StepContext, check_range
+from alumbench.methods.training_data import TrainingData
 
 
 @dataclass(frozen=True)
 class A2t(Method):
     """Mean of l(f(x), y) over the training examples, and α · l(f(x'), y) over adversarial texts x' of some of them.
 
-    At the begin of an epoch a share of the examples, drawn anew, is attacked against the model; the texts found stand
-    in the training set beside the clean ones until the next time (`alumbench.training.regeneration`). 3 (1 + share)
-    forward units a step and the attack's own queries, which are most of the cost.
+    At the start of an epoch a new random share of the examples is attacked; the adversarial texts found are added to
+    the clean training set until the next attack (`alumbench.training.regeneration`). 3 (1 + share) forward units a step
+    and the attack's own queries, which are most of the cost.
 
-    TextAttack's trainer and the paper: one clean epoch, then each epoch, α = 1, 20% of the examples. TextAttack goes on
-    attacking until that many attacks have succeeded, and divides by all rows of a batch; here that many are attacked,
-    and the mean is weighted. The paper's attack needs counter-fitted vectors and a sentence encoder; any recipe of
-    `alumbench recipes` can stand in, under its own name.
+    TextAttack's trainer and the paper: one clean epoch, then attacks in each epoch, α = 1, 20% of the examples.
+    TextAttack attacks until that many attacks have succeeded, and divides by all rows of a batch; here that many
+    examples are attacked, and the mean is weighted. The paper's attack needs counter-fitted vectors and a sentence
+    encoder; any recipe of `alumbench recipes` can replace it, under its own name.
 
     Attributes:
         attack: the recipe that changes the texts.
         share: adversarial rows added to the training set, as a share of its examples; 0 is `standard`, bit for bit.
         alpha: α, weight of an adversarial row; 0 likewise.
         clean_epochs: epochs before the first attack.
-        every: epochs that adversarial texts are kept.
+        every: number of epochs for which adversarial texts are kept.
         query_budget: model queries that an attack on one example may cost; 0 for no limit.
     """
 
@@ -53,14 +54,20 @@ class A2t(Method):
         if not 0 <= self.share <= 1:
             raise ValueError(f"share = {self.share}: must be from 0 to 1")
 
-    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: Step) -> Loss:
-        """The mean of the task's loss over the batch's rows, weighted by what they are."""
+    def training_data(self) -> TrainingData | None:
+        """Adversarial texts of a share of the examples, found by the attack; none at weight 0."""
+        if self.share == 0 or self.alpha == 0:
+            return None
+        return TrainingData(self.share, self.alpha, self.attack, None, self.clean_epochs, self.every, self.query_budget)
+
+    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: StepContext) -> Loss:
+        """The mean of the task's loss over the batch's rows, weighted by row."""
         if step.weights is None:
             return Loss(model(**batch).loss)
         outputs = model(**batch)
         weights = step.weights.to(outputs.logits.device)
-        losses = cross_entropy(full(outputs.logits), batch["labels"], reduction="none")
-        # A batch may be all slots that hold no adversarial text yet: a loss of 0.
+        losses = cross_entropy(to_float32(outputs.logits), batch["labels"], reduction="none")
+        # If no row of the batch holds an adversarial text yet, all weights can be 0: a loss of 0.
         return Loss((weights * losses).sum() / weights.sum().clamp(min=1e-12))
 
 

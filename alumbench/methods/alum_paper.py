@@ -16,12 +16,12 @@ from alumbench.methods.alum import Alum
 class AlumPaper(Alum):
     """Algorithm 1 to the letter: ε = 1e-5 in L∞, η = 1e-3, σ = 1e-5, K = 1, all absolute.
 
-    8 forward units a step. δ ~ N(0, σ²I); δ ← Π(δ + η g) with g = ∇ l(f(x), f(x+δ)) as it is, not normalized. A δ
-    this small does next to nothing: on a toy the worst case inside that ball moves the output about 4,400 times less
-    than two dropout masks do, which is why `alum` measures ε by the embeddings. It is here so that a table can show
-    it: with α = 100, in fp32, a MiniLM fine-tuned on SST-2 so answers each of 6,276 records as one trained with
-    `standard` does, texts of attacks included (leaderboards/claims-constants). In bf16 it is worse off still: a third
-    to two thirds of the examples get a gradient of exactly zero (1% in fp32).
+    8 forward units a step. δ ~ N(0, σ²I); δ ← Π(δ + η g) with g = ∇ l(f(x), f(x+δ)), not normalized. A δ this
+    small has almost no effect: on a toy model the worst case inside that ball moves the output about 4,400 times less
+    than a change of dropout mask, which is why `alum` measures ε relative to the embeddings. The method exists so that
+    a table can show this: fine-tuned with it on SST-2 with α = 100, in fp32, a MiniLM gives the same answer as one
+    trained with `standard` on each of 6,276 records, texts of attacks included (leaderboards/claims-constants). bf16
+    makes it worse: a third to two thirds of the examples get a gradient of exactly zero (1% in fp32).
 
     The parameters are those of `alum`; here `epsilon` bounds each component of δ (`norm=linf` of `alum` divides by
     √hidden).
@@ -33,14 +33,14 @@ class AlumPaper(Alum):
     epsilon: float = 1e-5
     norm: str = "linf"
     relative: bool = False
-    special_tokens: bool = True
+    perturb_special_tokens: bool = True
     direction: str = "vat"
-    step: float = 1e-3
-    start: float = 1e-5
+    step_size: float = 1e-3
+    init_scale: float = 1e-5
 
     def ascent(self) -> Ascent:
-        """The raw gradient, as printed."""
-        return Ascent(self.direction, self.steps, self.step, self.start, rule="gradient")
+        """An ascent along the raw gradient, as printed."""
+        return Ascent(self.direction, self.num_steps, self.step_size, self.init_scale, rule="gradient")
 
     def unit(self, space: Perturbation) -> Tensor:
         """Undoes the ball's √hidden, so that ε bounds each component."""

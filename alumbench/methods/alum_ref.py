@@ -1,4 +1,4 @@
-"""ALUM as its released code computes δ, to show the gap."""
+"""ALUM with δ computed as in its released code, to show the difference."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ class AlumRef(Alum):
 
     8 forward units a step. The released code normalizes each token by its largest component (`norm=linf` does that
     here) and does not scale the result by any ε (there `adv_epsilon` only keeps a division stable), so its δ has
-    components as large as 1; it perturbs special tokens (`special_tokens=true`) and padding. By default this takes
-    `alum`'s ball and tokens, so that a table shows what the rule alone does at the same ε; from the code come the
-    rule, its constants, and that the target of each KL term is held (`targets`).
+    components as large as 1; it perturbs special tokens (`perturb_special_tokens=true`) and padding. By default this
+    method uses `alum`'s ball and tokens, so that a table shows the effect of the rule alone at the same ε. From the
+    code it takes the rule, its constants, and the detached target of each KL term (`targets`).
 
-    The parameters are those of `alum`; `step` and `start` are the code's 1e-3 and 1e-5, factors of gradient and noise.
+    The parameters are those of `alum`; `step_size` and `init_scale` are the code's 1e-3 and 1e-5, factors of gradient
+    and noise.
     """
 
     name: ClassVar[str] = "alum-ref"
     source: ClassVar[str] = "https://github.com/namisan/mt-dnn at 3228e7c, mt_dnn/perturbation.py"
 
     direction: str = "vat"
-    step: float = 1e-3
-    start: float = 1e-5
+    step_size: float = 1e-3
+    init_scale: float = 1e-5
     stop_gradient: str = "targets"
 
     def ascent(self) -> Ascent:
-        """Noise and gradient together, normalized."""
-        return Ascent(self.direction, self.steps, self.step, self.start, rule="renormalized")
+        """An ascent with the sum of noise and gradient, normalized."""
+        return Ascent(self.direction, self.num_steps, self.step_size, self.init_scale, rule="renormalized")
 
 
 METHOD = AlumRef

@@ -1,4 +1,4 @@
-"""CreAT: an adversary that must also lead the contextual representations astray, not the classifier alone."""
+"""CreAT: an adversary that also attacks the contextual representations, not only the classifier."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
-from alumbench.adversary import Ascent, full, read_hidden
-from alumbench.methods.method import Loss, Step, check_range
+from alumbench.adversary import Ascent, read_hidden, to_float32
+from alumbench.methods.method import Loss, StepContext, check_range
 from alumbench.methods.perturbing import Perturbing
 
 
@@ -18,20 +18,20 @@ from alumbench.methods.perturbing import Perturbing
 class Creat(Perturbing):
     """(l(f(x), y) + α l(f(x+δ), y)) / (1 + α), δ from ascents of l(f(x+δ), y) − τ Σ_tokens cos(h(x+δ), h(x)).
 
-    h are the encoder's last hidden states, at x held still. 4 + 2 K forward units a step, 8 with K = 2: clean forward,
-    K − 1 ascents (forward, backward to δ), perturbed forward, backward through both. The released code: K = 2 counting
-    the pass that is learned from, step .1, bound .1 (none in its first version), noise start 1e-5, α = 1, all absolute
-    (`relative=false`, `epsilon=.1`, `start=1e-5`); it sums the cosine over tokens, as here, and adds each ascent's δ to
-    embeddings that hold the one before already, which with K = 2 adds no more than the first noise. Here ε is relative
-    as for every method, and one step reaches the surface, as its step and bound do.
+    h are the encoder's last hidden states, detached at x. 4 + 2 K forward units a step, 8 with K = 2: clean forward,
+    K − 1 ascents (forward, backward to δ), perturbed forward, backward through both. The released code: K = 2 including
+    the pass used for learning, step .1, bound .1 (none in its first version), noise start 1e-5, α = 1, all absolute
+    (`relative=false`, `epsilon=.1`, `init_scale=1e-5`). It sums the cosine over tokens, as here, and adds each ascent's
+    δ to embeddings that already contain the previous one, which with K = 2 adds only the first noise. Here ε is
+    relative as for every method, and one step reaches the surface, as with the code's step and bound.
 
     Attributes:
         alpha: weight of the adversarial loss (paper: 1, the mean of both); 0 is `standard`, bit for bit.
-        tau: τ, weight of the representations in the ascent; 0 climbs the task's loss alone (paper: 1).
-        steps: K, perturbed passes, the last of which is learned from; at least 2.
-        step: η in units of ε.
-        start: length of the first noise, relative like ε. The cosine is flat at δ = 0, so a start that is all but zero
-            leaves the first step to the task's loss.
+        tau: τ, weight of the representations in the ascent; 0 maximizes the task's loss alone (paper: 1).
+        num_steps: K, number of perturbed passes, the last of which is used for learning; at least 2.
+        step_size: η in units of ε.
+        init_scale: length of the first noise, relative like ε. The cosine is flat at δ = 0, so with a start near zero
+            the first step depends on the task's loss alone.
     """
 
     name: ClassVar[str] = "creat"
@@ -39,39 +39,39 @@ class Creat(Perturbing):
 
     alpha: float = 1.0
     tau: float = 1.0
-    steps: int = 2
-    step: float = 1.0
-    start: float = 1e-2
+    num_steps: int = 2
+    step_size: float = 1.0
+    init_scale: float = 1e-2
 
     def __post_init__(self) -> None:
         """Checks the values."""
         super().__post_init__()
         check_range(alpha=self.alpha, tau=self.tau)
-        check_range(2, steps=self.steps)
+        check_range(2, num_steps=self.num_steps)
         self.ascent()
 
     def ascent(self) -> Ascent:
         """The inner maximization."""
-        return Ascent("vat", self.steps - 1, self.step, self.start)
+        return Ascent("vat", self.num_steps - 1, self.step_size, self.init_scale)
 
-    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: Step) -> Loss:
+    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: StepContext) -> Loss:
         """Mean of clean and adversarial task loss."""
         if self.alpha == 0:
             return Loss(model(**batch).loss)
         space = self.space(model, batch, step)
         unit = self.unit(space)
-        clean = space.at(labels=True, output_hidden_states=True)
-        context = full(read_hidden(clean.outputs, batch)[-1].detach())
+        clean = space.forward(labels=True, output_hidden_states=True)
+        context = to_float32(read_hidden(clean.outputs, batch)[-1].detach())
         real = batch["attention_mask"].bool()
 
         def objective(delta: Tensor) -> Tensor:
-            perturbed = space.at(delta, labels=True, output_hidden_states=True)
-            near = cosine_similarity(full(read_hidden(perturbed.outputs, batch)[-1]), context, dim=-1)
+            perturbed = space.forward(delta, labels=True, output_hidden_states=True)
+            near = cosine_similarity(to_float32(read_hidden(perturbed.outputs, batch)[-1]), context, dim=-1)
             return perturbed.loss * len(real) - self.tau * near.masked_fill(~real, 0).sum()
 
         radius = self.epsilon * unit
         found = self.ascent().find(space, self.ball(space), radius, unit, clean, None, objective)
-        adversarial = space.at(found.delta, labels=True).loss
+        adversarial = space.forward(found.delta, labels=True).loss
         parts = {"task": clean.loss, "adversarial": adversarial, "zero_gradients": found.zero_gradients}
         total = (clean.loss + self.alpha * adversarial) / (1 + self.alpha)
         return Loss(total, {name: part.detach() for name, part in parts.items()}, found.finite)

@@ -1,4 +1,4 @@
-"""FGM: one step along the label's own gradient, and the loss there beside the clean one."""
+"""FGM: one step along the gradient of the task's loss, and the loss there in addition to the clean one."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Fgm(Pgd):
     name: ClassVar[str] = "fgm"
     source: ClassVar[str] = "Miyato et al. 2017, https://arxiv.org/abs/1605.07725"
 
-    steps: int = 1
-    step: float = 1.0
+    num_steps: int = 1
+    step_size: float = 1.0
 
 
 METHOD = Fgm

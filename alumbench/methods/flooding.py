@@ -1,4 +1,4 @@
-"""Flooding: the loss may not sink below a level, a control against over-fitting."""
+"""Flooding: the loss is kept from falling below a level; a control against over-fitting."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from alumbench.methods.method import Loss, Method, Step
+from alumbench.methods.method import Loss, Method, StepContext
 
 
 @dataclass(frozen=True)
 class Flooding(Method):
-    """|l − b| + b: below the level b the gradient turns round.
+    """|l − b| + b: below the level b the gradient changes its sign.
 
     3 forward units a step.
 
@@ -31,7 +31,7 @@ class Flooding(Method):
         if self.level < 0:
             raise ValueError(f"level = {self.level}: must be 0 or more")
 
-    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: Step) -> Loss:
+    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: StepContext) -> Loss:
         """The flooded loss."""
         loss = model(**batch).loss
         if self.level == 0:

@@ -10,10 +10,10 @@ from alumbench.methods.freelb import FreeLb
 
 @dataclass(frozen=True)
 class FreeLbPlusPlus(FreeLb):
-    """`freelb` with K = 10 and no projection; δ may grow as long as the steps carry it, to about K η ε.
+    """`freelb` with K = 10 and no projection; δ may grow to about K η ε, the length of all steps.
 
-    The paper takes K from 10 to 30 and drops the norm bound, which is what made it the strongest embedding-space
-    defence in its benchmark; 3 K = 30 forward units a step.
+    The paper takes K from 10 to 30 and drops the norm bound, which made it the strongest embedding-space defence
+    in its benchmark; 3 K = 30 forward units a step.
 
     The parameters are those of `freelb`.
     """
@@ -21,7 +21,7 @@ class FreeLbPlusPlus(FreeLb):
     name: ClassVar[str] = "freelb++"
     source: ClassVar[str] = "Li et al. 2021, https://arxiv.org/abs/2108.12777"
 
-    steps: int = 10
+    num_steps: int = 10
     bounded: bool = False
 
 

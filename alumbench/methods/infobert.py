@@ -1,4 +1,4 @@
-"""InfoBERT: FreeLB, with less information in each word's features and more of the stable words' in the sentence's."""
+"""InfoBERT: FreeLB, with less information in word features and more about stable words in sentence features."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from alumbench.adversary import Perturbation, full, read_hidden
+from alumbench.adversary import Perturbation, read_hidden, to_float32
 from alumbench.methods.freelb import FreeLb
-from alumbench.methods.method import Loss, Step, attached, check_range
+from alumbench.methods.method import Loss, StepContext, attached, check_range
 
 CRITIC = "alumbench_critic"
 
 
 class Critic(nn.Module):
-    """The InfoNCE estimator: how well a word's features fit a sentence's, a number above 0."""
+    """The InfoNCE estimator: a number above 0 that measures the fit of a word's features to a sentence's."""
 
     def __init__(self, hidden: int, width: int = 300) -> None:
         """Takes the size of the features; `width` is the released code's."""
@@ -42,28 +42,28 @@ class InfoBert(FreeLb):
     T are the words' features, the embedding layer's output; Z is the sentence's, the last hidden state of its first
     token ([CLS]). Î(X; T) is a CLUB upper bound: half the squared distance of a word's features and another word's,
     drawn from the batch at random (information bottleneck). Î(T_anchored; Z) is an InfoNCE lower bound by a small
-    network that is trained along: over the words whose gradient is neither small, so that they matter, nor largest, so
-    that they are easy prey (anchored features).
+    network that is trained with the model. It covers the words whose gradient is neither small (unimportant words) nor
+    among the largest (words easily attacked): the anchored features.
 
     4 K forward units a step, 12 with K = 3: forward, backward to δ, and the whole backward of all three terms, whose
-    graphs wait for it. The estimators add less than one unit at usual sizes. The released code takes the backward twice
-    (5 K units) and adds the same gradients. Its constants for ANLI: K 3, η .04, start .08, no bound on δ, absolute,
-    α = β = 5e-3, and the anchored words between the quantiles .5 and .9; here lengths are FreeLB's relative ones,
-    bounded. The code ranks special tokens with the words.
+    graphs are kept until then. The estimators add less than one unit at usual sizes. The released code runs the
+    backward twice (5 K units) and adds the same gradients. Its constants for ANLI: K 3, η .04, start .08, no bound on
+    δ, absolute, α = β = 5e-3, and the anchored words between the quantiles .5 and .9; here lengths are FreeLB's
+    relative ones, bounded. The code ranks special tokens with the words.
 
     The parameters are those of `freelb` and these.
 
     Attributes:
         alpha: α, weight of the anchored features.
         beta: β, weight of the bottleneck. With both 0 this is `freelb`, bit for bit.
-        low: share of a sentence's words, the smallest gradients, that are not anchored.
-        high: share at which the anchored words end.
+        low: quantile of a sentence's gradient norms at which the anchored words start.
+        high: quantile at which the anchored words end.
     """
 
     name: ClassVar[str] = "infobert"
     source: ClassVar[str] = "Wang et al. 2021, https://arxiv.org/abs/2010.02329; github.com/AI-secure/InfoBERT, ANLI"
 
-    steps: int = 3
+    num_steps: int = 3
     alpha: float = 5e-3
     beta: float = 5e-3
     low: float = 0.5
@@ -84,11 +84,11 @@ class InfoBert(FreeLb):
             setattr(model, CRITIC, critic.to(next(model.parameters()).device))
 
     def finish(self, model: nn.Module) -> None:
-        """Takes the estimator away."""
+        """Removes the estimator."""
         if hasattr(model, CRITIC):
             delattr(model, CRITIC)
 
-    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: Step) -> Loss:
+    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: StepContext) -> Loss:
         """The mean loss along the ascent, with the two bounds of every pass."""
         if self.alpha == 0 and self.beta == 0:
             return super().loss(model, batch, step)
@@ -97,27 +97,27 @@ class InfoBert(FreeLb):
         delta = self.first(space)
         sums = torch.zeros(4, device=delta.device)
         largest = []
-        for t in range(self.steps):
+        for t in range(self.num_steps):
             delta = delta.detach().requires_grad_()
-            done = space.at(delta, labels=True, output_hidden_states=True)
+            done = space.forward(delta, labels=True, output_hidden_states=True)
             states = read_hidden(done.outputs, batch)
-            words, sentences = full(states[0]), full(states[-1][:, 0])
+            words, sentences = to_float32(states[0]), to_float32(states[-1][:, 0])
             upper = self.bottleneck(space, words)
             gradient = torch.autograd.grad(done.loss + self.beta * upper, delta, retain_graph=True)[0]
             lower = self.anchored(model, space, words, sentences, gradient)
             sums = sums + torch.stack([done.loss + self.beta * upper - self.alpha * lower, done.loss, upper, lower])
             largest.append(gradient.abs().amax())
-            if t + 1 < self.steps:
-                delta = delta.detach() + ball.steepest(gradient, self.step * radius)
+            if t + 1 < self.num_steps:
+                delta = delta.detach() + ball.steepest(gradient, self.step_size * radius)
                 delta = ball.project(delta, radius) if self.bounded else delta
-        total, *parts = (sums / self.steps).unbind()
+        total, *parts = (sums / self.num_steps).unbind()
         named = zip(("task", "bottleneck", "anchored"), parts, strict=True)
         return Loss(total, {name: part.detach() for name, part in named}, torch.isfinite(torch.stack(largest)).all())
 
     def bottleneck(self, space: Perturbation, words: Tensor) -> Tensor:
-        """The CLUB upper bound of I(X; T), from one other word a word."""
-        rows = words[space.free]
-        other = space.uniform(words.shape[1])[space.free].argsort()
+        """The CLUB upper bound of I(X; T), with one other word for each word."""
+        rows = words[space.perturbable]
+        other = space.uniform(words.shape[1])[space.perturbable].argsort()
         return 0.5 * (rows - rows[other]).square().sum() / max(len(rows), 1)
 
     def anchored(
@@ -130,17 +130,17 @@ class InfoBert(FreeLb):
         chosen = self.anchors(space, gradient)
         sentence, token = chosen.nonzero(as_tuple=True)
         order = space.uniform(chosen.shape[1])[chosen].argsort()
-        if not len(order):  # the estimator takes part all the same: several processes wait for all gradients
+        if not len(order):  # the estimator still takes part, since with several processes all gradients are awaited
             return 0.0 * torch.stack([p.sum() for p in critic.parameters()]).sum()
         groups = torch.split(order, len(words))
         return torch.stack([critic.bound(words[sentence[i], token[i]], sentences[sentence[i]]) for i in groups]).mean()
 
     def anchors(self, space: Perturbation, gradient: Tensor) -> Tensor:
-        """Which words are anchored, (batch, tokens) booleans: those between two quantiles of their gradients' norms."""
-        norms = full(gradient).norm(dim=-1).masked_fill(~space.free, math.inf)
+        """The anchored words, (batch, tokens) booleans: those between two quantiles of their gradients' norms."""
+        norms = to_float32(gradient).norm(dim=-1).masked_fill(~space.perturbable, math.inf)
         rank = norms.argsort(-1).argsort(-1)
-        count = space.free.sum(-1, keepdim=True)
-        chosen: Tensor = space.free & (rank >= (count * self.low).ceil()) & (rank < (count * self.high).ceil())
+        count = space.perturbable.sum(-1, keepdim=True)
+        chosen: Tensor = space.perturbable & (rank >= (count * self.low).ceil()) & (rank < (count * self.high).ceil())
         return chosen
 
 

@@ -1,4 +1,4 @@
-"""Label smoothing: targets that are a little unsure, a control without any second pass."""
+"""Label smoothing: targets with slight uncertainty; a control without a second pass."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from alumbench.adversary import Answers, full, read_answers
-from alumbench.methods.method import Loss, Method, Step
+from alumbench.adversary import Outputs, read_answers, to_float32
+from alumbench.methods.method import Loss, Method, StepContext
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class LabelSmoothing(Method):
         """Checks the value."""
         check_smoothing(self.smoothing)
 
-    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: Step) -> Loss:
+    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: StepContext) -> Loss:
         """Smoothed cross entropy."""
         outputs = model(**batch)
         total = smoothed(outputs.loss, read_answers(outputs, batch), self.smoothing)
@@ -48,13 +48,13 @@ def check_smoothing(smoothing: float) -> None:
         raise ValueError(f"smoothing = {smoothing}: must be from 0 to below 1")
 
 
-def smoothed(loss: Tensor, answers: Answers, smoothing: float) -> Tensor:
-    """The cross entropy against (1 − s) · onehot + s / labels, from that against the labels.
+def smoothed(loss: Tensor, answers: Outputs, smoothing: float) -> Tensor:
+    """The cross entropy against (1 − s) · onehot + s / labels, computed from that against the labels.
 
     Args:
         loss: the mean cross entropy against the labels.
-        answers: the distributions it was taken of.
-        smoothing: s; 0 gives the loss as it is.
+        answers: the distributions behind that loss.
+        smoothing: s; 0 returns the loss unchanged.
 
     Raises:
         ValueError: There are no classes: a regression, or spans.
@@ -63,7 +63,7 @@ def smoothed(loss: Tensor, answers: Answers, smoothing: float) -> Tensor:
         return loss
     if answers.is_regression or len(answers.logits) > 1:
         raise ValueError("label smoothing needs class labels; a regression or a span task has none")
-    uniform = answers.mean([-full(answers.logits[0]).log_softmax(-1).mean(-1)])
+    uniform = answers.mean([-to_float32(answers.logits[0]).log_softmax(-1).mean(-1)])
     return (1 - smoothing) * loss + smoothing * uniform
 
 

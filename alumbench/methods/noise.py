@@ -1,4 +1,4 @@
-"""Noise: ALUM with a random δ of the same length, the control that tells an adversary from any disturbance."""
+"""Noise: ALUM with a random δ of the same length; a control to compare adversarial δ with random noise."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ class Noise(Alum):
 
     6 forward units a step.
 
-    The parameters are those of `alum`; `direction`, `steps`, `step` and `start` do nothing to a δ that is not searched.
+    The parameters are those of `alum`; `direction`, `num_steps`, `step_size` and `init_scale` have no effect without a
+    search.
     """
 
     name: ClassVar[str] = "noise"
     source: ClassVar[str] = "the random control of Liu et al. 2020, https://arxiv.org/abs/2004.08994"
 
     direction: str = "noise"
-    steps: int = 0
+    num_steps: int = 0
 
 
 METHOD = Noise

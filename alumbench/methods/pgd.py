@@ -1,4 +1,4 @@
-"""PGD: K projected steps along the label's gradient, and the loss there beside the clean one."""
+"""PGD: K projected steps along the gradient of the task's loss, and the loss there in addition to the clean one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from alumbench.adversary import Ascent
-from alumbench.methods.method import Loss, Step, check_range
+from alumbench.methods.method import Loss, StepContext, check_range
 from alumbench.methods.perturbing import Perturbing
 
 
@@ -24,8 +24,8 @@ class Pgd(Perturbing):
 
     Attributes:
         alpha: α, the weight of the adversarial loss; 0 is `standard`, bit for bit.
-        steps: K.
-        step: η in units of ε.
+        num_steps: K.
+        step_size: η in units of ε.
     """
 
     name: ClassVar[str] = "pgd"
@@ -34,28 +34,28 @@ class Pgd(Perturbing):
     )
 
     alpha: float = 1.0
-    steps: int = 3
-    step: float = 0.3
+    num_steps: int = 3
+    step_size: float = 0.3
 
     def __post_init__(self) -> None:
         """Checks the values."""
         super().__post_init__()
         check_range(alpha=self.alpha)
-        check_range(1, steps=self.steps)
+        check_range(1, num_steps=self.num_steps)
         self.ascent()
 
     def ascent(self) -> Ascent:
         """The inner maximization."""
-        return Ascent("label", self.steps, self.step)
+        return Ascent("label", self.num_steps, self.step_size)
 
-    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: Step) -> Loss:
+    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: StepContext) -> Loss:
         """Clean and adversarial task loss."""
         if self.alpha == 0:
             return Loss(model(**batch).loss)
         space = self.space(model, batch, step)
         unit = self.unit(space)
         zero = space.zero()
-        clean = space.learn(zero)
+        clean = space.forward_backward(zero)
         found = self.ascent().find(
             space,
             self.ball(space),
@@ -63,9 +63,9 @@ class Pgd(Perturbing):
             unit,
             clean,
             zero,
-            lambda delta: space.at(delta, labels=True).loss * clean.answers.rows(),
+            lambda delta: space.forward(delta, labels=True).loss * clean.answers.rows(),
         )
-        adversarial = space.at(found.delta, labels=True).loss
+        adversarial = space.forward(found.delta, labels=True).loss
         parts = {"task": clean.loss, "adversarial": adversarial, "zero_gradients": found.zero_gradients}
         total = clean.loss + self.alpha * adversarial
         return Loss(total, {name: part.detach() for name, part in parts.items()}, found.finite)

@@ -1,4 +1,4 @@
-"""R3F: the answer must not change under a little noise; no search for the worst."""
+"""R3F: the answer must not change under small noise; there is no search for the worst case."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from alumbench.adversary import Perturbation, divergence
-from alumbench.methods.method import Loss, Step, check_range
+from alumbench.methods.method import Loss, StepContext, check_range
 from alumbench.methods.perturbing import Perturbing
 
 
@@ -20,15 +20,15 @@ class R3f(Perturbing):
     """l(f(x), y) + α (KL(p ‖ q) + KL(q ‖ p)), p at x, q at x + z, z one draw of noise; squared error for a regression.
 
     6 forward units a step. The defaults are the released code's (fairseq, examples/rxf): absolute noise of 1e-5, and
-    dropout drawn anew for the noised pass. At that size it is the masks that make p and q differ, not z: with
-    `replay_dropout=true` next to nothing is left. Where this differs from the code: a regression is regularized too,
-    special tokens and padding get no noise, and the noised pass also teaches the embeddings, which the code detaches.
+    new dropout for the noised pass. At that size p and q differ because of the masks, not because of z: with
+    `replay_dropout=true` almost no difference is left. Differences from the code: a regression is regularized too,
+    special tokens and padding get no noise, and the noised pass also trains the embeddings, which the code detaches.
 
-    The parameters are those of `Perturbing` with other defaults; `norm` has no effect on noise that no ball holds.
+    The parameters are those of `Perturbing` with other defaults; `norm` has no effect, since there is no ball.
 
     Attributes:
         epsilon: size of z's components: the bound of uniform noise, the standard deviation of normal noise. With
-            `relative` in units of the RMS of the sentence's embedding components.
+            `relative`, in units of the RMS of the sentence's embedding components.
         alpha: λ of the paper (.1 to 10; code: 1); 0 is `standard`, bit for bit.
         noise: `uniform` (the code's default) or `normal`.
     """
@@ -52,17 +52,17 @@ class R3f(Perturbing):
     def draw(self, space: Perturbation) -> Tensor:
         """The noise z, (batch, tokens, hidden)."""
         uniform = self.noise == "uniform"
-        noise = (2 * space.noise(torch.rand) - 1) * space.free[..., None] if uniform else space.noise()
+        noise = (2 * space.noise(torch.rand) - 1) * space.perturbable[..., None] if uniform else space.noise()
         size = space.rms / math.sqrt(noise.shape[-1]) if self.relative else 1.0
         return noise * self.epsilon * size
 
-    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: Step) -> Loss:
+    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: StepContext) -> Loss:
         """Task loss + α · divergence under noise."""
         if self.alpha == 0:
             return Loss(model(**batch).loss)
         space = self.space(model, batch, step)
-        clean = space.at(labels=True)
-        regularizer = divergence(clean.answers, space.at(self.draw(space)).answers)
+        clean = space.forward(labels=True)
+        regularizer = divergence(clean.answers, space.forward(self.draw(space)).answers)
         parts = {"task": clean.loss.detach(), "regularizer": regularizer.detach()}
         return Loss(clean.loss + self.alpha * regularizer, parts)
 

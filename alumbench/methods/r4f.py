@@ -12,7 +12,7 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
 from alumbench.errors import AlumbenchError
-from alumbench.methods.method import Loss, Step
+from alumbench.methods.method import Loss, StepContext
 from alumbench.methods.r3f import R3f
 
 HEADS = ("last", "all")
@@ -22,14 +22,14 @@ HEADS = ("last", "all")
 class R4f(R3f):
     """`r3f` with W / σ(W) in place of the head's weight W, σ its largest singular value: Lip(head) ≤ 1.
 
-    6 forward units a step; σ comes from one power iteration a step, and both passes see the same. The paper bounds the
+    6 forward units a step; σ comes from one power iteration a step, and both passes use the same. The paper bounds the
     whole head, the released code its last layer alone (`head=last`, the default). The checkpoint holds the normalized
-    weight as a plain one. α = 0 leaves the spectral norm; without that too it would be `standard`.
+    weight as a plain one. α = 0 still has the spectral norm, its only difference from `standard`.
 
     The parameters are those of `r3f` and these.
 
     Attributes:
-        head: which linear layers outside of the encoder are normalized: `last` (the code) or `all` (the paper).
+        head: the linear layers outside of the encoder that are normalized: `last` (the code) or `all` (the paper).
     """
 
     name: ClassVar[str] = "r4f"
@@ -44,14 +44,14 @@ class R4f(R3f):
             raise ValueError(f"unknown head '{self.head}'; known: {', '.join(HEADS)}")
 
     def prepare(self, model: nn.Module) -> None:
-        """Puts the spectral norm on.
+        """Adds the spectral norm.
 
         Raises:
             AlumbenchError: The model has no linear layer outside of its encoder.
         """
         layers = head_layers(model)
         for layer in layers if self.head == "all" else layers[-1:]:
-            with torch.random.fork_rng(devices=[]):  # its first vectors are random, and are not to shift dropout
+            with torch.random.fork_rng(devices=[]):  # its first vectors are random and must not shift dropout
                 spectral_norm(layer)
 
     def finish(self, model: nn.Module) -> None:
@@ -59,11 +59,11 @@ class R4f(R3f):
         for layer in head_layers(model):
             if parametrize.is_parametrized(layer, "weight"):
                 training = layer.training
-                layer.eval()  # in training a look at the weight would be one more power iteration
+                layer.eval()  # in training mode, access to the weight would run one more power iteration
                 parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
                 layer.train(training)
 
-    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: Step) -> Loss:
+    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: StepContext) -> Loss:
         """The loss of `r3f`, with one weight for both passes."""
         with parametrize.cached():
             return super().loss(model, batch, step)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from alumbench.adversary import divergence
 from alumbench.methods.alum import Alum
-from alumbench.methods.method import Loss, Step, attached, check_range
+from alumbench.methods.method import Loss, StepContext, attached, check_range
 
 TEACHER = "alumbench_teacher"
 
@@ -19,13 +19,13 @@ TEACHER = "alumbench_teacher"
 class Teacher(nn.Module):
     """The moving average of a model's trained parameters, kept as buffers: checkpointed with it, never trained.
 
-    In several processes it is the same in each, since their weights are.
+    With several processes it is the same in each, since their weights are the same.
     """
 
     seen: Tensor
 
     def __init__(self, model: nn.Module) -> None:
-        """Begins at the weights of its first `follow`."""
+        """Starts at the model's weights in the first `follow`."""
         super().__init__()
         self._names = [name for name, p in model.named_parameters() if p.requires_grad]
         for name in self._names:
@@ -39,7 +39,7 @@ class Teacher(nn.Module):
     @torch.no_grad()
     def follow(self, model: nn.Module, number: int, beta: float) -> None:
         """θ̃ ← β θ̃ + (1 − β) θ, once for each step number, so that accumulated batches share one teacher."""
-        # Decided on the device: asking for the number would make the GPU wait.
+        # Decided on the device: reading the number would make the GPU wait.
         weight = torch.where(self.seen == number, 0.0, torch.where(self.seen < 0, 1.0, 1 - beta))
         for name, average in self.weights().items():
             average.lerp_(model.get_parameter(name), weight.to(average.dtype))
@@ -52,11 +52,11 @@ class Smart(Alum):
 
     9 forward units a step with `vat`, the paper's direction: ALUM's 8 and a teacher's pass, which has no backward; 8
     with `direction=fisher`, 4 with α = 0. The paper: ε = σ = 1e-5 and η = 1e-3 in L∞, absolute, λ_s = 1, 3 or 5 (our
-    α), μ = 1, K = 1. Its released code (namisan/mt-dnn, and so smart-pytorch) has the first half alone. Ours takes
-    `alum`'s ball: ε relative to the embeddings, full steps.
+    α), μ = 1, K = 1. Its released code (namisan/mt-dnn, and likewise smart-pytorch) has only the first regularizer.
+    Ours uses `alum`'s ball: ε relative to the embeddings, full steps.
 
-    The paper does not say how the teacher's pass drops units. Here it drops those of the model's own pass, so that
-    nothing but the weights tells the two apart; `replay_dropout=false` gives every pass masks of its own.
+    The paper does not say how the teacher's pass drops units. Here it drops the same units as the model's own pass, so
+    that the two differ only in the weights; `replay_dropout=false` gives every pass its own masks.
 
     The parameters are those of `alum` and these.
 
@@ -88,11 +88,11 @@ class Smart(Alum):
             setattr(model, TEACHER, Teacher(model))
 
     def finish(self, model: nn.Module) -> None:
-        """Takes the teacher away."""
+        """Removes the teacher."""
         if hasattr(model, TEACHER):
             delattr(model, TEACHER)
 
-    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: Step) -> Loss:
+    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: StepContext) -> Loss:
         """Task loss, smoothness and proximal term."""
         if self.mu == 0:
             return super().loss(model, batch, step)
@@ -102,10 +102,10 @@ class Smart(Alum):
         if self.alpha > 0:
             clean, loss = self.regularized(space)
         else:
-            clean = space.at(labels=True)
+            clean = space.forward(labels=True)
             loss = Loss(clean.loss, {"task": clean.loss.detach()})
         with torch.no_grad():
-            before = space.at(parameters=teacher.weights()).answers
+            before = space.forward(parameters=teacher.weights()).answers
         proximal = divergence(clean.answers, before, self.divergence)
         total = loss.total + self.mu * proximal
         return Loss(total, {**loss.parts, "proximal": proximal.detach()}, loss.finite)

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from alumbench.methods.method import Loss, Method, Step
+from alumbench.methods.method import Loss, Method, StepContext
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,9 @@ class Standard(Method):
 
     name: ClassVar[str] = "standard"
     source: ClassVar[str] = "the usual fine-tuning (Devlin et al. 2019, https://arxiv.org/abs/1810.04805)"
+    is_plain: ClassVar[bool] = True
 
-    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: Step) -> Loss:
+    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: StepContext) -> Loss:
         """The model's own loss."""
         return Loss(model(**batch).loss)
 

@@ -1,4 +1,4 @@
-"""Intervals, paired tests, ranks, and what a sample size can show. Pure: numbers in, numbers out."""
+"""Intervals, paired tests, ranks and power. Pure functions: numbers in, numbers out."""
 
 from alumbench.statistics.agreement import largest_unseen, p_of_unseen
 from alumbench.statistics.bootstrap import BootstrapInterval, paired_bootstrap
@@ -8,6 +8,7 @@ from alumbench.statistics.multi_bootstrap import (
     MultiBootstrapInterval,
     multi_bootstrap_difference,
     multi_bootstrap_mean,
+    multi_bootstrap_p,
 )
 from alumbench.statistics.multiple import HolmAdjusted, holm
 from alumbench.statistics.paired import PairedDifference, paired_difference
@@ -34,6 +35,7 @@ __all__ = [
     "largest_unseen",
     "multi_bootstrap_difference",
     "multi_bootstrap_mean",
+    "multi_bootstrap_p",
     "p_of_unseen",
     "paired_bootstrap",
     "paired_difference",

@@ -1,13 +1,13 @@
-"""What can be said where two models agree on every example, so that resampling shows no spread."""
+"""Bounds for two models that agree on every example, where resampling shows no spread."""
 
 from __future__ import annotations
 
 
 def largest_unseen(n: int, confidence: float = 0.95) -> float:
-    """The upper end of the exact interval (Clopper and Pearson 1934) for a share of which 0 of n were seen.
+    """The upper end of the exact interval (Clopper and Pearson 1934) for a share, after 0 successes in n.
 
-    No mean difference of values from 0 to 1 is larger than the share of examples that differ at all, so this bounds it
-    on both sides.
+    The mean difference of values from 0 to 1 is at most the share of examples that differ at all, so this bounds it on
+    both sides.
 
     Args:
         n: independent examples, at least 1.

@@ -15,17 +15,17 @@ DRAWS = 10_000
 
 @dataclass(frozen=True)
 class BootstrapInterval:
-    """A figure with its interval, or the reason why one is missing.
+    """A figure with its interval, or the reason why either is missing.
 
     Attributes:
-        value: of the examples themselves, None where it is not defined.
+        value: the figure on the examples themselves, None if undefined.
         low: lower end of the interval, None without one.
         high: upper end, None without one.
         n: examples.
-        clusters: what was resampled; as many as examples where each is its own.
+        clusters: number of resampled clusters; n if each example is its own.
         draws: bootstrap samples.
         confidence: nominal coverage.
-        reason: why there is no value or no interval, '' where there are both.
+        reason: why there is no value or no interval, '' if there are both.
     """
 
     value: float | None
@@ -49,30 +49,30 @@ def paired_bootstrap(
 ) -> BootstrapInterval:
     """B's mean minus A's on the examples that both have, with an expanded percentile interval.
 
-    Examples that share a premise or a source are no independent evidence, so whole clusters are resampled; the
-    difference of a sample is the sum of its examples' differences over their number.
+    Examples that share a premise or a source are not independent, so whole clusters are resampled; the difference of a
+    sample is the sum of its examples' differences over their number.
 
     The method was chosen by coverage at nominal 95%, simulated with n = 78 to 1000 and 5% to 30% of answers that
-    differ (`python -m tests.benchmarks coverage`). Expanded percentile: 94% to 97% where ten or more examples are
-    expected to differ, 90% to 97% where four to seven are. With as few, BCa gives 88% to 95% (its correction of the
-    bias is unstable, and wrong most where models are equal) and basic 89% to 99%. With clusters of five examples,
-    half or nine tenths of them copies of their cluster's: 93% to 96% with 40 clusters or more, 77% to 95% with 10 or
-    20; as if there were no clusters, 55% to 86%.
+    differ (`python -m tests.benchmarks coverage`). Expanded percentile: 94% to 97% if ten or more examples are expected
+    to differ, 90% to 97% if four to seven are. With that few, BCa gives 88% to 95% (its bias correction is unstable,
+    and worst for equal models) and basic 89% to 99%. With clusters of five examples, half or nine tenths of them copies
+    within their cluster: 93% to 96% with 40 clusters or more, 77% to 95% with 10 or 20; if clusters are ignored, 55% to
+    86%.
 
     Args:
-        a: of each example id A's value, such as whether it was right.
+        a: A's value by example id, such as right or wrong.
         b: the same for B.
-        clusters: of each example id its cluster, None where each example is its own.
+        clusters: the cluster by example id, None if each example is its own.
         draws: bootstrap samples.
         confidence: nominal coverage.
         seed: of the draws; the same arguments give the same interval.
 
     Returns:
-        In the unit of the values. Without an example both have, no value; with one cluster, or where all clusters
-        have the same mean difference, no interval, for resampling then shows no spread.
+        In the unit of the values. No value without a shared example. No interval with one cluster, or if all clusters
+        have the same mean difference, since resampling then shows no spread.
 
     Raises:
-        ValueError: A value is no finite number, or an example has no cluster.
+        ValueError: A value is not a finite number, or an example has no cluster.
     """
     check_draws(draws, confidence)
     ids = shared_ids([a, b])
@@ -84,7 +84,7 @@ def paired_bootstrap(
 
 
 def ratio_interval(sums: ClusterSums, n: int, draws: int, confidence: float, seed: int) -> BootstrapInterval:
-    """The first quantity's total over the second's, with its expanded percentile interval.
+    """The ratio of the first quantity's total to the second's, with its expanded percentile interval.
 
     Args:
         sums: of two quantities; the second is not negative and its total not zero.

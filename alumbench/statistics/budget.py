@@ -1,4 +1,4 @@
-"""Attack success rate against the queries that an attack may ask."""
+"""Attack success rate by query budget."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ BUDGETS = (50, 100, 500, 1000)
 
 @dataclass(frozen=True)
 class Attempt:
-    """What came of attacking one example.
+    """The result of attacking one example.
 
     Attributes:
-        broken: whether it was broken, None where an error or a timeout left that open.
-        queries: asked of the model, for a broken example until it was broken.
+        broken: True if it was broken, None if an error or a timeout left that open.
+        queries: queries to the model; for a broken example, until it was broken.
     """
 
     broken: bool | None
@@ -31,10 +31,10 @@ class SuccessWithin:
 
     Attributes:
         budget: queries an example.
-        rate: broken within the budget, of all attempts; None where `reason` says why.
-        unknown: attempts among them that an error or a timeout cut short: they count as not broken, so the rate is
-            a lower bound.
-        reason: why there is no rate, '' where there is one.
+        rate: share of all attempts broken within the budget; None if `reason` says why.
+        unknown: attempts that an error or a timeout cut short; they count as not broken, so the rate is a lower
+            bound.
+        reason: why there is no rate, '' if there is one.
     """
 
     budget: int
@@ -48,21 +48,21 @@ def success_within(
 ) -> list[SuccessWithin]:
     """The share of attacked examples that are broken within each budget, with Wilson intervals.
 
-    The denominator is the same at each budget: all examples attacked, those that the model answers right at first,
-    whatever came of it. The curve never falls.
+    The denominator is the same at each budget: all examples attacked, that is, those that the model answers right at
+    first, whatever the result. The curve never falls.
 
     Args:
-        attempts: one an example attacked.
+        attempts: one for each example attacked.
         budgets: queries an example.
-        limit: at how many queries the attack stopped, None where nothing stopped it; beyond, nothing was measured.
+        limit: queries at which the attack stopped, None without a limit; nothing was measured beyond.
         confidence: nominal coverage.
 
     Returns:
-        By rising budget.
+        One a budget, in increasing order.
 
     Raises:
         ValueError: A budget, the limit or a number of queries is negative, NaN or infinite, or `broken` is
-            none of its three values.
+            not one of its three values.
     """
     attempts = list(attempts)
     for at, attempt in enumerate(attempts):

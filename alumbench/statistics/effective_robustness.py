@@ -10,9 +10,9 @@ from scipy import special, stats
 
 from alumbench.statistics.inputs import Floats, finite, in_order
 
-#: Fewer reference models draw no line that can be trusted.
+#: With fewer reference models the line is not reliable.
 LEAST_MODELS = 8
-#: Least share of the spread of clean accuracies that is not sampling error: below, the slope is too flat by a fifth.
+#: Minimum share of the spread of clean accuracies that is not sampling error; below, the slope is too flat by a fifth.
 LEAST_RELIABILITY = 0.8
 
 
@@ -35,13 +35,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Residual:
-    """One model against the line.
+    """One model's distance from the line.
 
     Attributes:
         value: its shifted accuracy minus the line's at its clean accuracy, as a share.
-        low: lower end of its prediction interval; None for reference models, which drew the line.
+        low: lower end of its prediction interval; None for reference models, to which the line was fitted.
         high: upper end.
-        p: two-sided, that a model on the line is as far from it; None for reference models.
+        p: two-sided p of the hypothesis that the model is on the line; None for reference models.
     """
 
     value: float
@@ -55,9 +55,9 @@ class EffectiveRobustness:
     """The line and each model's residual, or why they are withheld.
 
     Attributes:
-        line: None where withheld.
-        residuals: by model, empty where withheld.
-        reason: why withheld, '' where not.
+        line: None if withheld.
+        residuals: by model, empty if withheld.
+        reason: why they are withheld, '' if they are not.
     """
 
     line: Line | None
@@ -78,20 +78,20 @@ def effective_robustness(
     Measuring Robustness to Natural Distribution Shifts in Image Classification, arXiv:2007.00644; least squares over
     the reference models as in the authors' `imagenet-testbed`. Accuracies of 0 and 1 have no logit: their code
     leaves them infinite (and fits ImageNet-A, where one is 0 by construction, in two pieces); here accuracies are
-    kept half an example away from 0 and 1. The intervals are the line's prediction intervals for one more model,
-    ours and not the paper's: they take models as independent and as spread about the line all alike.
+    kept half an example away from 0 and 1. The intervals are the line's prediction intervals for one more model.
+    They are ours, not the paper's, and assume independent models with equal variance about the line.
 
     Args:
-        clean: of each model its accuracy on clean examples.
-        shifted: of each model its accuracy under shift or attack.
-        reference: models that draw the line: trained as usual, without an intervention.
+        clean: accuracy on clean examples, by model.
+        shifted: accuracy under shift or attack, by model.
+        reference: models to fit the line to: trained as usual, without an intervention.
         n_clean: examples behind each clean accuracy.
         n_shifted: examples behind each shifted accuracy.
         confidence: of the prediction intervals.
 
     Returns:
-        For the models that have both accuracies. Withheld with fewer than 8 reference models, or where sampling
-        error is a fifth or more of the variance of their clean logits, which makes the line as much too flat
+        For the models that have both accuracies. Withheld with fewer than 8 reference models, or if sampling error is
+        more than a fifth of the variance of their clean logits, which makes the line too flat by as much
         (Fuller 1987, Measurement Error Models, chapter 1).
 
     Raises:
@@ -127,7 +127,7 @@ def effective_robustness(
 
 
 def _logits(what: str, accuracies: Mapping[str, float], names: list[str], n: int) -> Floats:
-    """Shape (models,), each kept half an example away from 0 and 1."""
+    """Logits of the accuracies, each kept half an example away from 0 and 1, shape (models,)."""
     if finite(f"n_{what}", n) < 1:
         raise ValueError(f"n_{what} is {n!r}, which is less than 1")
     values = in_order(what, accuracies, names)
@@ -138,16 +138,16 @@ def _logits(what: str, accuracies: Mapping[str, float], names: list[str], n: int
 
 
 def _too_little(x: Floats, n: int) -> str:
-    """Why these clean logits draw no line, '' if they do."""
+    """The reason why no line can be fitted to these clean logits, '' if it can."""
     if len(x) < LEAST_MODELS:
-        return f"{len(x)} reference models, and a line that can be trusted needs {LEAST_MODELS}"
+        return f"{len(x)} reference models, and a reliable line needs {LEAST_MODELS}"
     accuracy = special.expit(x)
     error = float(np.mean(1 / (n * accuracy * (1 - accuracy))))  # variance of a logit, by the delta method
     variance = float(np.var(x, ddof=1))
     reliability = max(0.0, 1 - error / variance) if variance > 0 else 0.0
     if reliability < LEAST_RELIABILITY:
         return (
-            f"clean accuracies of the reference models are too alike: {reliability:.0%} of their spread is more than "
+            f"clean accuracies of the reference models are too similar: {reliability:.0%} of their spread is more than "
             f"sampling error at n={n}, and a line needs {LEAST_RELIABILITY:.0%}"
         )
     return ""

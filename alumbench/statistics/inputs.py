@@ -1,4 +1,4 @@
-"""What is no finite number is refused, by its name."""
+"""Checks of inputs; error messages name the value that is not a finite number."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def finite(name: str, value: Any) -> float:
     """The value as a float.
 
     Raises:
-        ValueError: It is NaN, infinite or no number; the message has its name.
+        ValueError: It is NaN, infinite or not a number; the message has its name.
     """
     try:
         number = float(value)
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise ValueError(f"{name} is {value!r}, which is no finite number")
+        raise ValueError(f"{name} is {value!r}, which is not a finite number")
     return number
 
 
@@ -40,18 +40,18 @@ def share(name: str, value: Any) -> float:
 
 
 def check_draws(draws: int, confidence: float) -> None:
-    """Raises ValueError unless there is a draw to take and the confidence is strictly between 0 and 1."""
+    """Raises ValueError unless draws is at least 1 and the confidence is strictly between 0 and 1."""
     if finite("draws", draws) < 1:
         raise ValueError(f"draws is {draws!r}, which is less than 1")
     if not 0 < finite("confidence", confidence) < 1:
         raise ValueError(f"confidence is {confidence!r}, which is not strictly between 0 and 1")
 
 
-def in_order(name: str, values: Mapping[str, Any], ids: Sequence[str]) -> Floats:
+def in_order(name: str, values: Mapping[str, float], ids: Sequence[str]) -> Floats:
     """The values of `ids` in their order, shape (ids,).
 
     Raises:
-        ValueError: One is NaN, infinite or no number; the message has its name and id.
+        ValueError: One is NaN, infinite or not a number; the message has its name and id.
     """
     try:
         found = np.fromiter((values[i] for i in ids), np.float64, len(ids))
@@ -63,7 +63,7 @@ def in_order(name: str, values: Mapping[str, Any], ids: Sequence[str]) -> Floats
     return found
 
 
-def shared_ids(runs: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The ids that all runs have, sorted, so that nothing depends on the order or the hashes of the ids."""
+def shared_ids(runs: Iterable[Mapping[str, object]]) -> list[str]:
+    """The ids that all runs have, sorted, so that results do not depend on the order or the hashes of the ids."""
     every = [set(run) for run in runs]
     return sorted(set.intersection(*every)) if every else []

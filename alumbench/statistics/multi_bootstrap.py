@@ -1,8 +1,8 @@
-"""The Multi-Bootstrap: intervals for how a model is trained, not for one checkpoint of it."""
+"""The Multi-Bootstrap: intervals for a training procedure, not for one of its checkpoints."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,11 +10,13 @@ import numpy as np
 
 from alumbench.statistics.bootstrap import DRAWS
 from alumbench.statistics.inputs import Floats, check_draws, in_order, shared_ids
-from alumbench.statistics.resampling import cluster_sums, percentiles
+from alumbench.statistics.resampling import ClusterSums, cluster_sums, percentiles
 
-#: With fewer, the note says that the interval may be too narrow.
+#: Draws after which `multi_bootstrap_p` checks if it may stop.
+LOOK = 500
+#: With fewer seeds, the note says that the interval may be too narrow.
 MANY_SEEDS = 10
-#: Of each training seed, of each example id, the value.
+#: The values by training seed and example id.
 Runs = Mapping[Any, Mapping[str, float]]
 
 
@@ -23,17 +25,17 @@ class MultiBootstrapInterval:
     """A mean over seeds and examples, or a difference of two, with its interval over both.
 
     Attributes:
-        value: mean over the seeds of the mean over the examples; None where it is not defined.
+        value: mean over the seeds of the mean over the examples; None if undefined.
         low: lower end of the percentile interval, None without one.
         high: upper end, None without one.
-        p: two-sided, for no difference (or that of `null`); None for one model's mean and where there is no interval.
+        p: two-sided, for no difference (or the difference `null`); None for one model's mean or without an interval.
         n: examples, those that all seeds have.
-        clusters: as many as examples where each is its own.
-        seeds: of the model, or of the pairs, or of A and of B.
+        clusters: number of clusters; n if each example is its own.
+        seeds: number of seeds of the model, of the pairs, or of A and of B.
         draws: bootstrap samples.
         confidence: nominal coverage.
-        note: what the interval leaves out, '' where nothing.
-        reason: why there is no value or no interval, '' where there are both.
+        note: uncertainty that the interval leaves out, '' if none.
+        reason: why there is no value or no interval, '' if there are both.
     """
 
     value: float | None
@@ -60,7 +62,7 @@ def multi_bootstrap_mean(
     """One model's mean over its training seeds, on the examples that all of them have.
 
     Sellam et al. 2022 (The MultiBERTs, arXiv:2106.16163, section 3): seeds and examples are both drawn with
-    replacement, independently, and the mean is taken of the drawn rows and columns. Plain percentiles, as there.
+    replacement, independently, and the mean is taken over the drawn rows and columns. Percentiles are plain, as there.
 
     Coverage at nominal 95% depends on how much seeds differ (measured at n = 500 by `python -m tests.benchmarks
     coverage`; their standard deviation in units of sqrt(p (1 - p) / n), the standard error of one accuracy):
@@ -72,19 +74,19 @@ def multi_bootstrap_mean(
     |    10 |  99% |  97% |  93% |                         100% |  97% |  91% |
     |    25 |  97% |  97% |  95% |                         100% |  98% |  94% |
 
-    Too wide where seeds hardly differ: chance that is of one seed and one example alone is counted three times
-    (Owen 2007, The Pigeonhole Bootstrap, Annals of Applied Statistics 1, 386-411). Too narrow where few
-    seeds differ much: three draws are never farther out than the best and the worst seed.
+    The interval is too wide if seeds hardly differ: the variance specific to one seed and one example is counted three
+    times (Owen 2007, The Pigeonhole Bootstrap, Annals of Applied Statistics 1, 386-411). It is too narrow if few
+    seeds differ much: draws of three seeds never lie beyond the best and the worst seed.
 
     Args:
-        runs: of each training seed, of each example id, the value, such as whether it was right.
-        clusters: of each example id its premise or source, None where each example is its own.
+        runs: values by training seed and example id, such as right or wrong.
+        clusters: premise or source by example id, None if each example is its own.
         draws: bootstrap samples.
         confidence: nominal coverage.
         seed: of the draws.
 
     Raises:
-        ValueError: A value is no finite number, or an example has no cluster.
+        ValueError: A value is not a finite number, or an example has no cluster.
     """
     check_draws(draws, confidence)
     ids = shared_ids(runs.values())
@@ -105,34 +107,78 @@ def multi_bootstrap_difference(
 ) -> MultiBootstrapInterval:
     """B's mean over seeds and examples minus A's.
 
-    Examples are always paired. Seeds are where the same seed gave both models something in common (the pre-trained
-    checkpoint, the order of the data), which narrows the interval; otherwise each model's are drawn on their own
+    Examples are always paired. Pair seeds if the same seed gave both models something in common (the pre-trained
+    checkpoint, the order of the data), which narrows the interval; otherwise each model's seeds are drawn separately
     (Sellam et al. 2022, section 3). p is twice the smaller share of draws on either side of `null` and at least
-    2 / draws, after `report_ci` of the authors' `multibootstrap.py`, which gives the one-sided one. What
-    `multi_bootstrap_mean` says about few seeds holds here too.
+    2 / draws, after `report_ci` of the authors' `multibootstrap.py`, which gives the one-sided p. The remarks of
+    `multi_bootstrap_mean` about few seeds apply here too.
 
     Args:
-        a: of each training seed, of each example id, A's value.
+        a: A's values by training seed and example id.
         b: the same for B.
-        clusters: of each example id its premise or source, None where each example is its own.
-        paired_seeds: whether A's and B's run of one seed belong together; seeds that only one has are then left out.
-        null: the difference that p is for: 0, or the margin of a test for no less than that.
+        clusters: premise or source by example id, None if each example is its own.
+        paired_seeds: pair A's and B's runs of one seed; seeds that only one model has are then left out.
+        null: the difference under the null hypothesis: 0, or the margin of a non-inferiority test.
         draws: bootstrap samples.
         confidence: nominal coverage.
         seed: of the draws.
 
     Raises:
-        ValueError: A value is no finite number, or an example has no cluster.
+        ValueError: A value is not a finite number, or an example has no cluster.
     """
     check_draws(draws, confidence)
+    sides, ids = _sides(a, b, paired_seeds)
+    return _interval(sides, ids, clusters, draws, confidence, seed, null)
+
+
+def multi_bootstrap_p(
+    a: Runs,
+    b: Runs,
+    clusters: Mapping[str, str] | None = None,
+    *,
+    paired_seeds: bool,
+    enough: float,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> float | None:
+    """The p of `multi_bootstrap_difference` (for no difference), or 1 as soon as it must be above `enough`.
+
+    It uses the same draws in the same order, but stops early: p is above 0.05 once 250 of 10,000 draws are on either
+    side of 0, which for a p of 0.5 takes about 500.
+
+    Args:
+        a: as there.
+        b: as there.
+        clusters: as there.
+        paired_seeds: as there.
+        enough: the returned p is exact up to this value.
+        draws: bootstrap samples.
+        seed: of the draws.
+
+    Raises:
+        ValueError: A value is not a finite number, or an example has no cluster.
+    """
+    check_draws(draws, 0.95)
+    sides, ids = _sides(a, b, paired_seeds)
+    if not min(len(side) for side in sides) or not ids:
+        return None
+    value, sums, below, above, spread = _value(sides), _sums(sides, ids, clusters), 0, 0, False
+    for drawn in _resampled(sides, sums, draws, seed, LOOK):
+        below, above = below + int(np.sum(drawn <= 0)), above + int(np.sum(drawn >= 0))
+        spread = spread or not _alike(drawn, value)
+        if spread and _p(below, above, draws) > enough:
+            return 1.0
+    return _p(below, above, draws) if spread else None
+
+
+def _sides(a: Runs, b: Runs, paired_seeds: bool) -> tuple[list[Floats], list[str]]:
+    """A's and B's values, or B's minus A's where seeds are paired, each of shape (seeds, examples), with the ids."""
     if paired_seeds:
         both = sorted(a.keys() & b.keys(), key=str)
         a, b = {name: a[name] for name in both}, {name: b[name] for name in both}
     ids = shared_ids([*a.values(), *b.values()])
     sides = [_matrix(name, runs, sorted(runs, key=str), ids) for name, runs in (("a", a), ("b", b))]
-    if paired_seeds:
-        sides = [sides[1] - sides[0]]
-    return _interval(sides, ids, clusters, draws, confidence, seed, null)
+    return [sides[1] - sides[0]] if paired_seeds else sides, ids
 
 
 def _matrix(name: str, runs: Runs, seeds: Sequence[Any], ids: Sequence[str]) -> Floats:
@@ -150,35 +196,64 @@ def _interval(
     seed: int,
     null: float | None = None,
 ) -> MultiBootstrapInterval:
-    """The mean of one side, shape (seeds, examples), or the second's minus the first's with its p for `null`."""
+    """The mean of one side, shape (seeds, examples), or the second side's minus the first's, with its p for `null`."""
     seeds = tuple(len(side) for side in sides)
     found = MultiBootstrapInterval(None, None, None, None, len(ids), 0, seeds, draws, confidence)
     if not min(seeds) or not ids:
         return replace(found, reason="no example is in all runs" if min(seeds) else "no seed")
-    sums = cluster_sums(np.vstack([*sides, np.ones((1, len(ids)))]), ids, clusters)
-    signs = (1,) if len(sides) == 1 else (-1, 1)
-    value = sum(sign * float(side.mean()) for sign, side in zip(signs, sides, strict=True))
+    sums, value = _sums(sides, ids, clusters), _value(sides)
     found = replace(found, value=value, clusters=sums.clusters, note=_note(seeds))
-    # Two generators, so that what is drawn of the one does not depend on how much was drawn of the other.
-    of_examples, of_seeds = np.random.default_rng(seed).spawn(2)
-    totals = sums.resample(draws, of_examples)
-    means = np.split(totals[:-1] / totals[-1], np.cumsum(seeds)[:-1])  # of each side, (seeds, draws)
-    drawn = np.zeros(draws)
-    for sign, size, mean in zip(signs, seeds, means, strict=True):
-        times = of_seeds.multinomial(size, np.full(size, 1 / size), size=draws).T  # (seeds, draws)
-        drawn += sign * (times * mean).sum(axis=0) / size
-    if np.allclose(drawn, value, rtol=1e-12, atol=1e-12):
+    (drawn,) = _resampled(sides, sums, draws, seed, draws)
+    if _alike(drawn, value):
         return replace(found, reason="all runs and clusters are alike, so that resampling shows no spread")
     low, high = percentiles(drawn, confidence)
     if null is None:
         return replace(found, low=low, high=high)
-    slack = 1e-12 if null else 0.0  # shares lie on a lattice, which a margin may be on but for rounding
-    beyond = min(np.mean(drawn <= null + slack), np.mean(drawn >= null - slack))
-    return replace(found, low=low, high=high, p=min(1.0, 2 * max(float(beyond), 1 / draws)))
+    slack = 1e-12 if null else 0.0  # shares lie on a lattice, and a margin may lie on it up to rounding
+    below, above = np.sum(drawn <= null + slack), np.sum(drawn >= null - slack)
+    return replace(found, low=low, high=high, p=_p(int(below), int(above), draws))
+
+
+def _signs(sides: Sequence[Floats]) -> tuple[int, ...]:
+    return (1,) if len(sides) == 1 else (-1, 1)
+
+
+def _value(sides: Sequence[Floats]) -> float:
+    return sum(sign * float(side.mean()) for sign, side in zip(_signs(sides), sides, strict=True))
+
+
+def _sums(sides: Sequence[Floats], ids: Sequence[str], clusters: Mapping[str, str] | None) -> ClusterSums:
+    """Each cluster's contribution to every seed's total, and its number of examples."""
+    return cluster_sums(np.vstack([*sides, np.ones((1, len(ids)))]), ids, clusters)
+
+
+def _resampled(sides: Sequence[Floats], sums: ClusterSums, draws: int, seed: int, step: int) -> Iterator[Floats]:
+    """The resampled value of `draws` samples, shape (step,) or less; the same draws whatever the step."""
+    sizes = [len(side) for side in sides]
+    # Two generators, so that draws of one kind do not depend on the number of draws of the other.
+    of_examples, of_seeds = np.random.default_rng(seed).spawn(2)
+    times = [of_seeds.multinomial(size, np.full(size, 1 / size), size=draws).T for size in sizes]  # (seeds, draws)
+    for start in range(0, draws, step):
+        here = slice(start, min(start + step, draws))
+        totals = sums.resample(here.stop - start, of_examples)
+        means = np.split(totals[:-1] / totals[-1], np.cumsum(sizes)[:-1])  # of each side, (seeds, draws)
+        drawn = np.zeros(here.stop - start)
+        for sign, size, mean, often in zip(_signs(sides), sizes, means, times, strict=True):
+            drawn += sign * (often[:, here] * mean).sum(axis=0) / size
+        yield drawn
+
+
+def _alike(drawn: Floats, value: float) -> bool:
+    return np.allclose(drawn, value, rtol=1e-12, atol=1e-12)
+
+
+def _p(below: int, above: int, draws: int) -> float:
+    """The two-sided p from the draws on either side; a lower bound if `below` and `above` count only some of them."""
+    return min(1.0, 2 * max(min(below, above) / draws, 1 / draws))
 
 
 def _note(seeds: tuple[int, ...]) -> str:
-    """What so few seeds leave out of the interval."""
+    """The uncertainty that the interval leaves out with few seeds."""
     fewest = min(seeds)
     if fewest >= MANY_SEEDS:
         return ""

@@ -17,8 +17,8 @@ class HolmAdjusted(Generic[Cell]):
     """Corrected p values.
 
     Attributes:
-        p: of each cell the corrected p, None where it has none; compare with the level itself.
-        tests: cells with a p, over which was corrected.
+        p: the corrected p by cell, None without one; compare it with the uncorrected level.
+        tests: number of cells with a p, for which p was corrected.
     """
 
     p: Mapping[Cell, float | None]
@@ -29,10 +29,10 @@ def holm(p: Mapping[Cell, float | None]) -> HolmAdjusted[Cell]:
     """Holm's step-down correction (Holm 1979, Scandinavian Journal of Statistics 6, 65-70).
 
     If cells with a corrected p of at most .05 are called different, the chance that one or more of those calls is
-    wrong is at most 5%, whatever the tests have to do with each other.
+    wrong is at most 5%, however the tests depend on each other.
 
     Args:
-        p: of each cell its p value, None where nothing was tested; that is not counted as a test.
+        p: the p value by cell, None if nothing was tested; this does not count as a test.
 
     Raises:
         ValueError: A p is NaN or not between 0 and 1.
@@ -40,7 +40,7 @@ def holm(p: Mapping[Cell, float | None]) -> HolmAdjusted[Cell]:
     from statsmodels.stats.multitest import multipletests  # slow to import, and only tables need it
 
     tested = {cell: share(f"p[{cell!r}]", value) for cell, value in p.items() if value is not None}
-    gc.freeze()  # it collects garbage, which takes a second where a million records are held
+    gc.freeze()  # multipletests collects garbage, which takes a second with a million records in memory
     try:
         corrected = multipletests(list(tested.values()), method="holm")[1] if tested else []
     finally:

@@ -1,4 +1,4 @@
-"""Is B better than A on the same examples?"""
+"""A paired test of two models on the same examples."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from scipy import stats
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """B against A on the examples that both have.
+    """B compared with A on the examples that both have.
 
     Attributes:
         n: examples compared.
         difference: share right in B minus share right in A, None when n is 0.
         only_a: right in A alone.
         only_b: right in B alone.
-        p: exact two-sided McNemar p, over clusters where there are some.
+        p: exact two-sided McNemar p, over clusters if there are any.
     """
 
     n: int
@@ -35,15 +35,15 @@ def paired_difference(
 ) -> PairedDifference:
     """The difference and the exact McNemar test (McNemar 1947): a binomial test on the examples that disagree.
 
-    That test takes examples as independent. Where some share a premise or a source it calls far too many pairs
-    different (31% of equal ones at level 5%, with 100 clusters of five near copies), so with `clusters` the same test
-    is made of whole clusters: Fisher's sign randomization (1935, The Design of Experiments, section 21) of each
+    That test assumes independent examples. If some share a premise or a source, it rejects far too often (31% of
+    equal pairs at level 5%, with 100 clusters of five near copies). So with `clusters` the same test is made of whole
+    clusters: Fisher's sign randomization (1935, The Design of Experiments, section 21) of each
     cluster's surplus of examples right in B alone. With one example a cluster the two are the same.
 
     Args:
-        a: for each example id, whether A was right.
+        a: by example id, True if A was right.
         b: the same for B.
-        clusters: of each example id its premise or source, None where each example is its own.
+        clusters: premise or source by example id, None if each example is its own.
 
     Raises:
         ValueError: A value is neither true nor false, or an example has no cluster.
@@ -56,7 +56,7 @@ def paired_difference(
     only_a = only_b = 0
     for i in shared:
         if clusters is not None and i not in clusters:
-            raise ValueError(f"clusters has none for example {i!r}")
+            raise ValueError(f"clusters has no entry for example {i!r}")
         only_a, only_b = only_a + (a[i] and not b[i]), only_b + (b[i] and not a[i])
         surplus[i if clusters is None else clusters[i]] += int(b[i]) - int(a[i])
     difference = (only_b - only_a) / len(shared) if shared else None
@@ -64,9 +64,9 @@ def paired_difference(
 
 
 def _sign_test(surplus: Iterable[int]) -> float:
-    """Two-sided p of the sum, if each term's sign is a fair coin's toss.
+    """Two-sided p of the sum, if the sign of each term is random with probability 1/2.
 
-    The sum of the terms of one size is that size times a binomial number, so its distribution is exact by convolution.
+    The sum of the terms of one size is that size times a binomial number, so convolution gives the exact distribution.
     """
     sizes = Counter(abs(term) for term in surplus if term)
     if not sizes:
@@ -85,5 +85,5 @@ def _sign_test(surplus: Iterable[int]) -> float:
 
 
 def _check(name: str, example: str, value: Any) -> None:
-    if value not in (0, 1):  # NaN is not, and True and numpy's are
+    if value not in (0, 1):  # excludes NaN, includes True and numpy's booleans
         raise ValueError(f"{name}[{example!r}] is {value!r}, which is neither true nor false")

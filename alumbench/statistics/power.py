@@ -1,4 +1,4 @@
-"""The smallest difference that a paired comparison of n examples can show."""
+"""The smallest difference that a paired comparison of n examples can detect."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from scipy import optimize, stats
 
 from alumbench.statistics.inputs import finite, share
 
-#: Chance of a number of discordant pairs so far out that it is left away.
+#: Tail probability of the number of discordant pairs that is neglected on each side.
 NEGLECTED = 1e-12
 
 
 @cache
 def detectable_difference(n: int, discordance: float = 0.15, power: float = 0.8, alpha: float = 0.05) -> float | None:
-    """The difference in accuracy that the exact McNemar test finds with the given power.
+    """The difference in accuracy that the exact McNemar test detects with the given power.
 
     The test's power is its conditional power given m discordant pairs, averaged over m ~ Binomial(n, discordance)
     (Duffy 1984, Asymptotic and exact power for the McNemar test and its analogue with R controls per case,
-    Biometrics 40, 1005-1015). It takes the examples as independent: shared premises leave it less power.
+    Biometrics 40, 1005-1015). It assumes independent examples: shared premises reduce the power.
 
     Args:
         n: examples.
         discordance: share of examples on which the two models disagree.
-        power: chance of finding it.
+        power: probability of detecting the difference.
         alpha: significance level, two-sided.
 
     Returns:
-        A share between 0 and `discordance`, or None where even full discordance one way is not found.
+        A share between 0 and `discordance`, or None if even full discordance one way is not detected.
 
     Raises:
         ValueError: n is negative, another argument is not between 0 and 1, or power is not above alpha.

@@ -1,8 +1,9 @@
-"""A share of examples with its interval."""
+"""A share of examples, with its interval."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from scipy import stats
 
@@ -12,8 +13,8 @@ class Proportion:
     """`count` of `n`, with a Wilson interval.
 
     Attributes:
-        count: how many.
-        n: of how many.
+        count: the numerator.
+        n: the denominator.
         value: count / n, None when n is 0.
         low: lower end of the interval, None when n is 0.
         high: upper end, None when n is 0.
@@ -26,6 +27,7 @@ class Proportion:
     high: float | None
 
 
+@lru_cache(maxsize=2**14, typed=True)  # scipy also computes a test's p, which takes a millisecond
 def proportion(count: float, n: int, confidence: float = 0.95) -> Proportion:
     """The Wilson score interval (Wilson 1927), which stays inside [0, 1] and works near its ends.
 
@@ -40,7 +42,7 @@ def proportion(count: float, n: int, confidence: float = 0.95) -> Proportion:
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence!r}, which is not strictly between 0 and 1")
     if not 0 <= count <= n:
-        raise ValueError(f"{count} of {n} is no proportion")
+        raise ValueError(f"{count} of {n} is not a proportion")
     if n == 0:
         return Proportion(count, n, None, None, None)
     if float(count).is_integer():

@@ -1,4 +1,4 @@
-"""Ranks that say which rows cannot be told apart."""
+"""Ranks that show which rows are not significantly different."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from alumbench.statistics.inputs import finite, share
 
 @dataclass(frozen=True)
 class Rank:
-    """One row's place.
+    """One row's rank.
 
     Attributes:
-        row: which.
-        value: what rows are sorted by.
+        row: its name.
+        value: the value by which rows are sorted.
         best: 1 + the number of rows shown to be better: the rank to print.
         worst: the number of rows - those shown to be worse.
-        tied: the other rows that are shown neither to be better nor worse, in the table's order.
+        tied: the other rows shown neither to be better nor to be worse, in the table's order.
     """
 
     row: str
@@ -32,10 +32,10 @@ def tied_ranks(
 ) -> list[Rank]:
     """Rows from the best down, each ranked 1 + the number of rows shown to be better.
 
-    A row is shown to be better if its value is higher and the pair's corrected p is at most alpha, or if it is shown
-    to be better than a row that is. The chain matters: of A > B > C the tests may find A > B and B > C and miss
-    A > C, and counting tests alone would rank a row behind one it beats. Chains add no error: if each test's verdict
-    is right, so is each chain's.
+    A row is shown to be better than another if its value is higher and the pair's corrected p is at most alpha, or by
+    a chain of such pairs. The chain matters: of A > B > C the tests may find A > B and B > C and miss A > C, and
+    counting tests alone could rank a row behind one it beats. Chains add no error: if each test's verdict is right, so
+    is each chain's.
 
     With p from Holm's correction, all true ranks lie between `best` and `worst` with probability 1 - alpha or more
     (Mogstad, Romano, Shaikh and Wilhelm 2024, Inference for Ranks, Review of Economic Studies 91, 476-518, who count
@@ -46,13 +46,13 @@ def tied_ranks(
     transitive, so rows of different ranks may be tied too. The order of the arguments changes nothing.
 
     Args:
-        values: of each row, higher is better.
-        p: of pairs of rows, either way around, the corrected p; None or no pair where nothing was tested.
-        alpha: level.
+        values: by row; higher is better.
+        p: the corrected p by pair of rows, in either order; None or no pair if nothing was tested.
+        alpha: significance level.
 
     Raises:
-        ValueError: A value is no finite number, a p is not between 0 and 1, or a pair is not of two rows or is there
-            twice with different p.
+        ValueError: A value is not a finite number, a p is not between 0 and 1, or a pair is not of two rows or is
+            given twice with different p.
     """
     values = {row: finite(f"values[{row!r}]", value) for row, value in values.items()}
     share("alpha", alpha)
@@ -68,7 +68,7 @@ def tied_ranks(
             raise ValueError(f"{name} is {value!r}, the other way around {p[other, one]!r}")
         if value is not None and value <= alpha and values[one] != values[other]:
             worse[max(one, other, key=values.__getitem__)].add(min(one, other, key=values.__getitem__))
-    for row in reversed(order):  # from the last up: what a row beats is complete before it is asked for
+    for row in reversed(order):  # from the last up: the set of a beaten row is complete before it is used
         worse[row] = worse[row].union(*(worse[beaten] for beaten in worse[row]))
     better = {row: {other for other in order if row in worse[other]} for row in order}
     return [

@@ -1,4 +1,4 @@
-"""How much of its clean accuracy a model loses under attack."""
+"""The share of its clean accuracy that a model loses under attack."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ def relative_drop(
     """(clean accuracy - accuracy under attack) / clean accuracy, with a bootstrap interval over examples.
 
     The performance drop rate of Zhu et al. 2023 (PromptRobust, arXiv:2306.04528). Both accuracies are
-    of the same examples and drawn together: a sample that is easy for one is easy for the other.
+    of the same examples and resampled together: a sample that is easy for one is easy for the other.
 
     Args:
-        clean: of each example id whether it is right before the attack.
+        clean: by example id, True or 1 if it is right before the attack.
         adversarial: the same under attack.
-        clusters: of each example id its premise or source, None where each example is its own.
+        clusters: premise or source by example id, None if each example is its own.
         draws: bootstrap samples.
         confidence: nominal coverage.
         seed: of the draws.
 
     Returns:
-        A share, negative where accuracy rises, on the examples that both have. No value where no example is in both
-        or clean accuracy is 0; no interval with one cluster, where all are alike, or where the clean accuracy of
-        some bootstrap sample is 0.
+        A share, negative if accuracy rises, on the examples that both have. No value if no example is in both or clean
+        accuracy is 0. No interval with one cluster, if all clusters are alike, or if the clean accuracy of some
+        bootstrap sample is 0.
 
     Raises:
-        ValueError: A value is no finite number or negative, or an example has no cluster.
+        ValueError: A value is not a finite number or is negative, or an example has no cluster.
     """
     check_draws(draws, confidence)
     ids = shared_ids([clean, adversarial])

@@ -11,22 +11,22 @@ from scipy import stats
 
 from alumbench.statistics.inputs import Floats
 
-#: Most counts that are held at a time: 32 MB of them.
+#: Maximum number of counts in memory at a time: 32 MB.
 HELD = 4_000_000
 
 
 @dataclass(frozen=True)
 class ClusterSums:
-    """What clusters add up to, like ones told once.
+    """Sums of the clusters, with equal clusters counted as one kind.
 
-    Resampling clusters is drawing how often each comes up, and clusters with the same sums are exchangeable: drawing
-    how often each *kind* comes up gives the same distribution from far fewer numbers. On right and wrong answers of
-    two models there are three kinds, so that 10,000 draws take milliseconds whatever the number of examples.
+    Resampling draws how often each cluster occurs, and clusters with the same sums are exchangeable. So drawing how
+    often each *kind* occurs gives the same distribution from far fewer numbers. Right and wrong answers of two models
+    give three kinds, so that 10,000 draws take milliseconds whatever the number of examples.
 
     Attributes:
         sums: of each kind of cluster, shape (quantities, kinds).
         counts: clusters of each kind, shape (kinds,).
-        clusters: how many there are.
+        clusters: number of clusters.
     """
 
     sums: Floats
@@ -34,7 +34,7 @@ class ClusterSums:
     clusters: int
 
     def totals(self) -> Floats:
-        """What all clusters add up to, shape (quantities,)."""
+        """The sums over all clusters, shape (quantities,)."""
         return self.sums @ self.counts
 
     def resample(self, draws: int, rng: np.random.Generator) -> Floats:
@@ -54,7 +54,7 @@ def cluster_sums(values: Floats, ids: Sequence[str], clusters: Mapping[str, str]
     Args:
         values: shape (quantities, examples), the examples in the order of `ids`.
         ids: of the examples, sorted.
-        clusters: of each example the cluster (its premise or source), None where each is its own.
+        clusters: cluster (premise or source) by example id, None if each example is its own.
 
     Raises:
         ValueError: An example has no cluster.
@@ -62,7 +62,7 @@ def cluster_sums(values: Floats, ids: Sequence[str], clusters: Mapping[str, str]
     if clusters is not None:
         for i in ids:
             if i not in clusters:
-                raise ValueError(f"clusters has none for example {i!r}")
+                raise ValueError(f"clusters has no entry for example {i!r}")
         number = {name: at for at, name in enumerate(sorted({clusters[i] for i in ids}))}
         of_example = np.array([number[clusters[i]] for i in ids])
         values = np.array([np.bincount(of_example, weights=row) for row in values])
@@ -76,13 +76,13 @@ def percentiles(draws: Floats, confidence: float, units: int | None = None) -> t
     Args:
         draws: shape (draws,).
         confidence: nominal coverage.
-        units: what was resampled, for the expanded interval: its tails are those of Student's t with units - 1
-            degrees of freedom, times sqrt(units / (units - 1)), for the plain interval is too narrow by both
+        units: number of resampled units, for the expanded interval: its tails are those of Student's t with units - 1
+            degrees of freedom, times sqrt(units / (units - 1)), since the plain interval is too narrow by both
             (Hesterberg 2015, What Teachers Should Know About the Bootstrap, The American Statistician 69, 371-386).
     """
     tail = (1 - confidence) / 2
     if units is not None:
         tail = float(stats.norm.cdf((units / (units - 1)) ** 0.5 * stats.t.ppf(tail, units - 1)))
-    # A draw itself, not a value between two: the draws of shares lie on a lattice.
+    # One of the draws, not an interpolated value: draws of shares lie on a lattice.
     low, high = np.quantile(draws, [tail, 1 - tail], method="inverted_cdf")
     return float(low), float(high)

@@ -1,4 +1,4 @@
-"""A board from nothing: what its `runs.toml` says is swept, trained, attacked and added, however often it is cut."""
+"""Makes a board from scratch: sweeps, trains, attacks and adds all that its `runs.toml` names; can be resumed."""
 
 from alumbench.studies.plan import Plan
 from alumbench.studies.study import run_study

@@ -1,4 +1,4 @@
-"""Chains of alumbench commands, several at a time in processes of their own; what was finished is not run again."""
+"""Chains of alumbench commands, several at a time in their own processes; finished ones are not run again."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from queue import SimpleQueue
 
 from alumbench.config import check
 from alumbench.errors import AlumbenchError
+from alumbench.old_names import ATTACK, PARAMETERS, TRAINING
 from alumbench.parsing import read_json
 from alumbench.storage import write_json
 
@@ -24,12 +25,12 @@ COMMAND = [sys.executable, "-m", "alumbench"]
 
 @dataclass(frozen=True)
 class Job:
-    """Commands that follow one another.
+    """Commands that run one after the other.
 
     Attributes:
-        name: of its log, and of the list of what it has finished.
-        commands: arguments of `alumbench`, one list a command.
-        result: a file that the last command makes, if it is one that may be taken away; then the command is run again.
+        name: the name of its log and of its list of finished commands.
+        commands: arguments of `alumbench`, one list per command.
+        result: a file that the last command makes and that may be removed later; then that command is run again.
     """
 
     name: str
@@ -37,12 +38,25 @@ class Job:
     result: Path | None = None
 
     def unfinished(self, done: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
-        """The commands from the first that has not ended well: those behind it follow from what it makes."""
+        """The commands from the first that has not succeeded: the later ones depend on its output."""
+        done = [_present(command) for command in done]
         gone = self.result is not None and not self.result.exists()
         for at, command in enumerate(self.commands):
-            if list(command) not in done or (gone and at == len(self.commands) - 1):
+            if _present(command) not in done or (gone and at == len(self.commands) - 1):
                 return self.commands[at:]
         return []
+
+
+def _present(command: Sequence[str]) -> list[str]:
+    """A command with the present names of its options, to compare it with one that an earlier version ran."""
+    options = {"train": TRAINING, "pretrain": TRAINING, "attack": ATTACK}.get(command[0], {})
+    names = {f"--{old}": f"--{new}".replace("_", "-") for old, new in options.items()}
+    words = [names.get(word, word) for word in command]
+    for at, word in enumerate(words[:-1]):
+        if word == "--set":
+            name, equals, value = words[at + 1].partition("=")
+            words[at + 1] = PARAMETERS.get(name, name) + equals + value
+    return words
 
 
 def run_jobs(
@@ -52,27 +66,27 @@ def run_jobs(
     say: Callable[[str], None],
     ended: Callable[[Job], None] = lambda job: None,
 ) -> dict[str, str]:
-    """Runs what is not finished, in the order given.
+    """Runs the unfinished commands, in the order given.
 
-    Beside `NAME.log` each job leaves `NAME.done.json`, the commands that ended well; a command that has changed since
-    is run again with all that follow it, and refuses by itself where its folder holds something else.
+    Each job writes `NAME.log` and `NAME.done.json`, the commands that succeeded. A command that has changed since
+    is run again with all that follow it; the command itself refuses if its folder holds something else.
 
     Args:
-        jobs: what to run.
-        folder: takes logs and lists.
-        slots: how many run at a time. Each gets its share of the cores, and of `CUDA_VISIBLE_DEVICES` where that names
+        jobs: the jobs to run.
+        folder: the folder for logs and lists.
+        slots: number of jobs at a time. Each gets its share of the cores, and of `CUDA_VISIBLE_DEVICES` if that names
             several.
-        say: takes a line of progress.
-        ended: takes each job that is through, one at a time; where it raises an `AlumbenchError`, the job has failed.
+        say: called with one line of progress.
+        ended: called with each finished job, one at a time; if it raises an `AlumbenchError`, the job has failed.
 
     Returns:
-        The jobs that failed, by name, each with its last line; the others were run to their end.
+        The failed jobs, by name, each with its last line; all others were run to the end.
     """
     return _Pool(folder, slots, say, jobs, ended).run(jobs)
 
 
 def _stop(number: int, frame: object) -> None:
-    raise KeyboardInterrupt  # so that the commands in flight are stopped too
+    raise KeyboardInterrupt  # so that running commands are stopped too
 
 
 class _Pool:
@@ -114,14 +128,14 @@ class _Pool:
         return failed
 
     def _run(self, job: Job) -> str:
-        """'' or the last line of a command that failed."""
+        """The last line of a command that failed, else ''."""
         slot = self.free.get()
         try:
             stamp, log = self.folder / f"{job.name}.done.json", self.folder / f"{job.name}.log"
             done = check(list[list[str]], read_json(stamp), str(stamp)) if stamp.exists() else []
             left = job.unfinished(done)
-            # What followed from an earlier first command followed from another checkpoint, whatever board it was for.
-            done = [] if len(left) == len(job.commands) else [c for c in done if c not in [list(x) for x in left]]
+            # If the first command is new, later ones were run on another checkpoint, whatever board they were for.
+            done = [] if len(left) == len(job.commands) else [c for c in done if _present(c) not in map(_present, left)]
             with self.lock:
                 self.finished += len(job.commands) - len(left)
             for command in left:
@@ -136,7 +150,7 @@ class _Pool:
                         line, stdout=out, stderr=out, stdin=subprocess.DEVNULL, env=self.environment(slot)
                     )
                     self.running.add(process)
-                    if self.stopped.is_set():  # since it was looked at above
+                    if self.stopped.is_set():  # it may have been set since the check above
                         process.terminate()
                     status = process.wait()
                     self.running.discard(process)
@@ -160,7 +174,7 @@ class _Pool:
             self.free.put(slot)
 
     def environment(self, slot: int) -> dict[str, str]:
-        """A process's environment in that slot."""
+        """The environment of a process in that slot."""
         env = dict(os.environ)
         env.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // self.slots)))
         devices = env.get("CUDA_VISIBLE_DEVICES", "").split(",")

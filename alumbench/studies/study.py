@@ -1,25 +1,25 @@
-"""A plan carried out: pre-training, sweep, training, evaluation, entries, the built board."""
+"""Carries out a plan: pre-training, sweep, training, evaluation, entries, and the built board."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from alumbench.commands import next_line
 from alumbench.errors import AlumbenchError, unknown
-from alumbench.evaluation.ensembles import WORST
-from alumbench.evaluation.stored import scored_otherwise
+from alumbench.evaluation.results import WORST, scored_otherwise
 from alumbench.evaluation.suite import load_suite
-from alumbench.leaderboard.adding import entry_path
 from alumbench.leaderboard.board import build
-from alumbench.leaderboard.citing import add_references
+from alumbench.leaderboard.config import Board
+from alumbench.leaderboard.external_rows import add_references
 from alumbench.leaderboard.references import REFERENCES
-from alumbench.leaderboard.settings import Board
-from alumbench.storage import read_json
+from alumbench.leaderboard.submit import entry_path
+from alumbench.parsing import read_json
 from alumbench.studies.choosing import add_candidate, choose, chosen_of, measured_of
 from alumbench.studies.jobs import Job, run_jobs
-from alumbench.studies.plan import RUNS, Options, Plan, Row, Sweep, arguments, merged
+from alumbench.studies.plan import RUNS, Options, Plan, Row, Sweep, arguments, merged, old_names_in
 
 
 def run_study(
@@ -31,23 +31,25 @@ def run_study(
     missing: bool = False,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Does what of a plan is not done, and builds its board from what there is; its references come first.
+    """Does the unfinished parts of a plan, references first, and builds its board from all entries there are.
 
     Args:
-        plan: what to do.
-        runs: takes checkpoints, evaluations and logs.
-        slots: how many commands run at a time.
-        only: names of rows; all where it is empty.
-        sweep_only: whether to stop when settings are chosen.
-        missing: whether entries with all suites, and candidates' figures, are kept, from whatever folder of runs they
-            came. What was trained otherwise than the plan now says shows when the board is built, where a row has both.
-        say: takes a line of progress.
+        plan: the plan.
+        runs: the folder for checkpoints, evaluations and logs.
+        slots: number of commands at a time.
+        only: names of rows; empty for all.
+        sweep_only: stop once settings are chosen.
+        missing: keep entries that have all suites, and candidates' figures, whatever folder of runs they came from. If
+            a row then mixes these with checkpoints trained differently by the current plan, building the board fails.
+        say: called with one line of progress.
 
     Raises:
-        AlumbenchError: A row, suite or entry is unknown, references cannot be made, a row's entries came of a
-            pre-trained model that is not here, or commands failed; what does not depend on those is done, and the same
-            call goes on.
+        AlumbenchError: A row, suite or entry is unknown, references cannot be made, a row's entries came from a
+            pre-trained model that is not here, or commands failed. What does not depend on those is done; repeat the
+            call to resume.
     """
+    for note in old_names_in(plan):
+        say(note)
     rows = _rows(plan, only)
     check_plan(plan)
     if missing:
@@ -76,28 +78,29 @@ def run_study(
         try:
             build(plan.board)
         except AlumbenchError as error:
-            problems.append(str(error))  # beside what may be its cause
+            problems.append(str(error))  # together with errors that may have caused it
     if problems:
-        raise AlumbenchError(f"{plan.board}: not all is done; once it is mended, the same command goes on:", problems)
+        raise AlumbenchError(f"{plan.board}: not finished; fix this, then rerun the same command to resume:", problems)
     if not sweep_only:
         say(f"{plan.board}: built")
         say(next_line("leaderboard", "check", plan.board))
 
 
 def jobs_of(plan: Plan, runs: Path) -> list[Job]:
-    """All that a plan comes to, its rows with the settings chosen so far."""
+    """All jobs of a plan, with the settings chosen so far."""
     sweep = _candidates(plan.sweep, plan.rows, runs) if plan.sweep is not None else []
     return [*_pretraining(plan, plan.rows, runs), *sweep, *_checkpoints(plan, plan.rows, runs, lambda line: None)]
 
 
 def check_plan(plan: Plan) -> None:
-    """Checks that the board and the suites are there, have what the plan asks and take what it makes, before hours go.
+    """Checks, before hours of work, that board and suites exist, have what the plan needs and accept its results.
 
     Raises:
-        AlumbenchError: One is not, has not or does not.
+        AlumbenchError: One of these is not so.
     """
     board = Board.read(plan.board)
-    if (said := scored_otherwise(plan.attack)) != list(board.scored):
+    scoring, precision = (cast("str | None", plan.attack.get(name)) for name in ("scoring", "precision"))
+    if (said := scored_otherwise(scoring, precision)) != list(board.scored):
         raise AlumbenchError(
             f"{plan.board / RUNS}, attack: scores {said or 'by default'}, and {plan.board / 'board.toml'} takes "
             f"{list(board.scored) or 'the default alone'}: set scored = {json.dumps(said)} there"
@@ -118,7 +121,7 @@ def check_plan(plan: Plan) -> None:
 def _sweep(
     plan: Plan, rows: Sequence[Row], runs: Path, slots: int, missing: bool, say: Callable[[str], None]
 ) -> dict[str, str]:
-    """Runs the rows' candidates and keeps their figures; those that failed, as `run_jobs` gives them."""
+    """Runs the rows' candidates and keeps their figures; returns the failed ones, as `run_jobs` does."""
     assert plan.sweep is not None
     jobs = {job.name: (row, at, job) for row in rows for at, job in enumerate(_candidates(plan.sweep, [row], runs))}
     if missing:
@@ -132,13 +135,13 @@ def _sweep(
 
 
 def _is_whole(plan: Plan, row: Row) -> bool:
-    """Whether nothing of a row is missing on the board."""
+    """True if the board has all of a row's entries and candidates."""
     measured = not row.candidates or len(measured_of(plan, row)) == len(row.candidates)
     return measured and all(_is_there(plan, _result(plan, row, seed)) for seed in plan.seeds)
 
 
 def _is_there(plan: Plan, result: Path | None) -> bool:
-    """Whether an entry is there, with all suites."""
+    """True if an entry exists and has all suites."""
     if result is None or not result.exists():
         return False
     has = {(made["suite"]["name"], made["suite"]["version"]) for made in read_json(result)["evaluations"]}
@@ -150,8 +153,9 @@ def _check_pretrained(plan: Plan, row: Row, runs: Path) -> None:
     there = [seed for seed in plan.seeds if _result(plan, row, seed).exists()]
     if row.pretrained and there and not folder.exists():
         raise AlumbenchError(
-            f"{plan.board}: row {row.name} has seed {there[0]}, of a model that was pre-trained elsewhere, and one "
-            f"made here would be another; copy that machine's {folder.name} to {folder}, or run without --missing"
+            f"{plan.board}: row {row.name} has seed {there[0]}, of a model that was pre-trained elsewhere, and "
+            f"pre-training it here would give different weights; copy that machine's {folder.name} to {folder}, "
+            f"or run without --missing"
         )
 
 
@@ -177,7 +181,7 @@ def _pretraining_name(name: str) -> str:
 
 
 def _pretrain(name: str, options: Options, runs: Path) -> Iterator[list[str]]:
-    """The command, after the one that learns its tokenizer where the plan has that as a table."""
+    """The command, after the one that learns its tokenizer if the plan has a table for that."""
     tokenizer = options.get("tokenizer")
     if isinstance(tokenizer, Mapping):
         folder = str(runs / f"tokenizer-{name}")
@@ -191,7 +195,7 @@ def _candidates(sweep: Sweep, rows: Sequence[Row], runs: Path) -> list[Job]:
 
 
 def _checkpoints(plan: Plan, rows: Sequence[Row], runs: Path, say: Callable[[str], None]) -> list[Job]:
-    """Seed by seed, so that a table cut short has few seeds rather than few rows."""
+    """Ordered by seed, so that an interrupted table has few seeds rather than few rows."""
     chosen = chosen_of(plan)
     known = [row for row in plan.rows if not row.candidates or row.name in chosen]
     options = {row.name: merged(row.train, chosen[row.name] if row.candidates else {}) for row in known}
@@ -199,7 +203,7 @@ def _checkpoints(plan: Plan, rows: Sequence[Row], runs: Path, say: Callable[[str
     for name, own in options.items():
         same = first.setdefault(json.dumps({"method": "standard", **own}, sort_keys=True), name)
         if same != name:
-            say(f"{name}: its settings are those of {same}, so it is no row of its own")
+            say(f"{name}: its settings are those of {same}, so it is not a separate row")
     rows = [row for row in rows if row.name in first.values()]
     return [_checkpoint(plan, row, options[row.name], seed, runs) for seed in plan.seeds for row in rows]
 
@@ -208,7 +212,7 @@ def _candidate(sweep: Sweep, row: Row, at: int, runs: Path) -> Job:
     name = _candidate_names(row)[at]
     folder = str(runs / "sweep" / name)
     options = merged(_model(row, row.train, runs), row.candidates[at], sweep.train)
-    train = ["train", *arguments(options), "--seed", str(sweep.seed), "--out", folder]
+    train = ["train", *arguments(options), "--training-seed", str(sweep.seed), "--out", folder]
     attack = ["attack", folder, "--suite", sweep.suite, *arguments(sweep.attack), "--out", str(Path(folder) / "sweep")]
     return Job(name, [train, attack])
 
@@ -220,7 +224,7 @@ def _candidate_names(row: Row) -> list[str]:
 def _checkpoint(plan: Plan, row: Row, options: Options, seed: int, runs: Path) -> Job:
     name = f"{row.slug}-{seed}"
     folder = str(runs / name)
-    commands = [["train", *arguments(_model(row, options, runs)), "--seed", str(seed), "--out", folder]]
+    commands = [["train", *arguments(_model(row, options, runs)), "--training-seed", str(seed), "--out", folder]]
     commands += [["attack", folder, "--suite", suite, *arguments(plan.attack)] for suite in plan.suites]
     commands += [["leaderboard", "add", str(plan.board), folder, "--row", row.name]]
     return Job(name, commands, result=_result(plan, row, seed))

@@ -1,1 +1,1 @@
-"""transformers.Trainer carrying a method: fine-tuning, resuming, and the record of how a checkpoint came to be."""
+"""Training with transformers.Trainer and a method: fine-tuning, resuming, and the checkpoint's record."""

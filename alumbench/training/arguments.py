@@ -4,37 +4,38 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from alumbench.config import Values
 from alumbench.devices import choose_device, process_count
 from alumbench.errors import AlumbenchError, unknown
-from alumbench.training.request import TRAINER_FOLDER, FineTuning
+from alumbench.training.request import TRAINER_FOLDER
 from alumbench.training.trackers import tracker_arguments
 from alumbench.training.trainer_fields import SHARDS, check_trainer_fields
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
 
-    from alumbench.training.pretraining import Pretraining
+    from alumbench.training.options import Request
 
 
 def training_arguments(
-    request: FineTuning | Pretraining,
+    request: Request,
     out: Path,
     examples: int,
     report_to: Sequence[str] = (),
-    ours: Mapping[str, Any] | None = None,
+    ours: Values | None = None,
 ) -> TrainingArguments:
-    """The Trainer's arguments for a request on so many training examples, reporting to these trackers.
+    """The Trainer's arguments for a request.
 
     Args:
-        request: what is trained.
+        request: the run's settings.
         out: the run's folder.
-        examples: of an epoch.
+        examples: training examples per epoch.
         report_to: trackers, see `trackers.py`.
-        ours: fields that differ from those of fine-tuning; what the user passes through goes before them.
+        ours: fields that differ from those of fine-tuning; fields that the user passes override them.
 
     Raises:
         AlumbenchError: A precision, device or passed-through field is wrong.
@@ -48,7 +49,7 @@ def training_arguments(
     given = dict(ours or {}) | dict(request.trainer)
     processes = process_count()
     steps = given.get("max_steps") or optimizer_steps(request, examples, given.get("gradient_accumulation_steps", 1))
-    values: dict[str, Any] = {
+    values: Values = {
         "eval_strategy": "epoch",
         "save_strategy": "steps",
         "save_steps": max(10, steps // 10),
@@ -66,7 +67,7 @@ def training_arguments(
         "gradient_checkpointing_kwargs": {"use_reentrant": False},
         # some models have weights that no loss reaches (XLNet's mask_emb, say), which DDP would wait for
         "ddp_find_unused_parameters": True,
-        # a teacher or a table of the method is the same in all processes, and need not be sent at each forward
+        # a method's teacher or table is the same in all processes; no need to send it at each forward pass
         "ddp_broadcast_buffers": False,
         "ddp_backend": "gloo" if on_cpu and processes > 1 else None,
     }
@@ -78,8 +79,6 @@ def training_arguments(
             values |= {newer: values.pop(name)} if name in values else {}
     if any(os.environ.get(f"ACCELERATE_USE_{name}", "").lower() == "true" for name in ("FSDP", "DEEPSPEED")):
         raise AlumbenchError(SHARDS)
-    # TrainingArguments writes bf16 there and keeps what it finds: a run in fp32 after one in bf16 would be in bf16 too.
-    os.environ["ACCELERATE_MIXED_PRECISION"] = "bf16" if request.precision == "bf16" else "no"
     try:
         arguments = TrainingArguments(
             output_dir=str(out / TRAINER_FOLDER),
@@ -100,13 +99,13 @@ def training_arguments(
     return arguments
 
 
-def optimizer_steps(request: FineTuning | Pretraining, examples: int, accumulated: int) -> int:
-    """Updates of the weights that the request's epochs take."""
+def optimizer_steps(request: Request, examples: int, accumulated: int) -> int:
+    """Number of optimizer steps in the request's epochs."""
     return _steps(request.epochs, examples, request.batch_size * process_count(), accumulated)
 
 
 def planned_steps(arguments: TrainingArguments, examples: int) -> int:
-    """Updates of the weights that a run with these arguments takes."""
+    """Number of optimizer steps of a run with these arguments."""
     batch = arguments.per_device_train_batch_size * arguments.world_size
     accumulated = arguments.gradient_accumulation_steps
     return max(arguments.max_steps, 0) or _steps(arguments.num_train_epochs, examples, batch, accumulated)
@@ -117,7 +116,7 @@ def _steps(epochs: float, examples: int, batch: int, accumulated: int) -> int:
 
 
 def _check_decay(arguments: TrainingArguments, steps: int) -> None:
-    """Tries the schedule of the learning rate, which the Trainer would not make before all data is read."""
+    """Tests the learning-rate schedule now; the Trainer would make it only after reading all data."""
     from torch import optim, zeros
     from transformers import get_scheduler
 

@@ -1,42 +1,51 @@
-"""Training texts with typos and without some words, drawn anew each epoch: an augmentation that costs no pass.
+"""Training texts with typos and dropped words, redrawn each epoch: an augmentation that needs no model pass.
 
 TextAttack's CharSwapAugmenter makes such typos too, but builds and filters every edit of every word to take one: 50 to
-140 ms a sentence here, several times what a training step takes for it.
+140 ms per sentence here, several times its share of a training step.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
-import numpy as np
-from torch.utils.data import Dataset
-from transformers import TrainerCallback
+from alumbench.fields import From0To1, option
 
-from alumbench.tasks import Example
+if TYPE_CHECKING:  # its fields are a command's options, and --help must be fast
+    import numpy as np
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-#: What counts as a word: two letters at least, so that swapping has something to swap.
+#: A word has at least two letters, so that two can be swapped.
 WORD = re.compile(r"[^\W\d_]{2,}")
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to training texts.
+    """Changes to training texts.
 
     Attributes:
-        typos: the chance of a typo in each word of a chosen text.
-        dropped: the chance that the word is left out instead.
-        texts: the chance of each text to be chosen, in each epoch.
+        typos: the probability of a typo in each word of a chosen text.
+        dropped: the probability that the word is left out instead.
+        texts: the probability that a text is chosen, in each epoch.
     """
 
-    typos: float = 0.0
-    dropped: float = 0.0
-    texts: float = 0.5
+    typos: From0To1 = option(
+        0.0, unit="SHARE", help="Augmentation: share of an augmented text's words that get a typo.", show_default=False
+    )
+    dropped: From0To1 = option(
+        0.0,
+        name="drop_words",
+        unit="SHARE",
+        help="Augmentation: share of an augmented text's words that are left out.",
+        show_default=False,
+    )
+    texts: From0To1 = option(
+        0.5,
+        name="augmented_texts",
+        unit="SHARE",
+        help="Augmentation: share of the training texts that is augmented, redrawn each epoch.",
+    )
 
     def __post_init__(self) -> None:
         """Checks the values."""
@@ -47,7 +56,7 @@ class Augmentation:
             raise ValueError(f"augmentation: typos + dropped = {self.typos + self.dropped}: must be 1 at most")
 
     def __bool__(self) -> bool:
-        """Whether it changes anything."""
+        """True if it changes anything."""
         return self.typos + self.dropped > 0 and self.texts > 0
 
 
@@ -55,9 +64,9 @@ def changed(text: str, augmentation: Augmentation, draw: np.random.Generator) ->
     """The text with some words mistyped (two letters swapped, or one replaced, left out or put in) and some left out.
 
     Args:
-        text: any text; what is no word stays, and so does a text that would lose all its words.
-        augmentation: how many.
-        draw: the random numbers.
+        text: any text; non-words stay, and so does a text that would lose all its words.
+        augmentation: the probabilities.
+        draw: the random generator.
     """
 
     def edited(found: re.Match[str]) -> str:
@@ -77,54 +86,3 @@ def _mistyped(word: str, draw: np.random.Generator) -> str:
         at = min(at, len(word) - 2)
         return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
     return word[:at] + ("", letter, letter + word[at])[kind - 1] + word[at + 1 :]
-
-
-class AugmentedRows(Dataset[Row]):
-    """The training rows, of which an epoch's share is changed.
-
-    The lengths that the order of training goes by are those of the clean rows, whatever the epoch.
-    """
-
-    def __init__(
-        self,
-        clean: Any,
-        examples: Sequence[Example],
-        tokenize: Callable[[Sequence[Example]], Any],
-        augmentation: Augmentation,
-        seed: int,
-    ) -> None:
-        """Takes the clean rows, the examples that they were made of, and what makes rows of examples."""
-        self._clean, self._examples, self._tokenize = [dict(row) for row in clean], examples, tokenize
-        self._augmentation, self._seed = augmentation, seed
-        self._rows = self._clean
-
-    def __len__(self) -> int:
-        return len(self._clean)
-
-    def __getitem__(self, at: int | str) -> Any:
-        """A row of the epoch; or a column of the clean rows, as the sampler asks for it."""
-        return [row[at] for row in self._clean] if isinstance(at, str) else self._rows[at]
-
-    def set_epoch(self, epoch: int) -> None:
-        """Changes texts for an epoch: seed and epoch alone decide which and how."""
-        draw = np.random.default_rng([self._seed, epoch])
-        chosen = np.flatnonzero(draw.random(len(self._examples)) < self._augmentation.texts).tolist()
-        examples = [
-            replace(example, texts=tuple(changed(text, self._augmentation, draw) for text in example.texts))
-            for example in (self._examples[i] for i in chosen)
-        ]
-        self._rows = list(self._clean)
-        for i, row in zip(chosen, self._tokenize(examples) if examples else [], strict=True):
-            self._rows[i] = dict(row) | {"example": i}
-
-
-class Augmenting(TrainerCallback):  # type: ignore[misc]
-    """Tells the rows which epoch begins."""
-
-    def __init__(self, rows: AugmentedRows) -> None:
-        """Takes the rows."""
-        self.rows = rows
-
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Changes texts anew; in the epoch that a resumed run goes on with, as before."""
-        self.rows.set_epoch(int((state.epoch or 0) + 1e-6))

@@ -1,4 +1,4 @@
-"""Time spent and time left, and when intermediate checkpoints are written."""
+"""Tracks time spent and left, and decides when intermediate checkpoints are written."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from alumbench.training.resuming import TIME_FILE, time_spent
 
 
 class Clock(TrainerCallback):  # type: ignore[misc]
-    """A line of progress at each log; the seconds beside each checkpoint, so that a resumed run reports all of them.
+    """Prints progress at each log, and saves the time with each checkpoint, so that a resumed run reports the total.
 
-    A checkpoint that falls on an epoch's end waits for the epoch's dev figures, which a resumed run would lose.
+    A checkpoint at an epoch's end waits for the epoch's dev figures, which a resumed run would lose.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        """Starts the clock; `say` takes a line."""
+        """Starts the clock; `say` is called with each line of progress."""
         self.start, self.before, self.say = time.monotonic(), 0.0, say
         self.cpu_start, self.cpu_before = time.process_time(), 0.0
         self._first_step = 0
         self._save_waits = False
 
     def resume(self, checkpoint: Path) -> None:
-        """Takes up the time of an intermediate checkpoint."""
+        """Continues from the time of an intermediate checkpoint."""
         self.before, self.cpu_before = time_spent(checkpoint)
 
     def seconds(self) -> float:
-        """Spent so far, in all parts of the run."""
+        """Seconds spent so far, before and after resuming."""
         return self.before + time.monotonic() - self.start
 
     def cpu_seconds(self) -> float:
-        """The same in time that this process had a core, which runs beside it do not lengthen."""
+        """CPU seconds spent so far, which other programs do not lengthen."""
         return self.cpu_before + time.process_time() - self.cpu_start
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Notes where this part begins."""
+        """Remembers the step at which this part starts."""
         self._first_step = state.global_step
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, object] | None = None, **kwargs: Any) -> None:
         """One line: step, losses or dev figures, time left."""
         logs = logs or {}
         figures = [
@@ -59,18 +59,18 @@ class Clock(TrainerCallback):  # type: ignore[misc]
             self.say(f"step {state.global_step}/{state.max_steps}: {about}{', '.join(figures)}; {_clock(left)} left")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Puts a checkpoint off that falls on an epoch's end."""
+        """Postpones a checkpoint at an epoch's end."""
         ends = abs(state.epoch - round(state.epoch)) < 1e-9 or state.global_step >= state.max_steps
         if control.should_save and ends:
             control.should_save, self._save_waits = False, True
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Writes it after the evaluation, which comes first when both are asked for."""
+        """Writes the postponed checkpoint, after the evaluation."""
         if self._save_waits:
             control.should_save, self._save_waits = True, False
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Keeps the seconds so far."""
+        """Saves the seconds so far."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         if state.is_world_process_zero:
             write_json(folder / TIME_FILE, {"seconds": self.seconds(), "cpu_seconds": self.cpu_seconds()})

@@ -1,4 +1,4 @@
-"""Fine-tuning a classifier on a task with a method: tables in, a checkpoint with its own history out."""
+"""Fine-tuning a classifier on a task with a method: from tables to a checkpoint with its training record."""
 
 from __future__ import annotations
 
@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
-from alumbench.checkpoints import (
+from alumbench.config import JsonObject
+from alumbench.data import Example, Task, data_hash
+from alumbench.data.dataset import load_examples_from
+from alumbench.data.kept import keep
+from alumbench.data.source import DataOrigin
+from alumbench.devices import choose_device, is_first_process, process_count
+from alumbench.errors import AlumbenchError
+from alumbench.fields import not_default
+from alumbench.methods import make_method
+from alumbench.methods.method import ORIGINS, method_record, origins_of, present_parameters
+from alumbench.metrics import score_outputs
+from alumbench.models.checkpoint import (
     PROVENANCE,
     check_vocabulary,
     find_model,
@@ -21,22 +32,19 @@ from alumbench.checkpoints import (
     padding_note,
     set_padding,
 )
-from alumbench.checkpoints.identity import configuration_sha256, identity
-from alumbench.devices import choose_device, is_first_process, process_count
-from alumbench.errors import AlumbenchError
-from alumbench.methods import make_method
-from alumbench.metrics import score_outputs
-from alumbench.storage import read_json, write_json
-from alumbench.tasks import Example, Task, data_hash
-from alumbench.tasks.kept import keep
-from alumbench.tasks.loading import load_examples_from
+from alumbench.models.checkpoint.adapter import base_record
+from alumbench.models.checkpoint.identity import configuration_sha256, identity
+from alumbench.models.checkpoint.provenance import pretraining_of
+from alumbench.parsing import read_json
+from alumbench.records import as_json
+from alumbench.storage import write_json
 from alumbench.training.arguments import training_arguments
 from alumbench.training.label_noise import flip_labels
-from alumbench.training.pretraining import pretraining_of
 from alumbench.training.request import (
     REQUEST,
     FineTuning,
     Finished,
+    as_stored,
     finished,
     read_request,
     same_base,
@@ -52,33 +60,41 @@ if TYPE_CHECKING:
 
     from alumbench.training.method_trainer import MethodTrainer
 
+#: Settings in every record, in this order; others follow if they differ from their defaults.
 SETTINGS = ("epochs", "batch_size", "lr", "max_length", "precision", "train_size", "held_out")
+#: Fields stored elsewhere in a record.
+ELSEWHERE = frozenset(("task", "model", "method", "parameters", "seed", "device", "trainer", "schedule", "compiled"))
 
 
 class _Model(TypedDict):
     weights_sha256: str
 
 
-class _Finished(Finished):
+class FineTuned(Finished):
+    """The part of `training.json` that is read after a run."""
+
     model: _Model
 
 
 def fine_tune(
-    request: FineTuning, out: Path, say: Callable[[str], None] = print, report_to: Sequence[str] = ()
-) -> dict[str, Any]:
-    """Trains, or goes on training, and leaves the checkpoint with `training.json` in `out`.
+    request: FineTuning,
+    out: Path,
+    say: Callable[[str], None] = print,
+    report_to: Sequence[str] = (),
+) -> FineTuned:
+    """Trains, or resumes training, and writes the checkpoint with `training.json` to `out`.
 
     Args:
-        request: what to train.
+        request: the run's settings.
         out: the checkpoint's folder.
-        say: takes a line of progress.
+        say: called with each line of progress.
         report_to: trackers, see `trackers.py`.
 
     Returns:
         The content of `training.json`.
 
     Raises:
-        AlumbenchError: The request does not fit what `out` holds, data or model cannot be had, or the loss diverged.
+        AlumbenchError: The request does not match the run in `out`, data or model is unavailable, or the loss diverged.
     """
     from transformers import set_seed
 
@@ -87,16 +103,19 @@ def fine_tune(
     is_main = is_first_process()
     check_trackers(report_to)
     say = say if is_main else silent
+    request = replace(request, parameters=present_parameters(request.method, request.parameters, say))
     method = make_method(request.method, request.parameters)
-    asked = asdict(request) | {"task": request.task.to_dict()}
+    asked = as_stored(request) | {"task": request.task.to_dict()}
     asked |= {"method_parameters": method.parameters(), "processes": process_count()}
-    done = finished(out, asked, say, kind=_Finished)
+    made_by = method_record(request.method, method)
+    asked |= {"method": made_by["name"], **origins_of(made_by)}
+    done = finished(out, {**dict.fromkeys(ORIGINS), **asked}, say, FineTuned)
     if done is not None:
         if Path(request.model).is_dir():
-            same_base(out, find_model(request.model), {"base": done["model"]} | read_request(out))
+            same_base(out, find_model(request.model, adapters=True), {"base": done["model"]} | read_request(out))
         return done
     check_trainer_fields(request.trainer, choose_device(request.device).type == "cpu")
-    files = find_model(request.model)
+    files = find_model(request.model, adapters=True)
     tokenizer = load_tokenizer(files)
     train, dev, data = load_data(request, say)
     if (out / REQUEST).exists():
@@ -118,9 +137,7 @@ def fine_tune(
         for name, examples in (("train", train), ("dev", dev))
     }
     if is_main:
-        write_json(
-            out / REQUEST, asked | {"data": data, "base": identity(files)}
-        )  # not before all of it was found to be right
+        write_json(out / REQUEST, asked | {"data": data, "base": identity(files)})  # only after all checks have passed
     task = keep(out, request.task, train, dev if request.held_out else ()) if is_main else request.task
     for warning in method.warnings(request.precision):
         say(f"warning: {warning}")
@@ -130,30 +147,30 @@ def fine_tune(
         "task": task.to_dict(),
         "model": {"name": request.model, "revision": files.revision, "weights_sha256": files.weights_sha256()}
         | {"configuration_sha256": configuration_sha256(files)}
-        | pretraining_of(files),
-        "method": {"name": request.method, "parameters": method.parameters()},
-        "seed": request.seed,
+        | base_record(files)
+        | pretraining_of((files.base or files).path),
+        "method": made_by,
+        "training_seed": request.seed,
         "settings": {name: getattr(request, name) for name in SETTINGS}
         | {"trainer": dict(request.trainer), "steps": trainer.state.global_step}
         | {"schedule": asdict(request.schedule), "compiled": request.compiled, "processes": arguments.world_size}
-        | ({"augmentation": asdict(request.augmentation)} if request.augmentation else {})
-        | ({"label_noise": request.label_noise} if request.label_noise else {}),
+        | not_default(request, ELSEWHERE.union(SETTINGS)),
         "data": data | {name: data[name] | {"truncated": count} for name, count in truncated.items()},
         "reading": read,
         **measured,
     }
     tokenizer.model_max_length = request.max_length
     if is_main:
-        leave(trainer, tokenizer, out, PROVENANCE, record)
+        leave(trainer, tokenizer, out, PROVENANCE, record, None if files.base is None else files)
     trainer.accelerator.wait_for_everyone()
     return read_json(out / PROVENANCE)  # type: ignore[no-any-return]
 
 
-def _fit(tokenizer: PreTrainedTokenizerBase, model: Any, where: str, say: Callable[[str], None]) -> dict[str, Any]:
-    """Makes tokenizer and model go together; what texts are filled up with, and what was said of it."""
+def _fit(tokenizer: PreTrainedTokenizerBase, model: Any, where: str, say: Callable[[str], None]) -> dict[str, object]:
+    """Adapts tokenizer and model to each other; returns the padding token and the notes printed."""
     fit(tokenizer, model)
     notes = [note for note in [padding_note(tokenizer)] if note]
-    if finds_last_token(model):  # it reads a text at the last token that is not this one
+    if finds_last_token(model):  # it classifies at the last token that is not padding
         own = model.config.get_text_config().pad_token_id
         if own is not None and own != tokenizer.pad_token_id:
             notes.append(f"config.json's pad_token_id {own} gives way to the tokenizer's, {tokenizer.pad_token_id}")
@@ -170,7 +187,7 @@ def _cut(
     max_length: int,
     say: Callable[[str], None],
 ) -> int:
-    """How many examples are longer than what is kept of them."""
+    """Number of examples that are truncated."""
     count = 0
     for at in range(0, len(examples), 1000):
         columns = [list(column) for column in zip(*(e.texts for e in examples[at : at + 1000]), strict=True)]
@@ -185,13 +202,13 @@ def _cut(
 
 def load_data(
     request: FineTuning, say: Callable[[str], None] = print
-) -> tuple[list[Example], list[Example], dict[str, Any]]:
-    """The training and dev examples of a request, and where they came from with hashes.
+) -> tuple[list[Example], list[Example], JsonObject]:
+    """The training and dev examples of a request, and their sources with hashes.
 
-    The training subset is drawn by a generator that the seed does not touch, so that seeds differ in training alone.
+    The training subset does not depend on the seed, so that seeds differ only in training.
 
     Raises:
-        AlumbenchError: A table cannot be had, or is smaller than what is asked of it.
+        AlumbenchError: A table is unavailable, or smaller than requested.
     """
     task = request.task
     train, origins = load_examples_from(task.train, task.columns, task.labels, say=say)
@@ -199,19 +216,23 @@ def load_data(
     need = request.held_out + max(request.train_size, 1)
     if need > len(train):
         raise AlumbenchError(
-            f"task {task.name}: {len(train)} training examples, {need} are asked for by --train-size and --held-out"
+            f"task {task.name}: {len(train)} training examples, {need} are needed for --train-size and --held-out"
         )
     if request.held_out:
-        # Taken from the end of the order: a held-out set of one size is the same for every --train-size.
-        dev, dev_origins = [train[i] for i in order[len(order) - request.held_out :]], [{"from": "held-out"}]
+        # Taken from the end, so that a held-out set of a given size is the same for every --train-size.
+        dev, dev_origins = [train[i] for i in order[len(order) - request.held_out :]], [DataOrigin(kind="held-out")]
         order = order[: len(order) - request.held_out]
     else:
+        held_out = f"--held-out {max(1, min(1000, len(train) // 10))}"
+        if not task.dev:
+            raise AlumbenchError(
+                f"task {task.name} has no dev set: name one with --validation-file, or take it from the training "
+                f"examples with {held_out}"
+            )
         try:
             dev, dev_origins = load_examples_from(task.dev, task.columns, task.labels, say=say)
         except AlumbenchError as error:
-            raise AlumbenchError(
-                f"{error}; or take a dev set from the training examples with --held-out 1000"
-            ) from error
+            raise AlumbenchError(f"{error}; or take a dev set from the training examples with {held_out}") from error
     train = [train[i] for i in (order[: request.train_size] if request.train_size else order)]
     noise = {}
     if request.label_noise:
@@ -223,13 +244,13 @@ def load_data(
     if shared:
         say(f"note: {shared} of {len(train)} training examples also occur among the {len(dev)} dev examples")
     data = {
-        "train": {"examples": len(train), "sha256": data_hash(train), "sources": origins} | noise,
-        "dev": {"examples": len(dev), "sha256": data_hash(dev), "sources": dev_origins},
+        "train": {"examples": len(train), "sha256": data_hash(train), "sources": list(map(as_json, origins))} | noise,
+        "dev": {"examples": len(dev), "sha256": data_hash(dev), "sources": list(map(as_json, dev_origins))},
         "shared_by_train_and_dev": shared,
     }
     for origin in origins:
-        if "rows" in origin:
-            say(f"note: {origin['path']} holds {origin['rows']}")
+        if origin.rows:
+            say(f"note: {origin.path} holds {origin.rows}")
     return train, dev, data
 
 
@@ -251,7 +272,7 @@ def _trainer(
 ) -> MethodTrainer:
     from transformers import PrinterCallback
 
-    from alumbench.training.augmentation import AugmentedRows, Augmenting
+    from alumbench.training.augmented_rows import AugmentedRows, Augmenting
     from alumbench.training.method_trainer import MethodTrainer, PaddingCollator
     from alumbench.training.regeneration import regeneration
 

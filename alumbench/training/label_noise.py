@@ -1,4 +1,4 @@
-"""Wrong training labels, put in on purpose: what a method does with labels that cannot be trusted."""
+"""Deliberately wrong training labels, to test how a method copes with unreliable labels."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from dataclasses import replace
 
 import numpy as np
 
-from alumbench.tasks import Example
+from alumbench.data import Example
 
 
 def flip_labels(examples: Sequence[Example], labels: Sequence[str], share: float) -> list[Example]:
     """The examples, a share of them with another label, drawn uniformly from the others.
 
-    The same call gives the same labels: no training seed is in it, so that seeds differ in training alone. The examples
-    flipped at one share are also flipped, to the same labels, at every higher one, so that shares differ in nothing
-    else.
+    The labels do not depend on the training seed, so that seeds differ only in training. Examples flipped at one share
+    are flipped to the same labels at every higher share, so that shares differ in nothing else.
 
     Args:
-        examples: of a classification; they keep their ids.
+        examples: of a classification task; they keep their ids.
         labels: all label names.
-        share: of the examples, from 0 to below 1, rounded to a whole number of them.
+        share: share of the examples, from 0 to below 1, rounded to a whole number of examples.
     """
     generator = np.random.default_rng(0)
     chosen = generator.permutation(len(examples))[: round(share * len(examples))]
-    away = generator.integers(1, len(labels), size=len(examples))  # places after the right label, in a circle
+    away = generator.integers(1, len(labels), size=len(examples))  # positions after the right label, cyclically
     flipped = list(examples)
     for i in chosen:
         other = (labels.index(str(examples[i].label)) + away[i]) % len(labels)

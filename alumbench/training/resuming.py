@@ -1,7 +1,7 @@
-"""What a run that goes on finds in its folder: held against what the run is, before a step is taken.
+"""Checks of a resumed run's folder against the run, before the first step.
 
-The Trainer goes on with whatever it finds: without an optimizer's state it begins a new one, and a tensor that is
-missing keeps its first value, both without a word.
+The Trainer silently resumes from whatever it finds: without an optimizer state it starts a new one, and a missing
+tensor keeps its initial value.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from alumbench.config import check
 from alumbench.errors import AlumbenchError
+from alumbench.models.checkpoint.adapter import adapter_state, is_adapter
 from alumbench.parsing import read_json
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 STATE = "trainer_state.json"
 TIME_FILE = "alumbench.json"
 NAME = re.compile(r"checkpoint-(\d{1,12})")
-#: What an optimizer keeps of each weight in the weight's own shape.
+#: Optimizer state of a weight that has the weight's shape.
 OF_WEIGHT_SHAPE = {"exp_avg", "exp_avg_sq", "square_avg", "sum", "momentum_buffer"}
 
 
@@ -34,43 +35,43 @@ class _State(TypedDict):
     global_step: int
     max_steps: int
     epoch: float | None
-    log_history: list[dict[str, Any]]
+    log_history: list[dict[str, object]]
 
 
 class Time(TypedDict):
-    """Content of the file that holds the time spent before a checkpoint."""
+    """Content of the file with the time spent before a checkpoint."""
 
     seconds: float
     cpu_seconds: NotRequired[float]
 
 
 def unusable(checkpoint: Path, why: object) -> AlumbenchError:
-    """The error for a checkpoint that no run can go on from."""
+    """The error for a checkpoint that no run can resume from."""
     return AlumbenchError(
-        f"{checkpoint}: {' '.join(str(why).split())[:300]}; the run cannot go on from it. Delete that folder, and the "
-        f"same command goes on from the checkpoint before it, or begins anew"
+        f"{checkpoint}: {' '.join(str(why).split())[:300]}; the run cannot resume from it. Delete that folder "
+        f"and rerun the same command: it resumes from the checkpoint before it, or starts over"
     )
 
 
 def last_checkpoint(folder: Path, say: Callable[[str], None] = lambda line: None) -> Path | None:
-    """The newest whole checkpoint: the Trainer writes its state last, so one without a whole state was cut off."""
+    """The newest complete checkpoint: the Trainer writes its state last, so without it a checkpoint is incomplete."""
     found = {int(name[1]): path for path in folder.glob("checkpoint-*") if (name := NAME.fullmatch(path.name))}
     for step in sorted(found, reverse=True):
         if _is_json(found[step] / STATE):
             return found[step]
-        say(f"note: {found[step]} is not whole, and left aside")
+        say(f"note: {found[step]} is incomplete, so it is skipped")
     return None
 
 
 def load_state(checkpoint: Path, steps: int) -> TrainerState:
-    """The Trainer's state of a checkpoint, held against the run that goes on from it.
+    """The Trainer's state in a checkpoint, checked against the run that resumes from it.
 
     Args:
         checkpoint: its folder.
-        steps: that the whole run takes.
+        steps: total steps of the run.
 
     Raises:
-        AlumbenchError: It is of another run, or was changed.
+        AlumbenchError: It belongs to another run, or was changed.
     """
     from transformers import TrainerState
 
@@ -89,9 +90,9 @@ def load_state(checkpoint: Path, steps: int) -> TrainerState:
 
 
 def time_spent(checkpoint: Path) -> tuple[float, float]:
-    """Seconds of clock and processor that a run had taken at a checkpoint."""
+    """Wall-clock and CPU seconds that a run had taken at a checkpoint."""
     path = checkpoint / TIME_FILE
-    if not path.exists():  # killed between the Trainer's writing and ours
+    if not path.exists():  # killed between the Trainer's write and ours
         return 0.0, 0.0
     try:
         spent = check(Time, read_json(path), TIME_FILE)
@@ -101,10 +102,10 @@ def time_spent(checkpoint: Path) -> tuple[float, float]:
 
 
 def check_files(checkpoint: Path, model: nn.Module, process: int, processes: int) -> None:
-    """Whether a checkpoint holds all that the Trainer leaves, and weights of this model.
+    """Checks that a checkpoint has all files of the Trainer, and this model's weights.
 
     Raises:
-        AlumbenchError: A file is missing or damaged, or a tensor is missing, one too many, or of another shape.
+        AlumbenchError: A file is missing or damaged, or a tensor is missing, unexpected, or of another shape.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -112,9 +113,10 @@ def check_files(checkpoint: Path, model: nn.Module, process: int, processes: int
     for name in ("optimizer.pt", "scheduler.pt", generator):
         if not (checkpoint / name).is_file():
             raise unusable(checkpoint, f"{name} is missing")
-    shards = sorted(checkpoint.glob("model*.safetensors"))
+    weights = "adapter_model" if is_adapter(model) else "model"
+    shards = sorted(checkpoint.glob(f"{weights}*.safetensors"))
     if not shards:
-        raise unusable(checkpoint, "model.safetensors is missing")
+        raise unusable(checkpoint, f"{weights}.safetensors is missing")
     found: dict[str, tuple[int, ...]] = {}
     for shard in shards:
         try:
@@ -122,7 +124,7 @@ def check_files(checkpoint: Path, model: nn.Module, process: int, processes: int
                 found |= {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError) as error:
             raise unusable(checkpoint, f"{shard.name} is damaged ({error})") from error
-    tensors = model.state_dict()
+    tensors = adapter_state(model) if is_adapter(model) else model.state_dict()
     for name, shape in found.items():
         if name not in tensors:
             raise unusable(checkpoint, f"{shards[0].name} holds {name}, which this model does not have")
@@ -137,20 +139,20 @@ def check_files(checkpoint: Path, model: nn.Module, process: int, processes: int
 
 @contextlib.contextmanager
 def loading(checkpoint: str | None, name: str) -> Iterator[None]:
-    """Turns whatever stops the Trainer from loading a file of a checkpoint into one line."""
+    """Turns any error of the Trainer in loading a checkpoint's file into one line."""
     try:
         yield
     except AlumbenchError:
         raise
-    except Exception as error:  # pickles, zip files, tensors: each says damage in its own way
+    except Exception as error:  # pickles, zip files, tensors: each reports damage differently
         raise unusable(Path(str(checkpoint)), f"{name} cannot be loaded ({type(error).__name__}: {error})") from error
 
 
 def check_optimizer(trainer: MethodTrainer, checkpoint: Path) -> None:
-    """Whether the optimizer's loaded state is of this model, and the schedule's of this step.
+    """Checks that the optimizer's loaded state fits this model, and the schedule's this step.
 
     Raises:
-        AlumbenchError: It is not.
+        AlumbenchError: One does not.
     """
     names = {parameter: name for name, parameter in trainer.model.named_parameters()}
     for parameter, state in trainer.optimizer.state.items():

@@ -1,4 +1,4 @@
-"""One run of a Trainer, of whatever task: it goes on where it was killed, tells a full disk, and leaves its figures."""
+"""One run of a Trainer on any task: resumes a killed run, reports a full disk, and returns the run's figures."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import filelock
 
-from alumbench.checkpoints.telling import without_bars
 from alumbench.devices import device_name, is_first_process, keep_freed_memory
 from alumbench.errors import AlumbenchError
+from alumbench.models.checkpoint.adapter import save_adapter
+from alumbench.models.checkpoint.telling import without_bars
 from alumbench.storage import write_json
 from alumbench.training.arguments import planned_steps
 from alumbench.training.request import REQUEST, TRAINER_FOLDER
@@ -24,6 +25,7 @@ from alumbench.versions import library_versions
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+    from alumbench.models.checkpoint import ModelFiles
     from alumbench.training.method_trainer import MethodTrainer
 
 DISK_ERRORS = {
@@ -38,19 +40,44 @@ DISK_ERRORS = {
 }
 
 
-def run(
-    trainer: MethodTrainer, out: Path, say: Callable[[str], None], at: Sequence[str] = ("epoch",)
-) -> dict[str, Any]:
-    """Trains to the end, from the last whole checkpoint where there is one.
+class _Figures(TypedDict):
+    dev: list[dict[str, float | None]]
+    loss: list[dict[str, float]]
+
+
+class Measured(_Figures):
+    """The common part of all records of training.
+
+    Attributes:
+        dev: figures on the dev set.
+        loss: training losses.
+        embedding_norm: mean norm of the word embeddings, `before` and `after`.
+        seconds: wall-clock time.
+        cpu_seconds: CPU time.
+        device: the device's name.
+        threads: number of CPU threads.
+        versions: versions of the libraries.
+    """
+
+    embedding_norm: dict[str, float]
+    seconds: float
+    cpu_seconds: float
+    device: str
+    threads: int
+    versions: dict[str, str]
+
+
+def run(trainer: MethodTrainer, out: Path, say: Callable[[str], None], at: Sequence[str] = ("epoch",)) -> Measured:
+    """Trains to the end, from the last complete checkpoint if there is one.
 
     Args:
-        trainer: the Trainer, its model as it is before the first step.
+        trainer: the Trainer, with its model as before the first step.
         out: the run's folder.
-        say: takes a line of progress.
-        at: what tells when dev figures were taken: `epoch`, `step`.
+        say: called with each line of progress.
+        at: fields that say when dev figures were computed: `epoch`, `step`.
 
     Returns:
-        What a record says of any run: dev figures, losses, the embeddings' length, time, machine and versions.
+        The common part of all records: dev figures, losses, embedding norm, time, machine and versions.
 
     Raises:
         AlumbenchError: The loss diverged, or the disk is full.
@@ -67,7 +94,7 @@ def run(
     trainer.add_callback(clock)
     state, length_before = None, embedding_norm(trainer.model)
     if last is not None:
-        say(f"going on from {last}")
+        say(f"resuming from {last}")
         state = load_state(last, planned_steps(trainer.args, len(trainer.train_dataset)))
         check_files(last, trainer.model, trainer.args.process_index, trainer.args.world_size)
         clock.resume(last)
@@ -81,9 +108,9 @@ def run(
         products,
         warnings.catch_warnings(),
     ):
-        warnings.filterwarnings("ignore", message="mtime may not be reliable")  # true of some disks, and harmless
+        warnings.filterwarnings("ignore", message="mtime may not be reliable")  # true on some disks, and harmless
         if state is not None and state.global_step >= state.max_steps:
-            # All steps were done. Where they end within an epoch, the Trainer would take one more.
+            # All steps are done. If they end within an epoch, the Trainer would take one more.
             trainer._load_from_checkpoint(str(last))
             trainer.state = state
         else:
@@ -91,7 +118,7 @@ def run(
         trainer.check_result()
     return {
         **_figures(trainer, at),
-        # under a perturbation of fixed length, embeddings that grow are the trivial way out
+        # growing embeddings are the trivial way to shrink a perturbation of fixed length
         "embedding_norm": {"before": length_before, "after": embedding_norm(trainer.model)},
         "seconds": round(clock.seconds(), 1),
         "cpu_seconds": round(clock.cpu_seconds(), 1),
@@ -103,7 +130,7 @@ def run(
 
 @contextlib.contextmanager
 def _alone(out: Path) -> Iterator[None]:
-    """Keeps a second run of the same command out: both would write the same files."""
+    """Prevents a second run of the same command: both would write the same files."""
     if not is_first_process():
         yield
         return
@@ -111,7 +138,9 @@ def _alone(out: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except filelock.Timeout:
-        raise AlumbenchError(f"{out}: another process is training here; wait for it, or stop it first") from None
+        raise AlumbenchError(
+            f"{out}: another process is training in this folder; wait for it, or stop it first"
+        ) from None
     try:
         yield
     finally:
@@ -120,7 +149,7 @@ def _alone(out: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _cleared_if_diverged(out: Path) -> Iterator[None]:
-    """Takes away what a run has made that came to no checkpoint, so that its folder can be used again."""
+    """Removes the files of a run that diverged without a checkpoint, so that its folder can be used again."""
     from alumbench.training.method_trainer import Diverged
 
     try:
@@ -134,7 +163,7 @@ def _cleared_if_diverged(out: Path) -> Iterator[None]:
         raise
 
 
-def _figures(trainer: MethodTrainer, at: Sequence[str]) -> dict[str, Any]:
+def _figures(trainer: MethodTrainer, at: Sequence[str]) -> _Figures:
     history, kept = trainer.state.log_history, {"step", "epoch", "embedding_norm"}
     return {
         "dev": [
@@ -151,16 +180,34 @@ def _figures(trainer: MethodTrainer, at: Sequence[str]) -> dict[str, Any]:
 
 
 def leave(
-    trainer: MethodTrainer, tokenizer: PreTrainedTokenizerBase, out: Path, name: str, record: Mapping[str, Any]
+    trainer: MethodTrainer,
+    tokenizer: PreTrainedTokenizerBase,
+    out: Path,
+    name: str,
+    record: Mapping[str, object],
+    adapter: ModelFiles | None = None,
 ) -> None:
-    """Writes the checkpoint, then its record, whose presence says that the run is whole; clears the Trainer's files."""
+    """Writes the checkpoint, then its record, which marks the run as complete; removes the Trainer's files.
+
+    Args:
+        trainer: the Trainer.
+        tokenizer: its tokenizer.
+        out: the run's folder.
+        name: file name of the record.
+        record: its content.
+        adapter: the PEFT adapter that training started from; None for a full model.
+    """
     trainer.method.finish(trainer.model)
     with disk_errors_told(out), without_bars():
-        for abandoned in out.glob(".tmp*"):  # of safetensors, by a killed run
+        for abandoned in out.glob(".tmp*"):  # left by safetensors in a killed run
             abandoned.unlink()
-        trainer.model.float().save_pretrained(out, safe_serialization=True)
+        model = trainer.model.float()
+        if adapter is None:
+            model.save_pretrained(out, safe_serialization=True)
+        else:
+            save_adapter(model, out, adapter)
         tokenizer.save_pretrained(out)
-        for weights in out.glob("*.safetensors"):  # which safetensors lets nobody but its owner read
+        for weights in out.glob("*.safetensors"):  # safetensors makes them readable only by their owner
             weights.chmod((out / "config.json").stat().st_mode)
     write_json(out / name, record)
     shutil.rmtree(out / TRAINER_FOLDER, ignore_errors=True)
@@ -168,13 +215,13 @@ def leave(
 
 @contextlib.contextmanager
 def disk_errors_told(out: Path) -> Iterator[None]:
-    """Turns a full disk or a lost folder into a line that says how to go on."""
+    """Turns a full disk or a lost folder into a line that says how to continue."""
     from safetensors import SafetensorError
 
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:
-        # torch.save says a full disk as a RuntimeError of its zip writer
+        # torch.save reports a full disk as a RuntimeError of its zip writer
         of_disk = (
             isinstance(error, SafetensorError)
             or "inline_container" in str(error)
@@ -183,13 +230,13 @@ def disk_errors_told(out: Path) -> Iterator[None]:
         if not of_disk and getattr(error, "errno", None) not in DISK_ERRORS:
             raise
         raise AlumbenchError(
-            f"{out}: cannot be written ({error}). The last whole checkpoint is kept: make room, then run the same "
-            f"command again, or give another --out"
+            f"{out}: cannot be written ({error}). The last complete checkpoint is kept: free up space, then "
+            f"rerun the same command, or give another --out"
         ) from error
 
 
 def silent(line: str) -> None:
-    """What all processes but the first have to say."""
+    """Prints nothing; the `say` of all processes but the first."""
 
 
 def _is_metric(key: str) -> bool:

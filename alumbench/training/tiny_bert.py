@@ -6,29 +6,47 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from alumbench.checkpoints.telling import without_bars
+from alumbench.arguments import names_of, path_of
 from alumbench.errors import AlumbenchError
+from alumbench.models.checkpoint.telling import without_bars
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
-def make_tiny_bert(folder: Path, texts: Iterable[str], vocabulary: int = 400, hidden: int = 64, seed: int = 0) -> None:
-    """Learns a word-piece vocabulary from texts and saves it with a randomly initialized encoder.
+def make_tiny_bert(
+    folder: str | Path, texts: Iterable[str], vocabulary: int = 400, hidden: int = 64, seed: int = 0
+) -> Path:
+    """Makes a BERT for trying things out: random weights, and a word-piece vocabulary learned from texts.
+
+    It reads 64 tokens, needs no download, and learns the miniature tasks in seconds.
 
     Args:
-        folder: where the model goes; `alumbench train --model` takes it.
-        texts: what the vocabulary is learned from.
-        vocabulary: its largest size.
+        folder: the model's folder, for `train` and `alumbench train --model`.
+        texts: texts to learn the vocabulary from.
+        vocabulary: its maximum size.
         hidden: size of the hidden states (two layers, four heads).
         seed: of the random weights.
+
+    Returns:
+        The folder.
+
+    Raises:
+        AlumbenchError: `texts` is one text, or has no word.
+
+    >>> folder = make_tiny_bert(Path(tempfile.mkdtemp()) / "tiny", ["a good film", "a dull film"])
+    >>> sorted(path.name for path in folder.iterdir())[:2]
+    ['config.json', 'model.safetensors']
     """
     import torch
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
+    folder, texts = path_of(folder, "folder", "the path of a folder"), names_of(texts, "texts", "['a good film']")
+    if not any(text.strip() for text in texts):
+        raise AlumbenchError("texts: there is no word to learn a vocabulary from")
     pieces = word_pieces(texts, vocabulary)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
-    # By place: transformers 4 and 5 name the vocabulary otherwise, and leave out a name that they do not know.
+    # Positional: transformers 4 and 5 name this argument differently, and ignore a name they do not know.
     tokenizer = BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=64)
     if len(tokenizer) != len(pieces):
         raise AlumbenchError(f"{folder}: its tokenizer has {len(tokenizer)} of {len(pieces)} pieces")
@@ -44,13 +62,14 @@ def make_tiny_bert(folder: Path, texts: Iterable[str], vocabulary: int = 400, hi
     with without_bars():
         BertModel(config).save_pretrained(folder, safe_serialization=True)
     tokenizer.save_pretrained(folder)
+    return folder
 
 
 def word_pieces(texts: Iterable[str], size: int) -> list[str]:
     """Special tokens, every character alone and inside a word, then whole words by frequency.
 
-    The learner of the `tokenizers` library breaks ties by the order of hash maps and gives other pieces at each call,
-    which would make no run of the demo repeatable.
+    The learner of the `tokenizers` library breaks ties by hash-map order and gives different pieces at each call,
+    so no run of the demo would be repeatable.
     """
     words = Counter(word for text in texts for word in text.lower().split())
     letters = sorted({letter for word in words for letter in word})

@@ -1,6 +1,6 @@
-"""Where the Trainer's losses and dev figures go while it runs: experiment trackers, through its own `report_to`.
+"""Experiment trackers for the Trainer's losses and dev figures, through its own `report_to`.
 
-A tracker changes no figure, so it is no part of a request: a run begun without one can go on with one.
+A tracker changes no figure, so a request does not include it: a run started without one can resume with one.
 """
 
 from __future__ import annotations
@@ -9,23 +9,22 @@ import os
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from alumbench.errors import AlumbenchError, unknown
 
-#: Folder of TensorBoard's files in the run's own; the Trainer's folder, its default, is cleared at the run's end.
+#: TensorBoard's folder in the run's folder; its default, the Trainer's folder, is removed at the run's end.
 TENSORBOARD = "tensorboard"
-#: What transformers can report to that is no tracker, or that writes into the Trainer's folder alone.
+#: Values of `report_to` that are not trackers, or write only to the Trainer's folder.
 NOT_KEPT = {"codecarbon", "flyte", "kubeflow"}
-#: Names on PyPI, where they are not the tracker's.
+#: Names on PyPI that differ from the tracker's.
 PACKAGES = {"azure_ml": "azureml-core", "comet_ml": "comet-ml"}
 
 
 def check_trackers(names: Sequence[str]) -> None:
-    """Whether all of these can be reported to.
+    """Checks that all of these trackers can be used.
 
     Raises:
-        AlumbenchError: One is unknown, or not installed; the command that brings it is named.
+        AlumbenchError: One is unknown, or not installed; the command that installs it is given.
     """
     if not names:
         return
@@ -44,15 +43,15 @@ def check_trackers(names: Sequence[str]) -> None:
             )
 
 
-def tracker_arguments(names: Sequence[str], out: Path) -> dict[str, Any]:
-    """The fields of `TrainingArguments` for these trackers; the run is called as its folder."""
+def tracker_arguments(names: Sequence[str], out: Path) -> dict[str, object]:
+    """The fields of `TrainingArguments` for these trackers; the run is named after its folder."""
     from transformers import TrainingArguments
 
     if not names:
         return {"report_to": "none"}
-    values: dict[str, Any] = {"report_to": list(names), "run_name": out.resolve().name}
+    values: dict[str, object] = {"report_to": list(names), "run_name": out.resolve().name}
     if TENSORBOARD in names and "logging_dir" in {item.name for item in fields(TrainingArguments)}:
         values["logging_dir"] = str(out / TENSORBOARD)
-    elif TENSORBOARD in names:  # transformers 5 has a variable in place of the field
+    elif TENSORBOARD in names:  # transformers 5 has a variable instead of the field
         os.environ["TENSORBOARD_LOGGING_DIR"] = str(out / TENSORBOARD)
     return values

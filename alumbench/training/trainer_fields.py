@@ -1,7 +1,7 @@
-"""Which `TrainingArguments` fields `--trainer` takes: those that do here what transformers says they do.
+"""The `TrainingArguments` fields that `--trainer` accepts: those that work here as transformers documents.
 
-A field that the method, the sampler or the collator overrides would be recorded as in force and do nothing, so it is
-refused with what to use instead. `TAKEN` holds what tests have seen work; whatever is in neither table is refused too.
+A field that the method, the sampler or the collator overrides would be recorded but do nothing, so it is refused with
+what to use instead. `TAKEN` holds the fields that tests have shown to work; a field in neither table is refused too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from alumbench.errors import AlumbenchError, unknown
 
 @dataclass(frozen=True)
 class Kind:
-    """What a field's value must be, in words and as a check."""
+    """The expected value of a field, in words and as a check."""
 
     expected: str
     fits: Callable[[Any], bool]
@@ -91,11 +91,11 @@ TAKEN: dict[str, Kind] = {
 #: These do nothing on a CPU.
 ON_A_GPU = {"tf32", "torch_empty_cache_steps"}
 
-#: What has an option of its own, in `train` and `pretrain`.
+#: Fields with an option of their own, in `train` and `pretrain`.
 OPTIONS = {
     "output_dir": "--out",
     "overwrite_output_dir": "another --out",
-    "seed": "--seed",
+    "seed": "--training-seed",
     "num_train_epochs": "--epochs",
     "per_device_train_batch_size": "--batch-size",
     "per_gpu_train_batch_size": "--batch-size",
@@ -105,7 +105,7 @@ OPTIONS = {
     "use_cpu": "--device cpu",
     "no_cuda": "--device cpu",
 }
-#: The same in `pretrain` alone.
+#: The same, only in `pretrain`.
 PRETRAIN_OPTIONS = {
     "max_steps": "--steps",
     "gradient_accumulation_steps": "--accumulation",
@@ -125,14 +125,14 @@ _TRACKERS = "use --report-to, which also survives resuming"
 _COMPILE = "use --compile, which compiles under the hook that adds δ"
 _FP16 = "fp16 is not supported: a method's inner gradients would underflow; use --precision bf16"
 _EVAL_PRECISION = "dev figures are taken in --precision, as training is"
-_ORDER = "texts of like length share a batch, in an order that --seed and the epoch alone decide; use --seed"
+_ORDER = "texts of similar length share a batch, in an order that --training-seed and the epoch alone decide; use that"
 _BEST = "the weights of the last step are kept; find --epochs on --held-out instead"
 _RESUME = "not needed: rerun the same command to resume from the last complete checkpoint"
 _METRICS = "the task decides the dev figures, and takes them from the predictions of the whole dev set"
 _HUB = "use 'alumbench push' once the run is finished"
 _SCRIPTS = "only transformers' example scripts read it"
 _DDP = "not configurable: under torchrun the methods need the value that alumbench sets"
-_QUIET = "training tells its progress in lines; TRANSFORMERS_VERBOSITY=info makes transformers talk"
+_QUIET = "progress is printed in lines; set TRANSFORMERS_VERBOSITY=info for the messages of transformers"
 _COUNTS = "training.json has the seconds, and pretraining.json the tokens as well"
 
 #: field → why it is refused, and what to use instead.
@@ -160,11 +160,11 @@ REFUSED: dict[str, str] = {
     **dict.fromkeys(("include_num_input_tokens_seen", "include_tokens_per_second", "skip_memory_metrics"), _COUNTS),
     "label_smoothing_factor": "the method owns the loss; use --method label-smoothing --set smoothing=0.1",
     "neftune_noise_alpha": "its noise would be mixed with the method's δ; use --method noise",
-    "remove_unused_columns": "a method needs each example's number, which is no input of the model",
+    "remove_unused_columns": "a method needs each example's number, which is not an input of the model",
     "dataloader_drop_last": "every example is trained on in each epoch",
     "dataloader_persistent_workers": "workers that outlive an epoch would keep that epoch's augmented texts",
     "dataloader_pin_memory": "memory is pinned where there is a GPU",
-    "auto_find_batch_size": "it would change --batch-size without a word; give a smaller one",
+    "auto_find_batch_size": "it would change --batch-size silently; give a smaller one",
     "average_tokens_across_devices": "the method owns the loss, whose mean is over examples",
     "eval_on_start": "a resumed run would evaluate twice; use 'alumbench attack --only clean' instead",
     "logging_nan_inf_filter": "a loss that is not finite stops the run",
@@ -178,21 +178,21 @@ REFUSED: dict[str, str] = {
 }
 
 
-def check_trainer_fields(given: Mapping[str, Any], on_cpu: bool, pretraining: bool = False) -> None:
-    """Whether all of these fields will do what they say.
+def check_trainer_fields(given: Mapping[str, object], on_cpu: bool, pretraining: bool = False) -> None:
+    """Checks that all of these fields will have their documented effect.
 
     Args:
         given: fields by name, from `--trainer`.
-        on_cpu: whether the run is.
+        on_cpu: whether the run uses a CPU.
         pretraining: whether the command is `pretrain`, which has more options of its own.
 
     Raises:
-        AlumbenchError: One is unknown, refused, of the wrong kind, or does nothing beside the others.
+        AlumbenchError: One is unknown, refused, of the wrong kind, or has no effect beside the others.
     """
     options = OPTIONS | (PRETRAIN_OPTIONS if pretraining else {})
     for name, value in given.items():
         if name in options:
-            raise AlumbenchError(f"--trainer {name}: this one has an option of its own: use {options[name]}")
+            raise AlumbenchError(f"--trainer {name}: this one has its own option: use {options[name]}")
         if name in REFUSED:
             raise AlumbenchError(f"--trainer {name}: {REFUSED[name]}")
         if name not in TAKEN:
@@ -216,9 +216,9 @@ def _not_taken(name: str) -> AlumbenchError:
     return unknown("TrainingArguments field", name, TAKEN)
 
 
-def _idle(given: Mapping[str, Any], evaluated: str) -> Iterator[tuple[str, str]]:
+def _idle(given: Mapping[str, object], evaluated: str) -> Iterator[tuple[str, str]]:
     """Fields that have no effect beside the others, and why."""
-    optimizer, decay = given.get("optim", "adamw_torch"), given.get("lr_scheduler_type", "linear")
+    optimizer, decay = str(given.get("optim", "adamw_torch")), given.get("lr_scheduler_type", "linear")
     for name in given:
         if name.startswith("adam_") and not optimizer.startswith("adamw"):
             yield name, f"with optim={optimizer}"
@@ -226,7 +226,7 @@ def _idle(given: Mapping[str, Any], evaluated: str) -> Iterator[tuple[str, str]]
             yield name, "with lr_scheduler_type=constant (constant_with_warmup warms up)"
     if given.get("warmup_steps") and given.get("warmup_ratio"):
         yield "warmup_ratio", "beside warmup_steps"
-    evaluated = given.get("eval_strategy", evaluated)
+    evaluated = str(given.get("eval_strategy", evaluated))
     for prefix, when in (
         ("eval", evaluated),
         ("save", given.get("save_strategy", "steps")),

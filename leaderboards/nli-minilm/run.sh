@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # One pair classifier on the MNLI and SNLI samples through the fixed NLI sets, to show that pairs work.
-# Needs ALUMBENCH_MIRROR (the hub has no HANS that datasets 4 loads). Killed at any point, the same command goes on.
+# Needs ALUMBENCH_MIRROR (the hub has no HANS that datasets 4 loads). If it is killed, rerun the same command to resume.
 set -euo pipefail
 board=$(dirname "$0")
 runs=${RUNS:-runs/nli}

@@ -4,6 +4,8 @@ The rule: the largest mean of held-out accuracy and held-out accuracy under embe
 held-out training sentences, since the table shows generalization beside robustness; between equals the first.
 """
 
+# It measures with embedding-pgd@1, which version 2 has replaced: run it at commit e5d1119, not with the code beside it.
+
 from __future__ import annotations
 
 import json
@@ -14,8 +16,8 @@ import torch
 
 from alumbench.attacks.embedding_pgd import EmbeddingPgd
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import find_model
-from alumbench.tasks import load_task
+from alumbench.data import load_task
+from alumbench.models.checkpoint import find_model
 from alumbench.training.fine_tuning import load_data
 from alumbench.training.request import FineTuning
 

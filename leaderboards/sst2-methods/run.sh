@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes this board from nothing, with the settings that choose.py wrote into sweep.json. Killed, it goes on.
-# run.sh train: the checkpoints alone.
+# Makes this board from nothing, with the settings that choose.py wrote into sweep.json. If it is killed, rerun it to resume.
+# run.sh train: only the checkpoints.
 set -eu
 board=$(dirname "$0")
 RUNS=${RUNS:-runs/sst2-methods}

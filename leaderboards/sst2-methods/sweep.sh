@@ -1,6 +1,6 @@
 #!/bin/sh
 # Chooses (alpha, epsilon) for each method: four runs each on 1,500 SST-2 sentences, judged on 1,000 held-out training
-# sentences. Nothing of the published dev set is looked at. Two processes of one thread each; killed, it goes on.
+# sentences. Nothing of the published dev set is looked at. Two processes of one thread each; if it is killed, rerun it to resume.
 set -eu
 RUNS=${RUNS:-runs/sst2-methods/sweep}
 export OMP_NUM_THREADS=1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes this board from nothing: trains both methods with three seeds at the settings that sweep.sh chose, evaluates each
-# checkpoint, adds the evaluations and builds the tables. Killed at any point, the same command goes on.
+# checkpoint, adds the evaluations and builds the tables. If it is killed, rerun the same command to resume.
 # Needs ALUMBENCH_MIRROR or the hub, and NLTK's stopwords and wordnet.
 set -euo pipefail
 board=$(dirname "$0")

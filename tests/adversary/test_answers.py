@@ -13,7 +13,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.special import rel_entr, softmax
 from torch import Tensor
 
-from alumbench.adversary import DIVERGENCES, Answers, divergence, read_answers
+from alumbench.adversary import DIVERGENCES, Outputs, divergence, read_answers
 from alumbench.adversary.ascent import fisher_gradient
 from tests.small_bert import KINDS, batch_of, double, small_bert
 
@@ -188,8 +188,8 @@ def test_held_targets_give_the_difference_of_the_probabilities() -> None:
     generator = torch.Generator().manual_seed(0)
     clean, perturbed = (torch.randn(4, 3, generator=generator, dtype=torch.float64) for _ in range(2))
     ours, others = clean.clone().requires_grad_(), perturbed.clone().requires_grad_()
-    value = divergence(Answers((ours,)), Answers((others,)), stop_gradient="targets")
-    assert torch.equal(value, divergence(Answers((clean,)), Answers((perturbed,))))
+    value = divergence(Outputs((ours,)), Outputs((others,)), stop_gradient="targets")
+    assert torch.equal(value, divergence(Outputs((clean,)), Outputs((perturbed,))))
     value.backward()
     difference = (perturbed.softmax(-1) - clean.softmax(-1)) / 4
     torch.testing.assert_close(others.grad, difference)
@@ -197,8 +197,8 @@ def test_held_targets_give_the_difference_of_the_probabilities() -> None:
 
 
 def test_held_targets_are_about_the_symmetric_kl() -> None:
-    answers = Answers((torch.zeros(2, 3),))
-    with pytest.raises(ValueError, match="two terms of symmetric-kl, not js"):
+    answers = Outputs((torch.zeros(2, 3),))
+    with pytest.raises(ValueError, match="two terms of symmetric-kl, not to js"):
         divergence(answers, answers, "js", "targets")
 
 
@@ -246,10 +246,10 @@ def test_the_sampled_vectors_have_the_fisher_matrix_as_their_covariance() -> Non
     count, logits = 40_000, torch.tensor([0.2, -1.0, 1.5, 0.4], dtype=torch.float64)
     delta = torch.zeros(count, 1, 4, dtype=torch.float64, requires_grad=True)
     draws = torch.rand(count, 1, generator=torch.Generator().manual_seed(0))
-    vectors = fisher_gradient(Answers((logits + delta[:, 0],)), delta, lambda _: draws)[:, 0]
+    vectors = fisher_gradient(Outputs((logits + delta[:, 0],)), delta, lambda _: draws)[:, 0]
     p = logits.softmax(-1)
     assert vectors.mean(0).abs().max() < 0.01
     assert (vectors.T @ vectors / count - (p.diag() - p[:, None] * p)).abs().max() < 0.01
-    ones = fisher_gradient(Answers((delta[:, 0, :1],)), delta, lambda _: draws)[:, 0, 0]
+    ones = fisher_gradient(Outputs((delta[:, 0, :1],)), delta, lambda _: draws)[:, 0, 0]
     assert set(ones.tolist()) == {-1.0, 1.0}, "a regression's vector is a sign"
     assert abs(float(ones.mean())) < 0.02

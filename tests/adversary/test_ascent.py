@@ -16,14 +16,14 @@ from alumbench.adversary import (
     DIRECTIONS,
     DIVERGENCES,
     Ascent,
+    AscentResult,
     Ball,
-    Found,
     Perturbation,
     divergence,
     example_uniform,
 )
-from alumbench.checkpoints import find_model, load_classifier, load_tokenizer
-from alumbench.tasks import miniature
+from alumbench.data import miniature
+from alumbench.models.checkpoint import find_model, load_classifier, load_tokenizer
 
 COUNT = 64
 
@@ -41,36 +41,36 @@ class Scene:
         return Perturbation(self.model, self.batch, self.special_ids, seed=1, step=0, examples=range(COUNT))
 
     @property
-    def free(self) -> Tensor:
-        return self.space.free
+    def perturbable(self) -> Tensor:
+        return self.space.perturbable
 
     @property
     def unit(self) -> Tensor:
         return self.space.rms
 
     def logits(self, delta: Tensor) -> Tensor:
-        return self.space.at(delta).answers.logits[0]
+        return self.space.forward(delta).answers.logits[0]
 
-    def search(self, ascent: Ascent, radius: Tensor, norm: str = "l2-sentence") -> Found:
+    def search(self, ascent: Ascent, radius: Tensor, norm: str = "l2-sentence") -> AscentResult:
         space = self.space
         zero = space.zero() if ascent.needs_clean_gradient() else None
         learns = zero is not None and ascent.direction == "label"
-        clean = space.learn(zero) if learns else space.at(zero, labels=True)
+        clean = space.forward_backward(zero) if learns else space.forward(zero, labels=True)
         target = clean.answers.detach()
 
         def objective(delta: Tensor) -> Tensor:
             if ascent.direction == "label":
-                return space.at(delta, labels=True).loss * COUNT
-            return divergence(target, space.at(delta).answers) * COUNT
+                return space.forward(delta, labels=True).loss * COUNT
+            return divergence(target, space.forward(delta).answers) * COUNT
 
-        return ascent.find(space, Ball(norm, space.free), radius, space.rms, clean, zero, objective)
+        return ascent.find(space, Ball(norm, space.perturbable), radius, space.rms, clean, zero, objective)
 
     def find(self, ascent: Ascent, radius: Tensor, norm: str = "l2-sentence") -> Tensor:
         return self.search(ascent, radius, norm).delta
 
     def divergence(self, delta: Tensor) -> float:
         with torch.no_grad():
-            return float(divergence(self.space.at().answers, self.space.at(delta).answers))
+            return float(divergence(self.space.forward().answers, self.space.forward(delta).answers))
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_the_found_delta_moves_the_output_much_more_than_a_random_one(
 
 def test_more_steps_do_not_lose_what_one_reached(scene: Scene) -> None:
     radius = 0.05 * scene.unit
-    one, three = (scene.divergence(scene.find(Ascent("vat", steps=steps), radius)) for steps in (1, 3))
+    one, three = (scene.divergence(scene.find(Ascent("vat", num_steps=steps), radius)) for steps in (1, 3))
     assert three >= 0.98 * one
 
 
@@ -109,18 +109,18 @@ def test_more_steps_do_not_lose_what_one_reached(scene: Scene) -> None:
 @pytest.mark.parametrize("steps", [0, 1, 3])
 def test_every_direction_ends_inside_the_ball_and_detached(scene: Scene, direction: str, norm: str, steps: int) -> None:
     radius = 0.05 * scene.unit
-    delta = scene.find(Ascent(direction, steps=steps, step=0.7), radius, norm)
+    delta = scene.find(Ascent(direction, num_steps=steps, step_size=0.7), radius, norm)
     assert not delta.requires_grad
     assert delta.any()
-    assert not delta[~scene.free].any()
-    assert (delta - Ball(norm, scene.free).project(delta, radius)).abs().max() <= 1e-6 * radius.max()
+    assert not delta[~scene.perturbable].any()
+    assert (delta - Ball(norm, scene.perturbable).project(delta, radius)).abs().max() <= 1e-6 * radius.max()
 
 
 def test_no_steps_is_the_noise_itself(scene: Scene) -> None:
     radius = 0.05 * scene.unit
     for direction in DIRECTIONS:
-        delta = scene.find(Ascent(direction, steps=0), radius)
-        assert torch.equal(delta, Ball("l2-sentence", scene.free).steepest(scene.space.noise(), radius))
+        delta = scene.find(Ascent(direction, num_steps=0), radius)
+        assert torch.equal(delta, Ball("l2-sentence", scene.perturbable).steepest(scene.space.noise(), radius))
 
 
 def test_vat_leaves_its_start(scene: Scene) -> None:
@@ -132,7 +132,7 @@ def test_vat_leaves_its_start(scene: Scene) -> None:
 
 def test_fisher_and_vat_share_a_line_with_two_classes(scene: Scene) -> None:
     radius = 0.05 * scene.unit
-    fisher, vat = (scene.find(Ascent(name, step=5.0), radius).flatten(1) for name in ("fisher", "vat"))
+    fisher, vat = (scene.find(Ascent(name, step_size=5.0), radius).flatten(1) for name in ("fisher", "vat"))
     # A step of five radii makes the start a small part of δ; a gradient that rounds to zero leaves only the start.
     assert (cosine_similarity(fisher, vat).abs() > 0.98).float().mean() > 0.95
 
@@ -150,7 +150,7 @@ def test_fisher_mostly_leads_away_from_the_predicted_label(scene: Scene) -> None
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [({"direction": "fischer"}, "unknown direction 'fischer'"), ({"steps": -1}, "K = -1 ascent steps")],
+    [({"direction": "fischer"}, "unknown direction 'fischer'"), ({"num_steps": -1}, "K = -1 ascent steps")],
     ids=["direction", "steps"],
 )
 def test_bad_values_are_refused(values: dict, message: str) -> None:

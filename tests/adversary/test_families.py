@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from alumbench.adversary.hook import WordEmbeddings
+from alumbench.adversary.embedding_hook import WordEmbeddings
 from tests.adversary.families import BATCHES, FAMILIES, LONG, MARKED, SPARSE_BIG_BIRD, VOCABULARY, Family
 
 #: Of the finite differences. Many families take softmax or norms in single precision even in a double model: their

@@ -21,7 +21,7 @@ from transformers import (
     PreTrainedModel,
 )
 
-from alumbench.adversary.hook import WordEmbeddings, free_tokens
+from alumbench.adversary.embedding_hook import WordEmbeddings, perturbable_mask
 from tests.adversary.families import BATCHES, BERT_SIZES, FAMILIES
 
 IDS = torch.tensor([[0, 5, 6, 7, 2], [0, 8, 2, 1, 1]])
@@ -114,7 +114,7 @@ def test_a_delta_of_another_shape_is_refused_and_not_kept(model: Words, delta: T
 def test_one_delta_at_a_time() -> None:
     model = Words()
     with (
-        pytest.raises(RuntimeError, match="Words: another δ is being added"),
+        pytest.raises(RuntimeError, match="Words: another δ is already being added"),
         WordEmbeddings(model).added(ONES),
         WordEmbeddings(model).added(ONES),
     ):
@@ -252,4 +252,4 @@ def test_a_compiled_model_refuses_what_a_plain_one_refuses(compiler: None) -> No
     ids=["words", "specials-too"],
 )
 def test_free_tokens(special: torch.Tensor | None, expected: list[list[bool]]) -> None:
-    assert free_tokens(IDS, MASK, special).tolist() == expected
+    assert perturbable_mask(IDS, MASK, special).tolist() == expected

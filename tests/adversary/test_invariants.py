@@ -10,28 +10,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from alumbench.adversary import DIRECTIONS, NORMS, RULES, Ascent, Ball, Found, divergence
+from alumbench.adversary import DIRECTIONS, NORMS, RULES, Ascent, AscentResult, Ball, divergence
 from tests.small_bert import HIDDEN, KINDS, batch_of, double, small_bert, step_of
 
 MODELS = {kind: small_bert(kind).double() for kind in KINDS}
 
 
-def find(kind: str, ascent: Ascent, norm: str, epsilon: float, model: Any = None, **chosen: Any) -> tuple[Found, Any]:
+def find(
+    kind: str, ascent: Ascent, norm: str, epsilon: float, model: Any = None, **chosen: Any
+) -> tuple[AscentResult, Any]:
     """δ for a batch of these examples, and the batch as the search saw it."""
     examples = chosen.get("examples", range(5))
     batch = double(batch_of(kind, **chosen))
     space = step_of(examples).perturbation(MODELS[kind] if model is None else model, batch)
     zero = space.zero() if ascent.needs_clean_gradient() else None
     learns = zero is not None and ascent.direction == "label"
-    clean = space.learn(zero) if learns else space.at(zero, labels=True)
+    clean = space.forward_backward(zero) if learns else space.forward(zero, labels=True)
     target = clean.answers.detach()
 
     def objective(delta: Tensor) -> Tensor:
         if ascent.direction == "label":
-            return space.at(delta, labels=True).loss * target.rows()
-        return divergence(target, space.at(delta).answers) * target.rows()
+            return space.forward(delta, labels=True).loss * target.rows()
+        return divergence(target, space.forward(delta).answers) * target.rows()
 
-    return ascent.find(space, Ball(norm, space.free), epsilon * space.rms, space.rms, clean, zero, objective), space
+    return ascent.find(
+        space, Ball(norm, space.perturbable), epsilon * space.rms, space.rms, clean, zero, objective
+    ), space
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -54,8 +58,8 @@ def test_delta_is_in_the_ball_and_zero_on_padding_and_special_tokens(
     else:
         length = delta.norm(dim=-1).amax(-1) if norm == "l2-token" else delta.norm(dim=(1, 2))
     assert (length <= radius.flatten() * (1 + 1e-6)).all()
-    assert not delta[~space.free].any()
-    assert delta[space.free].any()
+    assert not delta[~space.perturbable].any()
+    assert delta[space.perturbable].any()
     assert not delta.requires_grad
     assert bool(found.finite)
     assert 0 <= float(found.zero_gradients) <= 1
@@ -71,14 +75,14 @@ BATCHES: list[dict[str, Any]] = [
 ]
 ASCENTS = {
     "fisher": Ascent("fisher"),
-    "fisher-2": Ascent("fisher", steps=2, step=0.6),
+    "fisher-2": Ascent("fisher", num_steps=2, step_size=0.6),
     "vat": Ascent("vat"),
-    "label-2": Ascent("label", steps=2, step=0.6),
+    "label-2": Ascent("label", num_steps=2, step_size=0.6),
     "noise": Ascent("noise"),
-    "no-steps": Ascent("vat", steps=0),
-    "vat-as-printed": Ascent("vat", step=0.3, start=0.05, rule="gradient"),
-    "label-as-printed": Ascent("label", steps=2, step=0.01, rule="gradient"),
-    "vat-renormalized": Ascent("vat", step=0.3, start=0.05, rule="renormalized"),
+    "no-steps": Ascent("vat", num_steps=0),
+    "vat-as-printed": Ascent("vat", step_size=0.3, init_scale=0.05, rule="gradient"),
+    "label-as-printed": Ascent("label", num_steps=2, step_size=0.01, rule="gradient"),
+    "vat-renormalized": Ascent("vat", step_size=0.3, init_scale=0.05, rule="renormalized"),
 }
 
 
@@ -97,7 +101,7 @@ def test_delta_is_the_example_s_own_whatever_it_is_batched_with(kind: str, ascen
             chosen = chosen | {"on_the_left": False}
         result, space = find(kind, ASCENTS[ascent], norm, 0.3, **chosen)
         for row, number in enumerate(chosen["examples"]):
-            found[number].append(result.delta[row][space.free[row]])
+            found[number].append(result.delta[row][space.perturbable[row]])
     for first, *others in found.values():
         assert first.any()
         assert others

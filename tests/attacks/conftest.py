@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import checkpoint_task, find_model
-from alumbench.tasks import Example, load_task
-from alumbench.tasks.loading import load_examples_from
+from alumbench.data import Example, load_task
+from alumbench.data.dataset import load_examples_from
+from alumbench.models.checkpoint import checkpoint_task, find_model
 
 
 def open_victim(folder: Path, **kwargs: object) -> Victim:

@@ -19,15 +19,15 @@ import pytest
 import torch
 
 from alumbench.attacks import load_recipe
-from alumbench.attacks.engine.broker import Broker
-from alumbench.attacks.engine.copies import CannotCopy, attack_copy
-from alumbench.attacks.engine.flight import Flight, Given, Question, fly
-from alumbench.attacks.engine.generators import Generators, globals_kept
-from alumbench.attacks.engine.job import Job
-from alumbench.attacks.engine.workers import Workers, orphan_command, work
+from alumbench.attacks.execution.job import Job
+from alumbench.attacks.execution.workers import Workers, orphan_command, work
 from alumbench.attacks.search import Searcher
+from alumbench.attacks.textattack.copies import CannotCopy, attack_copy
 from alumbench.attacks.victim import Victim, VictimWrapper
-from alumbench.checkpoints import checkpoint_task, find_model
+from alumbench.engine.batcher import Batcher
+from alumbench.engine.rng_state import RngState, globals_kept
+from alumbench.engine.scheduler import Given, Question, SearchTask, run_searches
+from alumbench.models.checkpoint import checkpoint_task, find_model
 from tests.attacks.test_search import misbehaving, same
 from tests.conftest import REPOSITORY
 
@@ -64,7 +64,7 @@ class Trouble(Job):
 
     def searcher(self, victim: Victim) -> Searcher:
         behave: Callable[[], None] = {"die": die, "hang": hang}[self.recipe]
-        return Searcher(misbehaving(behave, self.parts["trigger"]), victim, self.seed, self.query_budget, self.seconds)
+        return Searcher(misbehaving(behave, self.models["trigger"]), victim, self.seed, self.query_budget, self.seconds)
 
 
 def die() -> None:
@@ -91,13 +91,13 @@ def test_nothing_depends_on_the_number_of_processes(pair_checkpoint, pair_victim
 
 @pytest.mark.parametrize(("what", "outcome"), [("die", "error"), ("hang", "timeout")])
 def test_a_lost_process_takes_no_other_example_along(pair_checkpoint, pair_victim, right, monkeypatch, what, outcome):
-    from alumbench.attacks.engine import workers
+    from alumbench.attacks.execution import workers
 
     monkeypatch.setattr(workers, "GRACE", 0.5)
     files = find_model(str(pair_checkpoint))
     trigger = right[2].texts[1]
     values = {"recipe": what, "seed": 1, "query_budget": 20, "seconds": 2.0}
-    trouble = Trouble(files, checkpoint_task(files), parts={"trigger": trigger}, **values)
+    trouble = Trouble(files, checkpoint_task(files), models={"trigger": trigger}, **values)
     expected = outcomes(Searcher(misbehaving(lambda: None, trigger), pair_victim, 1, 20, 2.0), right[:6])
     found = outcomes(Workers(trouble, pair_victim, 2, 4), right[:6])
     assert found[right[2].id]["outcome"] == outcome and "twice" in found[right[2].id]["message"]
@@ -187,7 +187,7 @@ def test_generators_go_in_and_out_and_leave_no_trace():
     random.seed(1), np.random.seed(1), torch.manual_seed(1)
     expected = [draw(), draw()]
     random.seed(1), np.random.seed(1), torch.manual_seed(1)
-    first, second = Generators("a"), Generators("b")
+    first, second = RngState("a"), RngState("b")
     found, drawn = [draw()], []
     with globals_kept():
         for generators in (first, second, first, second):
@@ -197,7 +197,7 @@ def test_generators_go_in_and_out_and_leave_no_trace():
     found.append(draw())
     assert found == expected
     with globals_kept():
-        Generators("a").put()
+        RngState("a").put()
         assert [draw(), draw()] == [drawn[0], drawn[2]] != [drawn[1], drawn[3]]
 
 
@@ -213,8 +213,8 @@ def test_grad_mode_belongs_to_the_search_that_set_it():
         flights[1].wait_for(Question(None, []))
         seen.append(torch.is_grad_enabled())
 
-    flights = [Flight(inside, "a", None), Flight(outside, "b", None)]
-    for _flight, _ended in fly(flights, 2, lambda questions: [Given([], 0.0) for _ in questions]):
+    flights = [SearchTask(inside, "a", None), SearchTask(outside, "b", None)]
+    for _flight, _ended in run_searches(flights, 2, lambda questions: [Given([], 0.0) for _ in questions]):
         assert torch.is_grad_enabled()
     assert seen == [False, True]
 
@@ -225,8 +225,11 @@ def test_an_example_is_charged_for_its_rows_and_nothing_else(victim, monkeypatch
     forward = victim.forward
     monkeypatch.setattr(victim, "forward", lambda *args: (time.sleep(0.05), forward(*args))[1])
     texts = [("word " * count,) for count in (1, 9, 18)]
-    flights = [Flight(lambda: victim.scores(texts), "a", None), Flight(lambda: victim.scores(texts[:1]), "b", None)]
-    spent = {id(flight): flight.seconds for flight, _ in fly(flights, 2, Broker(victim.scorer))}
+    flights = [
+        SearchTask(lambda: victim.scores(texts), "a", None),
+        SearchTask(lambda: victim.scores(texts[:1]), "b", None),
+    ]
+    spent = {id(flight): flight.seconds for flight, _ in run_searches(flights, 2, Batcher(victim.scorer))}
     assert 0.15 <= spent[id(flights[0])] < 0.4
     assert 0.02 <= spent[id(flights[1])] < 0.2
 
@@ -240,7 +243,7 @@ def test_a_time_limit_counts_what_models_take(pair_victim, right, monkeypatch):
 
 
 def test_runs_may_overlap_and_end_in_any_order(pair_victim, right):
-    from alumbench.attacks.textattack_loader import load_textattack
+    from alumbench.attacks.textattack.loader import load_textattack
 
     module, handler = load_textattack().shared.attacked_text, signal.getsignal(signal.SIGALRM)
     original, walk = module.words_from_text, module.AttackedText.generate_new_attacked_text

@@ -10,8 +10,8 @@ from alumbench.attacks import load_recipe
 from alumbench.attacks.gradient import WithGradient, loss_of_answers
 from alumbench.attacks.search import Searcher
 from alumbench.attacks.victim import Victim, VictimWrapper
+from alumbench.data import Example
 from alumbench.errors import AlumbenchError
-from alumbench.tasks import Example
 
 
 def test_the_gradient_is_that_of_the_answers_loss_and_leaves_nothing_behind(victim: Victim) -> None:
@@ -67,7 +67,7 @@ def test_a2t_without_its_vectors_names_what_is_missing(
     victim: Victim, monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
     monkeypatch.setenv("TA_CACHE_DIR", str(tmp_path))
-    with pytest.raises(AlumbenchError, match="recipe a2t needs .*counter-fitted-vectors: online, once"):
+    with pytest.raises(AlumbenchError, match="recipe a2t needs .*counter-fitted-vectors: run once while online"):
         Searcher(load_recipe("a2t"), victim, 1)
 
 

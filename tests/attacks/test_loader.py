@@ -27,7 +27,7 @@ importlib.machinery.PathFinder.find_spec = classmethod(find_spec)
 PROBE = """
 import nltk
 download, before = nltk.download, dict(os.environ)
-from alumbench.attacks.textattack_loader import load_textattack
+from alumbench.attacks.textattack.loader import load_textattack
 from alumbench.errors import AlumbenchError
 textattack = load_textattack()
 import huggingface_hub.constants
@@ -46,8 +46,8 @@ facts = {
 from alumbench.attacks import load_recipe
 from alumbench.attacks.search import Searcher
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import checkpoint_task, find_model
-from alumbench.tasks import Example
+from alumbench.models.checkpoint import checkpoint_task, find_model
+from alumbench.data import Example
 files = find_model(sys.argv[1])
 victim = Victim(files, checkpoint_task(files), "cpu")
 for name in ("deepwordbug", "pwws"):

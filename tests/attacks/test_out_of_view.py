@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import pytest
 
 from alumbench.attacks import load_recipe
-from alumbench.attacks.engine.tokens import Tokens
 from alumbench.attacks.gradient import word_spans
 from alumbench.attacks.outcome import ROBUST
 from alumbench.attacks.search import Searcher
 from alumbench.attacks.victim import VictimWrapper
-from alumbench.tasks import Example
+from alumbench.data import Example
+from alumbench.engine.tokens import Tokens
 from tests.attacks.conftest import open_victim
 
 SHORT = 24

@@ -6,13 +6,13 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from alumbench.attacks.engine.flight import ask
-from alumbench.attacks.engine.rows import Row
-from alumbench.attacks.engine.scoring import Scorer
 from alumbench.attacks.gradient import Gradient
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import find_model
-from alumbench.tasks import load_task
+from alumbench.data import load_task
+from alumbench.engine.scheduler import query_model
+from alumbench.engine.scorer import Scorer
+from alumbench.engine.token_rows import TokenizedText
+from alumbench.models.checkpoint import find_model
 from tests.attacks.readers import READERS, TEXTS, Reader
 
 #: Texts that end in, hold or are nothing but what fills texts up.
@@ -57,8 +57,8 @@ def test_so_are_a_batch_for_embedding_attacks_and_a_gradient(reader, tmp_path):
         together = victim.in_task_order(victim.model(**victim.encode(texts)).logits)
     assert torch.allclose(together, victim.scores(texts), rtol=1e-4, atol=1e-4)
     rows = victim.rows(texts)
-    for row, gradient in zip(rows, ask(Gradient(victim), rows, Scorer("fixed")), strict=True):
-        (single,) = ask(Gradient(victim), [row], Scorer("fast"))
+    for row, gradient in zip(rows, query_model(Gradient(victim), rows, Scorer("fixed")), strict=True):
+        (single,) = query_model(Gradient(victim), [row], Scorer("fast"))
         assert gradient.shape == single.shape and torch.allclose(gradient, single, rtol=1e-3, atol=1e-5)
 
 
@@ -72,9 +72,9 @@ def test_what_fills_texts_up_is_said_where_it_is_their_end(tmp_path):
 def test_a_pair_for_a_model_that_knows_one_type(tmp_path):
     reader = next(reader for reader in READERS if reader.name == "bert-one-type")
     victim = victim_of(reader, tmp_path)
-    assert victim.rows([("the film",)]) == [Row(victim.rows([("the film",)])[0].ids)]
+    assert victim.rows([("the film",)]) == [TokenizedText(victim.rows([("the film",)])[0].ids)]
     rows = victim.rows([("the film", "was good")])
-    assert rows[0].types == () and ask(victim, rows, victim.scorer)[0].isfinite().all()
+    assert rows[0].types == () and query_model(victim, rows, victim.scorer)[0].isfinite().all()
 
 
 LENGTHS = {

@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from alumbench.attacks import load_recipe, recipe_names
-from alumbench.attacks.engine.generators import Generators, globals_kept
 from alumbench.attacks.listing import markdown, tried
 from alumbench.attacks.recipe import Recipe
 from alumbench.attacks.resources import RESOURCES
-from alumbench.attacks.textattack_loader import load_textattack
+from alumbench.attacks.textattack.loader import load_textattack
 from alumbench.attacks.victim import VictimWrapper
 from alumbench.cli import group
+from alumbench.engine.rng_state import RngState, globals_kept
 from alumbench.errors import AlumbenchError
 from tests.attacks.tiny_lm import make_bert
 
@@ -49,9 +49,11 @@ TEXTATTACK = {
     "TextFoolerJin2019": "textfooler",
 }
 RECIPES = [load_recipe(name) for name in recipe_names()]
-RUN = [recipe for recipe in RECIPES if tried(recipe) == "runs"]
+#: They make no text; see test_embedding_pgd.py.
+WHITE_BOX = [recipe for recipe in RECIPES if recipe.kind == "embedding"]
+RUN = [recipe for recipe in RECIPES if tried(recipe) == "runs" and recipe not in WHITE_BOX]
 UNTRIED = [recipe for recipe in RECIPES if tried(recipe).startswith("not run yet")]
-REFUSED = [recipe for recipe in RECIPES if recipe.refused]
+REFUSED = [recipe for recipe in RECIPES if recipe.unsupported_reason]
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +61,13 @@ def masked_lm(tmp_path_factory):
     return str(make_bert(tmp_path_factory.mktemp("masked") / "bert"))
 
 
-def attacked(recipe, victim, example, budget=BUDGET, parts=None, protected=("premise",)):
+def attacked(recipe, victim, example, budget=BUDGET, models=None, protected=("premise",)):
     """The attack's result on one example, and the attack."""
     columns = victim.task.columns
-    attack = recipe.make(VictimWrapper(victim), columns, protected, budget, parts or {})
+    attack = recipe.make(VictimWrapper(victim), columns, protected, budget, models or {})
     gold = victim.task.labels.index(example.label)
     with globals_kept():
-        Generators("key").put()
+        RngState("key").put()
         return attack.attack(OrderedDict(zip(columns, example.texts, strict=True)), gold), attack
 
 
@@ -74,7 +76,7 @@ def test_the_table_has_every_recipe_of_textattack_and_is_what_the_readme_shows()
     theirs = {name for name, value in vars(kinds).items() if isinstance(value, type)} - {"AttackRecipe"}
     assert theirs == set(TEXTATTACK) and len(theirs) == 24
     assert set(TEXTATTACK.values()) <= set(recipe_names())
-    assert {*RUN, *UNTRIED, *REFUSED} == set(RECIPES)
+    assert {*RUN, *UNTRIED, *REFUSED, *WHITE_BOX} == set(RECIPES)
     lines = markdown().splitlines()
     assert [line.split("`")[1] for line in lines[2:]] == [recipe.signature for recipe in RECIPES]
     assert len({line.count("|") for line in lines}) == 1
@@ -82,10 +84,10 @@ def test_the_table_has_every_recipe_of_textattack_and_is_what_the_readme_shows()
 
 @pytest.mark.parametrize("recipe", RUN, ids=lambda recipe: recipe.name)
 def test_it_runs_on_two_examples(pair_victim, right, mirror, nltk_data, masked_lm, recipe):
-    parts = {name: masked_lm for name in recipe.parts_needed}
+    models = {name: masked_lm for name in recipe.required_models}
     texts = set()
     for example in right[1:3]:
-        result, attack = attacked(recipe, pair_victim, example, parts=parts)
+        result, attack = attacked(recipe, pair_victim, example, models=models)
         kind = type(result).__name__
         reduction = recipe.goal == "reduction"
         assert kind in ({"MaximizedAttackResult"} if reduction else {"SuccessfulAttackResult", "FailedAttackResult"})
@@ -94,7 +96,7 @@ def test_it_runs_on_two_examples(pair_victim, right, mirror, nltk_data, masked_l
         assert list(columns) == list(pair_victim.task.columns)
         assert columns["premise"] == example.texts[0]
         texts.add(columns["hypothesis"])
-        again, _ = attacked(recipe, pair_victim, example, parts=parts)
+        again, _ = attacked(recipe, pair_victim, example, models=models)
         assert again.perturbed_result.attacked_text.text == result.perturbed_result.attacked_text.text
         if kind == "SuccessfulAttackResult":
             scores = pair_victim.scores([tuple(columns.values())])[0]
@@ -109,10 +111,10 @@ NO_CHANGE = {"bad-characters-invisible", "checklist-lists"}
 
 @pytest.mark.parametrize("recipe", RUN, ids=lambda recipe: recipe.name)
 def test_it_finds_something_or_has_nothing_to_change(pair_victim, right, mirror, nltk_data, masked_lm, recipe):
-    parts = {name: masked_lm for name in recipe.parts_needed}
+    models = {name: masked_lm for name in recipe.required_models}
     found = False
     for example in right[:12]:
-        result, _ = attacked(recipe, pair_victim, example, 150, parts)
+        result, _ = attacked(recipe, pair_victim, example, 150, models)
         found = result.perturbed_result.attacked_text.text != result.original_result.attacked_text.text
         found = found and type(result).__name__ != "FailedAttackResult"
         if found:
@@ -123,8 +125,8 @@ def test_it_finds_something_or_has_nothing_to_change(pair_victim, right, mirror,
 @pytest.mark.parametrize("budget", [1, 2, 3, 7])
 @pytest.mark.parametrize("recipe", RUN, ids=lambda recipe: recipe.name)
 def test_no_budget_is_too_small(pair_victim, right, mirror, nltk_data, masked_lm, recipe, budget):
-    parts = {name: masked_lm for name in recipe.parts_needed}
-    _, attack = attacked(recipe, pair_victim, right[0], budget, parts)
+    models = {name: masked_lm for name in recipe.required_models}
+    _, attack = attacked(recipe, pair_victim, right[0], budget, models)
     assert 1 <= attack.goal_function.num_queries <= budget
 
 
@@ -151,9 +153,9 @@ def test_it_names_what_it_wants_and_the_command_that_brings_it(pair_victim, noth
 
 @pytest.mark.parametrize("recipe", REFUSED, ids=lambda recipe: recipe.name)
 def test_it_says_why_it_cannot_attack_a_classifier(pair_victim, recipe):
-    with pytest.raises(AlumbenchError, match=f"recipe {recipe.name} cannot attack a classifier: it wants a .* model"):
+    with pytest.raises(AlumbenchError, match=f"recipe {recipe.name} cannot attack a classifier: it needs a .* model"):
         recipe.make(VictimWrapper(pair_victim), pair_victim.task.columns, (), 10)
-    assert recipe.missing() == [recipe.refused] and recipe.state() == "refused"
+    assert recipe.missing() == [recipe.unsupported_reason] and recipe.state() == "refused"
 
 
 def tiny_vectors(words):
@@ -203,11 +205,11 @@ def test_with_its_parts_there_the_plain_recipe_uses_them(
 
 def test_parts_are_asked_for_by_name(pair_victim, mirror, nltk_data, masked_lm):
     wrapper, columns = VictimWrapper(pair_victim), pair_victim.task.columns
-    with pytest.raises(AlumbenchError, match='recipe bae-local needs parts = { masked_lm = "PATH or hub id" }'):
+    with pytest.raises(AlumbenchError, match='recipe bae-local needs models = { masked_lm = "PATH or hub id" }'):
         load_recipe("bae-local").make(wrapper, columns, (), 10)
-    with pytest.raises(AlumbenchError, match="recipe bae-local takes no part encoder; it takes masked_lm"):
+    with pytest.raises(AlumbenchError, match="recipe bae-local takes no model encoder; it takes masked_lm"):
         load_recipe("bae-local").make(wrapper, columns, (), 10, {"masked_lm": masked_lm, "encoder": "x"})
-    with pytest.raises(AlumbenchError, match="recipe leap takes no part masked_lm; it takes none"):
+    with pytest.raises(AlumbenchError, match="recipe leap takes no model masked_lm; it takes none"):
         load_recipe("leap").make(wrapper, columns, (), 10, {"masked_lm": masked_lm})
     with pytest.raises(AlumbenchError, match="masked_lm = no/such: no such folder.*hf download no/such"):
         load_recipe("clare-local").make(wrapper, columns, (), 10, {"masked_lm": "no/such"})
@@ -217,7 +219,8 @@ def test_a_recipes_file_says_in_its_first_line_what_it_is():
     for recipe in RECIPES:
         path = Path(__file__).parents[2] / f"alumbench/attacks/recipes/{recipe.name.replace('-', '_')}.py"
         assert path.read_text(encoding="utf-8").startswith('"""')
-        assert (recipe.build is None) == bool(recipe.refused) and (recipe.build is None or recipe.build.__doc__)
+        made_by = recipe.search if recipe in WHITE_BOX else recipe.build
+        assert (made_by is None) == bool(recipe.unsupported_reason) and (made_by is None or made_by.__doc__)
 
 
 def test_the_command_lists_all_tells_of_one_and_prints_the_table(mirror, nltk_data):
@@ -228,7 +231,7 @@ def test_the_command_lists_all_tells_of_one_and_prints_the_table(mirror, nltk_da
         line = next(line for line in listed.output.splitlines() if line.startswith(f"{recipe.signature} "))
         assert line.split(maxsplit=1)[1].startswith(recipe.state()), line
     told = run(group, ["recipes", "bae-local"]).output
-    assert "parts = { masked_lm = " in told and "all-MiniLM-L6-v2: a small sentence encoder" in told
+    assert "models = { masked_lm = " in told and "all-MiniLM-L6-v2: a small sentence encoder" in told
     assert "hf download bert-base-uncased" in run(group, ["recipes", "bert-attack"]).output
     assert "a classifier gives label scores" in run(group, ["recipes", "morpheus"]).output
     assert run(group, ["recipes", "--markdown"]).output.strip() == markdown()

@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 
 from alumbench.attacks import load_recipe
-from alumbench.attacks.local_models import masked_lm
 from alumbench.attacks.resources import MINILM, NEIGHBOURS, RESOURCES
 from alumbench.attacks.victim import VictimWrapper
 from alumbench.cli import group
 from alumbench.errors import AlumbenchError
+from alumbench.models.auxiliary import masked_lm
 from tests.attacks.tiny_lm import make_bert
 
 
@@ -171,11 +171,11 @@ def test_vectors(victim, tmp_path, nltk_data, monkeypatch):
     np.save(folder / "nn.npy", np.zeros((2, 2), dtype=int))
     (folder / "paragram.npy").write_bytes(b"\x93NUMPY")
     with pytest.raises(
-        AlumbenchError, match=f"{folder / 'paragram.npy'}: cannot be read.*remove it, then online, once"
+        AlumbenchError, match=f"{folder / 'paragram.npy'}: cannot be read.*remove it, then run once while online"
     ):
         make(victim, "iga")
     np.save(folder / "paragram.npy", np.zeros((2, 2)))
-    with pytest.raises(AlumbenchError, match="wordlist.pickle, mse_dist.p, cos_sim.p is not in it"):
+    with pytest.raises(AlumbenchError, match="lacks wordlist.pickle, mse_dist.p, cos_sim.p"):
         make(victim, "iga")
 
 
@@ -187,10 +187,10 @@ def test_doctor_looks_at_the_parts_of_a_suite(tmp_path, mirror, nltk_data, monke
     )
     found = CliRunner().invoke(group, ["doctor", "--suite", str(suite)])
     assert found.exit_code == 0, found.output
-    assert "entry seq2sick: it wants a sequence-to-sequence model" in found.output
+    assert "entry seq2sick: it needs a sequence-to-sequence model" in found.output
     assert "resource   wordnet" in found.output and "gpt2" not in found.output
     line = next(line for line in found.output.splitlines() if "counter-fitted-vectors" in line)
-    assert "missing: online, once: python -c" in line
+    assert "missing: run once while online: python -c" in line
 
 
 def test_nothing_of_this_is_looked_up_on_a_network(monkeypatch, mirror):
@@ -199,6 +199,6 @@ def test_nothing_of_this_is_looked_up_on_a_network(monkeypatch, mirror):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: pytest.fail(f"asked for {args}"))
     monkeypatch.delenv("HF_HUB_OFFLINE")
     for resource in RESOURCES.values():
-        resource.here()
-    assert load_recipe("bae-local").check_parts({"masked_lm": "nobody/nothing"})
+        resource.is_present()
+    assert load_recipe("bae-local").check_models({"masked_lm": "nobody/nothing"})
     assert Path(mirror).is_dir()

@@ -10,11 +10,11 @@ import nltk
 import pytest
 import torch
 
-from alumbench.attacks.engine.rows import Row
-from alumbench.attacks.engine.scoring import Scorer
-from alumbench.attacks.engine.workers import Workers
-from alumbench.attacks.local_models import masked_lm
-from alumbench.attacks.textattack_loader import load_textattack
+from alumbench.attacks.execution.workers import Workers
+from alumbench.attacks.textattack.loader import load_textattack
+from alumbench.engine.scorer import Scorer
+from alumbench.engine.token_rows import TokenizedText
+from alumbench.models.auxiliary import masked_lm
 from tests.attacks.tiny_lm import make_bert, make_roberta
 
 TEXTS = [
@@ -55,7 +55,7 @@ def test_bae_replaces_by_the_same_words(lm, confidence, most):
     load_textattack()
     from textattack.transformations import WordSwapMaskedLM
 
-    from alumbench.attacks.masked_lm import MaskedLmSwap
+    from alumbench.attacks.textattack.masked_lm import MaskedLmSwap
 
     theirs = WordSwapMaskedLM("bae", lm.model, lm.tokenizer, max_candidates=most, min_confidence=confidence)
     ours = MaskedLmSwap(lm, most, confidence)
@@ -73,7 +73,7 @@ def test_bert_attack_replaces_by_the_same_words(lm, most):
     load_textattack()
     from textattack.transformations import WordSwapMaskedLM
 
-    from alumbench.attacks.masked_lm import BertAttackSwap
+    from alumbench.attacks.textattack.masked_lm import BertAttackSwap
 
     theirs = WordSwapMaskedLM("bert-attack", lm.model, lm.tokenizer, max_candidates=most)
     ours = BertAttackSwap(lm, most)
@@ -92,7 +92,7 @@ def test_clare_inserts_the_same_words(lm, most):
     load_textattack()
     from textattack.transformations import WordInsertionMaskedLM
 
-    from alumbench.attacks.masked_lm import MaskedLmInsertion
+    from alumbench.attacks.textattack.masked_lm import MaskedLmInsertion
 
     theirs = WordInsertionMaskedLM(lm.model, lm.tokenizer, max_candidates=most, min_confidence=0.0)
     ours = MaskedLmInsertion(lm, most)
@@ -110,8 +110,8 @@ def test_clare_merges_into_the_same_words(lm, mirror, nltk_data, monkeypatch):
     from textattack.shared import AttackedText
     from textattack.transformations import WordMergeMaskedLM
 
-    from alumbench.attacks.masked_lm import MaskedLmMerge
-    from alumbench.attacks.textattack_loader import find_nltk_data
+    from alumbench.attacks.nltk_data import find_nltk_data
+    from alumbench.attacks.textattack.masked_lm import MaskedLmMerge
 
     find_nltk_data()
     monkeypatch.setattr(
@@ -129,7 +129,7 @@ def test_clare_merges_into_the_same_words(lm, mirror, nltk_data, monkeypatch):
 
 
 def test_merges_keep_to_their_column(folders, mirror, nltk_data):
-    from alumbench.attacks.masked_lm import MaskedLmMerge, _mergeable
+    from alumbench.attacks.textattack.masked_lm import MaskedLmMerge, _mergeable
 
     load_textattack()
     lm = masked_lm(str(folders["bert"]), "cpu")
@@ -140,7 +140,7 @@ def test_merges_keep_to_their_column(folders, mirror, nltk_data):
 
 
 def test_each_position_is_read_once_and_little_is_padding(folders, monkeypatch):
-    from alumbench.attacks.masked_lm import BertAttackSwap, MaskedLmSwap
+    from alumbench.attacks.textattack.masked_lm import BertAttackSwap, MaskedLmSwap
 
     load_textattack()
     lm = masked_lm(str(folders["bert"]), "cpu")
@@ -160,7 +160,7 @@ def test_each_position_is_read_once_and_little_is_padding(folders, monkeypatch):
 
 
 def test_a_cut_off_mask_has_no_candidates(folders):
-    from alumbench.attacks.masked_lm import BertAttackSwap, MaskedLmSwap
+    from alumbench.attacks.textattack.masked_lm import BertAttackSwap, MaskedLmSwap
 
     load_textattack()
     lm = masked_lm(str(folders["bert"]), "cpu")
@@ -176,9 +176,10 @@ def test_weights_are_loaded_once_a_process(folders):
 def test_what_a_worker_asks_of_it_is_scored_where_the_victim_is(lm):
     """The worker's own is on the CPU; `meta` stands for a GPU."""
     ours, theirs = Pipe()
-    victim = SimpleNamespace(scorer=Scorer(), named=dict, device=torch.device("meta"))
+    victim = SimpleNamespace(scorer=Scorer(), named=dict, classifier="of texts", device=torch.device("meta"))
+    victim.no_word_gradient = "its classifier has none"
     worker = SimpleNamespace(pipe=ours, question=None)
-    theirs.send(("ask", lm, [Row((1, 2, 3), wanted=(1,))]))
-    assert not list(Workers(None, victim, 1, 1)._listen(worker))
+    theirs.send(("ask", lm, [TokenizedText((1, 2, 3), wanted=(1,))]))
+    assert not list(Workers(SimpleNamespace(without_model=lambda: None), victim, 1, 1)._listen(worker))
     assert worker.question.model.device.type == "meta" and worker.question.model is lm.on("meta")
     assert lm.on("cpu") is lm

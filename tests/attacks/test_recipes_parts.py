@@ -11,8 +11,8 @@ import torch
 
 from alumbench.attacks import load_recipe
 from alumbench.attacks.gradient import WithGradient
-from alumbench.attacks.homoglyphs import TABLE, provided
-from alumbench.attacks.textattack_loader import load_textattack
+from alumbench.attacks.textattack.homoglyphs import TABLE, provided
+from alumbench.attacks.textattack.loader import load_textattack
 from alumbench.attacks.victim import VictimWrapper
 from tests.attacks.test_recipes import attacked
 
@@ -40,7 +40,7 @@ def test_minilm_decides_as_textattack_asks_an_encoder_and_encodes_less(mirror, w
     load_textattack()
     from textattack.constraints.semantics.sentence_encoders import SentenceEncoder
 
-    from alumbench.attacks.substitutes import MiniLm
+    from alumbench.attacks.textattack.substitutes import MiniLm
 
     for content in (LONG, SHORT):
         start, swapped = texts(content)
@@ -81,7 +81,7 @@ def _naive(constraint):
 
 def test_minilm_is_loaded_once_a_process(mirror):
     load_textattack()
-    from alumbench.attacks.substitutes import MiniLm
+    from alumbench.attacks.textattack.substitutes import MiniLm
 
     assert MiniLm(0.9).encoder is MiniLm(0.5, "angular").encoder
 
@@ -132,7 +132,7 @@ KINDS = ["bad-characters", "bad-characters-deletions", "bad-characters-invisible
 
 @pytest.mark.parametrize("name", KINDS)
 def test_perturbations_keep_columns_apart(pair_victim, right, name):
-    from alumbench.attacks.bad_characters import SEAM
+    from alumbench.attacks.textattack.bad_characters import SEAM
 
     recipe = load_recipe(name)
     for protected in ((), ("premise",), ("hypothesis",), ("premise", "hypothesis")):
@@ -180,8 +180,8 @@ def test_gains_are_the_first_order_change_of_the_loss(pair_victim, right, mirror
     load_textattack()
     from textattack.shared import AttackedText
 
-    from alumbench.attacks.gradient_search import RankedSwap
-    from alumbench.attacks.substitutes import NeighbourSwap
+    from alumbench.attacks.textattack.gradient_search import RankedSwap
+    from alumbench.attacks.textattack.substitutes import NeighbourSwap
 
     wrapper = WithGradient(VictimWrapper(pair_victim))
     swap = RankedSwap(wrapper, NeighbourSwap()._get_replacement_words)
@@ -205,7 +205,7 @@ def test_gains_rank_swaps_better_than_chance(pair_victim, right, mirror):
     load_textattack()
     from textattack.shared import AttackedText
 
-    from alumbench.attacks.gradient_search import RankedSwap
+    from alumbench.attacks.textattack.gradient_search import RankedSwap
 
     wrapper = WithGradient(VictimWrapper(pair_victim))
     swap = RankedSwap(wrapper, None)
@@ -257,7 +257,7 @@ def test_names_places_and_contractions_by_lists():
     load_textattack()
     from textattack.shared import AttackedText
 
-    from alumbench.attacks.listed_names import Contraction, NameSwap, PlaceSwap
+    from alumbench.attacks.textattack.listed_names import Contraction, NameSwap, PlaceSwap
 
     text = AttackedText(OrderedDict(a="Today John Smith is in New York and it is", b="not cold in France ."))
     every = set(range(text.num_words))

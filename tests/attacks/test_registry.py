@@ -23,7 +23,7 @@ def test_each_recipe_says_what_it_is(stem):
     recipe = load_recipe(stem.replace("_", "-"))
     assert recipe.name == stem.replace("_", "-")
     assert recipe.version >= 1 and recipe.signature == f"{recipe.name}@{recipe.version}"
-    assert "https://" in recipe.source and recipe.parts
+    assert "https://" in recipe.source and recipe.description
     assert recipe.goal in {"untargeted", "reduction"}
     assert set(recipe.needs) <= set(RESOURCES)
 
@@ -31,7 +31,7 @@ def test_each_recipe_says_what_it_is(stem):
 def test_a_new_file_is_a_new_recipe(tmp_path, monkeypatch):
     (tmp_path / "my_own_attack.py").write_text(
         "from alumbench.attacks.recipe import Recipe\n"
-        "RECIPE = Recipe(name='my-own-attack', version=3, build=None, source='https://x', parts='p')\n"
+        "RECIPE = Recipe(name='my-own-attack', version=3, build=None, source='https://x', description='p')\n"
     )
     monkeypatch.setattr(recipes, "__path__", [*recipes.__path__, str(tmp_path)])
     assert "my-own-attack" in recipe_names()

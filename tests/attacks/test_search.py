@@ -14,8 +14,8 @@ from alumbench.attacks import load_recipe
 from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ROBUST
 from alumbench.attacks.recipe import Recipe
 from alumbench.attacks.search import Searcher, TimeLimit
+from alumbench.data import Task
 from alumbench.errors import AlumbenchError
-from alumbench.tasks import Task
 
 ALL_WORDS = load_recipe("deepwordbug-all-words")
 

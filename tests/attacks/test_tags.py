@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nltk.tag.perceptron import AveragedPerceptron
 
-from alumbench.attacks.engine.tags import tags_from_vectors
+from alumbench.attacks.textattack.tags import tags_from_vectors
 
 TAGS = ["DT", "JJ", "NN", "VB"]
 FEATURES = ["bias", "i word film", "i-1 tag NN", "i suffix ing", "unseen"]
@@ -30,7 +30,7 @@ def test_the_likeliest_tag_is_the_same(weights, features, tags):
 def test_sentences_are_tagged_the_same(nltk_data):
     from nltk.corpus import brown
 
-    from alumbench.attacks.textattack_loader import load_textattack
+    from alumbench.attacks.textattack.loader import load_textattack
 
     load_textattack()
     if not any((nltk_data.parent / "taggers").glob("averaged_perceptron_tagger*")):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from alumbench.attacks.victim import Victim, VictimWrapper
-from alumbench.checkpoints import checkpoint_task, find_model, load_classifier, load_tokenizer
+from alumbench.models.checkpoint import checkpoint_task, find_model, load_classifier, load_tokenizer
 from tests.attacks.conftest import dev, open_victim
 
 TEXTS = [("the film was good .",), ("bad",), ("word " * 300,), ("although people said it would be dull , fine",)]

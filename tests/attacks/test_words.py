@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alumbench.attacks.engine.texts import words_replaced_in_place
-from alumbench.attacks.engine.words import words_remembered
-from alumbench.attacks.textattack_loader import load_textattack
+from alumbench.attacks.textattack.loader import load_textattack
+from alumbench.attacks.textattack.texts import words_replaced_in_place
+from alumbench.attacks.textattack.words import words_remembered
 
 PIECES = ["it's", "'quoted'", "a-b", "-", "", "don’t", "x_y", "@you", "naïve", "…", "a.b,c", "\u0430bc", "\x00", "🙂"]
 

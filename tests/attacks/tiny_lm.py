@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from alumbench.tasks import miniature
+from alumbench.data import miniature
 from alumbench.training.tiny_bert import word_pieces
 
 SHAPE = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 import signal
 import sys
 
-from alumbench.attacks.engine.job import Job
-from alumbench.attacks.engine.workers import Workers
+from alumbench.attacks.execution.job import Job
+from alumbench.attacks.execution.workers import Workers
 from alumbench.attacks.search import Searcher
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import checkpoint_task, find_model
-from alumbench.tasks import Example
+from alumbench.data import Example
+from alumbench.models.checkpoint import checkpoint_task, find_model
 from tests.attacks.test_engine import hang
 from tests.attacks.test_search import misbehaving
 

@@ -1,6 +1,7 @@
 """Runs all benchmarks, or those named: `python -m tests.benchmarks [attack_speed] [trainer] [step_cost] [bf16]`.
 
-`coverage`, how often the intervals hold the truth, takes an hour and is run by its name alone.
+`coverage`, how often the intervals hold the truth, takes an hour, and `scale`, what size costs, ten minutes; each
+runs only by its name.
 
 Each prints its ratios with medians, n and the device, as JSON. Nothing is asserted: a loaded machine is no failure.
 """

@@ -28,15 +28,15 @@ from typing import Any
 import torch
 
 from alumbench.attacks import load_recipe
-from alumbench.attacks.engine.generators import seed_of
-from alumbench.attacks.engine.scoring import Scorer
 from alumbench.attacks.search import Searcher
-from alumbench.attacks.textattack_loader import load_textattack
+from alumbench.attacks.textattack.loader import load_textattack
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import checkpoint_task, find_model
+from alumbench.data import Example
+from alumbench.data.dataset import load_examples_from
 from alumbench.devices import device_name, keep_freed_memory
-from alumbench.tasks import Example
-from alumbench.tasks.loading import load_examples_from
+from alumbench.engine.rng_state import seed_of
+from alumbench.engine.scorer import Scorer
+from alumbench.models.checkpoint import checkpoint_task, find_model
 from tests.benchmarks.model import checkpoint
 
 RECIPES = os.environ.get("RECIPES", "deepwordbug,pwws,textfooler-jia-minilm").split(",")
@@ -143,8 +143,8 @@ def _timed(victim: Victim) -> Iterator[_Time]:
 
     models = [victim.model]
     if not load_recipe("textfooler-jia-minilm").missing():
-        from alumbench.attacks.local_models import sentence_encoder
         from alumbench.attacks.resources import MINILM
+        from alumbench.models.auxiliary import sentence_encoder
 
         models.append(sentence_encoder(MINILM, str(victim.model.device)).model)
     handles = [m.register_forward_pre_hook(before) for m in models] + [m.register_forward_hook(after) for m in models]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from alumbench.tasks import load_task, mirror
+from alumbench.data import load_task, mirror
 from alumbench.training.fine_tuning import fine_tune
 from alumbench.training.request import FineTuning
 from alumbench.training.tiny_bert import make_tiny_bert

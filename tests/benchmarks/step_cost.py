@@ -23,8 +23,8 @@ from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassificat
 from alumbench.adversary import WordEmbeddings
 from alumbench.bfloat16 import bf16_products
 from alumbench.devices import choose_device, device_name, keep_freed_memory
-from alumbench.methods import Method, Step, make_method
-from alumbench.training.masking import predict_at_positions
+from alumbench.methods import Method, StepContext, make_method
+from alumbench.pretraining.masking import predict_at_positions
 
 SIZES = {
     "tiny": {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 128},
@@ -87,7 +87,7 @@ def _stage(stage: str, device: torch.device, bf16: bool, compiled: bool) -> dict
     methods = {name: _method(name, model, stage) for name in _chosen(stage)}
     if compiled:
         model.compile()
-    step = Step(0, 0, range(batch_size), torch.tensor([0, 101, 102], device=device), 1)
+    step = StepContext(0, 0, range(batch_size), torch.tensor([0, 101, 102], device=device), 1)
     words = WordEmbeddings(model)
     hidden = words(batch["input_ids"]).shape[-1]
     seconds: dict[str, list[float]] = {}
@@ -194,7 +194,7 @@ class _Saved:
         self._graphs.take(self._at, self._size, -1)
 
 
-def _graph_peak(model: nn.Module, method: Method, batch: Mapping[str, Tensor], step: Step) -> int:
+def _graph_peak(model: nn.Module, method: Method, batch: Mapping[str, Tensor], step: StepContext) -> int:
     graphs = _Graphs(model)
     with graphs.measured():
         total = method.loss(model, batch, step).total

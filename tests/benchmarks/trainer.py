@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from transformers import DataCollatorWithPadding, PrinterCallback, Trainer, set_seed
 
-from alumbench.checkpoints import find_model, load_classifier, load_tokenizer
+from alumbench.data import load_task
 from alumbench.devices import device_name
 from alumbench.methods import make_method
-from alumbench.tasks import load_task
+from alumbench.models.checkpoint import find_model, load_classifier, load_tokenizer
 from alumbench.training.arguments import training_arguments
 from alumbench.training.fine_tuning import load_data, tokenize
 from alumbench.training.method_trainer import EpochSampler, MethodTrainer, PaddingCollator

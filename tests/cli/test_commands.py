@@ -6,20 +6,27 @@ import inspect
 import json
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from alumbench.cli import COMMANDS, group, main
+from alumbench.data import task_names
 from alumbench.methods import load_method, make_method, method_names
-from alumbench.tasks import task_names
 
 
-def invoke(*arguments: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+def invoke(
+    *arguments: str,
+    command: click.Command = group,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> tuple[int, str]:
     """Runs the command as the shell would: exit status, and all it printed."""
     monkeypatch.setattr(sys, "argv", ["alumbench", *arguments])
     try:
-        main()
+        main(command)
         status = 0
     except SystemExit as stop:
         status = int(stop.code or 0)
@@ -36,6 +43,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     ("arguments", "message"),
     [
         (["trian"], "Did you mean 'train'"),
+        (["claims", "b"], "in a clone of the repository: python -m experiments.claims b"),
         (["train", "--task", "sst3", "--model", "m", "--out", "o"], "Did you mean 'sst2'"),
         (["train", "--task", "sst2", "--model", "m", "--out", "o", "--method", "alumm"], "Did you mean 'alum'"),
         (
@@ -71,6 +79,24 @@ def test_every_command_has_help(run, command: str) -> None:
     status, text = run(command, "--help")
     assert status == 0 and "Usage: alumbench" in text
     assert "\\b" not in text, "marks for click are no text"
+
+
+def test_every_option_has_help() -> None:
+    def commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
+        yield name, command
+        if isinstance(command, click.Group):
+            for below in command.list_commands(click.Context(command)):
+                found = command.get_command(click.Context(command), below)
+                assert found is not None
+                yield from commands(found, f"{name} {below}")
+
+    options = [
+        (name, option)
+        for name, command in commands(group, "alumbench")
+        for option in command.params
+        if isinstance(option, click.Option)
+    ]
+    assert len(options) > 100 and not [(name, o.opts) for name, o in options if not o.help and not o.hidden]
 
 
 def test_listings_name_everything(run) -> None:

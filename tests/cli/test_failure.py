@@ -107,7 +107,7 @@ def test_a_stream_shows_what_a_terminal_would_obey(text: str, out: str) -> None:
         [ESCAPES],
         ["tasks", ESCAPES],
         ["suites", "--" + ESCAPES],
-        ["train", "--seed", ESCAPES],
+        ["train", "--training-seed", ESCAPES],
         ["train", "--precision", "a" * 100_000],
         ["leaderboard", "check", ESCAPES],
         ["claims", "x" * 100_000],

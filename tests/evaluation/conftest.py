@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import checkpoint_task, find_model
 from alumbench.evaluation.evaluate import RECORDS, Request, evaluate
 from alumbench.evaluation.suite import Suite, load_suite
+from alumbench.models.checkpoint import checkpoint_task, find_model
 
 SMALL = """
 name = "small"
@@ -37,11 +37,11 @@ seconds = 20.0
 
 
 def run(folder: Path, out: Path, suite: Suite, victim: Victim | None = None, **changes: Any) -> dict[str, Any]:
-    """Evaluates a checkpoint folder and returns `evaluation.json`."""
+    """Evaluates a checkpoint folder and returns `evaluation.json` as JSON has it."""
     if victim is None:
         files = find_model(str(folder))
         victim = Victim(files, checkpoint_task(files), "cpu")
-    return evaluate(Request(suite, **changes), victim, out, lambda *_: None)
+    return evaluate(Request(suite, **changes), victim, out, lambda *_: None).to_json()
 
 
 def lines(out: Path) -> list[bytes]:

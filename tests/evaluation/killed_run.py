@@ -19,11 +19,11 @@ import torch
 
 from alumbench import storage
 from alumbench.attacks.search import _Search
-from alumbench.attacks.textattack_loader import load_textattack
+from alumbench.attacks.textattack.loader import load_textattack
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import checkpoint_task, find_model
 from alumbench.evaluation.evaluate import EVALUATION, RECORDS, Request, evaluate
 from alumbench.evaluation.suite import load_suite
+from alumbench.models.checkpoint import checkpoint_task, find_model
 
 
 def child(checkpoint: str, suite: str, out: Path, tear_at: float | None) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 import torch
 
 from alumbench.attacks.outcome import BROKEN, ROBUST
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import checkpoint_task, find_model
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.suite import load_suite
 from alumbench.evaluation.summary import summarize
+from alumbench.models.checkpoint import checkpoint_task, find_model
+from alumbench.records import Ascended
 from tests.evaluation.conftest import lines, run
+from tests.typed import COMMON, plain
 
 EMBEDDING = """
 name = "small"
@@ -95,13 +98,13 @@ ASCENT = {"moved": 1.0, "rose": True, "zero_gradients": 0.0}
     ids=["sound", "short", "no gain", "broken all the same"],
 )
 def test_what_counts_as_stuck(outcome, ascent, stuck, opened):
-    record = {"outcome": outcome, "prediction": "a", "label": "a", "ascent": ascent}
-    assert summarize("embedding", opened.task, [record])["ascent"]["stuck"] == stuck
+    record = msgspec.convert({**COMMON, "outcome": outcome, "ascent": ascent}, Ascended)
+    assert summarize("embedding", opened.task, [record]).ascent.stuck == stuck
 
 
 def test_older_records_say_nothing_of_their_ascents(opened):
-    summary = summarize("embedding", opened.task, [{"outcome": ROBUST, "prediction": "a", "label": "a"}])
-    assert set(summary) == {"measures"}
+    older = msgspec.convert({**COMMON, "outcome": ROBUST}, Ascended)
+    assert set(plain(summarize("embedding", opened.task, [older]))) == {"measures"}
 
 
 @pytest.mark.parametrize(
@@ -127,7 +130,7 @@ def test_a_suite_that_names_no_version_is_bound_to_the_one_that_ran(write_suite)
     named, silent = write_suite(text=EMBEDDING), write_suite(('recipe = "embedding-pgd@2"\n', ""), text=EMBEDDING)
     assert silent.digest() == named.digest() and silent.entries[1].recipe == "embedding-pgd@2"
     more = write_suite(("steps = 3", "steps = 3\nrestarts = 4"), text=EMBEDDING)
-    assert more.digest() != named.digest() and ":restarts=4" in more.entries[1].embedding_protocol().signature
+    assert more.digest() != named.digest() and ":restarts=4" in more.entries[1].white_box()[1]
 
 
 @pytest.mark.parametrize("name", ["embedding-pgd", "sentiment", "claims", "tuning"])

@@ -13,8 +13,10 @@ from alumbench.evaluation.document import EVALUATION, RECORDS
 from alumbench.evaluation.ensembles import worst_case
 from alumbench.evaluation.stored import Stored, is_plain
 from alumbench.leaderboard.compare import compare
-from alumbench.storage import read_json, read_records
+from alumbench.parsing import read_json
+from alumbench.storage import read_records
 from tests.evaluation.conftest import lines, run
+from tests.typed import attacked
 
 TWO = """
 name = "two"
@@ -102,9 +104,9 @@ def lines_of(out, entry):
 def test_it_is_part_of_the_identity_and_no_plain_run(pair_checkpoint, evaluations, write_suite, tmp_path):
     suite = write_suite(text=TWO)
     shutil.copytree(evaluations / "plain", tmp_path / "out")
-    with pytest.raises(AlumbenchError, match=r"cannot go on, skip_broken changed: None there, 'both@3' now"):
+    with pytest.raises(AlumbenchError, match=r"cannot resume, skip_broken changed: None there, 'both@3' now"):
         run(pair_checkpoint, tmp_path / "out", suite, skip_broken=True)
-    plain, spared = (Stored.read(evaluations / name).document["identity"] for name in ("plain", "spared"))
+    plain, spared = (Stored.read(evaluations / name).document.identity for name in ("plain", "spared"))
     assert is_plain(plain) and not is_plain(spared)
 
 
@@ -139,7 +141,7 @@ def test_without_all_members_there_is_no_number(pair_checkpoint, write_suite, tm
     worst = document["ensembles"]["both@3"]
     assert not worst["complete"] and worst["outcomes"] is None
     assert worst["measures"]["accuracy_under_attack"] == {"value": None, "reason": "not finished: typos", "n": 0}
-    assert list(Stored.read(tmp_path / "out").complete_entries()) == ["letters"]
+    assert list(Stored.read(tmp_path / "out").columns) == ["letters"]
 
 
 def test_a_suite_without_one_ensemble_has_nothing_to_skip_by(pair_checkpoint, write_suite, tmp_path):
@@ -162,11 +164,11 @@ def test_a_suite_without_one_ensemble_has_nothing_to_skip_by(pair_checkpoint, wr
 )
 def test_the_worst_of_two(outcomes, worst):
     records = {
-        str(at): [{"id": "x", "label": "a", "prediction": None if name == "error" else "a", "outcome": name, "seed": 1}]
+        str(at): [attacked(prediction=None if name == "error" else "a", outcome=name)]
         for at, name in enumerate(outcomes)
     }
     (found,) = worst_case(records)
-    assert found["outcome"] == worst and found["prediction"] == "a" and worst in ATTACK_OUTCOMES
+    assert found.outcome == worst and found.prediction == "a" and worst in ATTACK_OUTCOMES
 
 
 def test_the_worst_case_is_a_column_with_a_paired_test(evaluations, tmp_path):
@@ -187,11 +189,11 @@ def test_the_worst_case_is_a_column_with_a_paired_test(evaluations, tmp_path):
         (
             '"letters", "typos"',
             '"letters"',
-            r"ensemble\[0\] \(both\): entries has to name two or more attacks, each once",
+            r"ensemble\[0\] \(both\): entries must name two or more attacks, each once",
         ),
-        ('"letters", "typos"', '"typos", "typos"', r"ensemble\[0\] \(both\): entries has to name two or more"),
+        ('"letters", "typos"', '"typos", "typos"', r"ensemble\[0\] \(both\): entries must name two or more"),
         ("examples = 40\nqueries = 2", "examples = 41\nqueries = 2", "letters has examples = 41, typos has 40"),
-        ("bad-characters-deletions", "input-reduction", "entry letters is a reduction: the label stays right"),
+        ("bad-characters-deletions", "input-reduction", "entry letters is a reduction, which keeps the label"),
         ("queries = 2", 'queries = 2\n[entry.source]\ngenerated = "nli/dev"', "letters has source"),
         (
             'kind = "attack"\nrecipe = "deepwordbug-all-words@1"',

@@ -8,11 +8,11 @@ import json
 import pytest
 
 from alumbench.attacks.outcome import ATTACK_OUTCOMES
+from alumbench.data import Source, load_task
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.evaluate import RECORDS, Request, load_entry
 from alumbench.evaluation.suite import load_suite
 from alumbench.storage import read_records
-from alumbench.tasks import Source, load_task
 from tests.attacks.test_search import fail, loop, misbehaving
 from tests.evaluation.conftest import run
 
@@ -68,8 +68,8 @@ def test_odd_texts_are_scored_and_attacked(checkpoint, write_suite, tmp_path, od
 @pytest.mark.parametrize(("behave", "outcome"), [(fail, "error"), (loop, "timeout")], ids=["raise", "hang"])
 def test_the_run_goes_on_past_a_failed_example(pair_checkpoint, write_suite, tmp_path, monkeypatch, behave, outcome):
     """R6."""
-    from alumbench.attacks.engine import job
-    from alumbench.evaluation import entry as module
+    from alumbench.attacks.execution import job
+    from alumbench.evaluation import suite_entry as module
 
     suite = write_suite(("seconds = 20.0", "seconds = 0.5"))
     examples, _ = load_entry(suite.entries[2], load_task("mini-nli"), Request(suite, limit=12))
@@ -108,6 +108,14 @@ def test_own_examples_take_the_place_of_the_suites(pair_checkpoint, write_suite,
     ]
     for entry in document["entries"].values():
         assert entry["sources"][0]["from"] == "file" and entry["sources"][0]["examples"] == 2
+
+
+def test_what_is_wrong_with_ones_own_file_is_no_matter_of_an_entry(pair_checkpoint, write_suite, tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("premise,text,label\na b,c d,neutral\n")
+    with pytest.raises(AlumbenchError) as raised:
+        run(pair_checkpoint, tmp_path / "out", write_suite(), data=Source(file=str(path)))
+    assert str(raised.value).startswith(f"{path}: no column 'hypothesis'") and "--only" not in str(raised.value)
 
 
 HANS_LIKE = """
@@ -172,7 +180,7 @@ def test_an_attacks_examples_are_one_draw_for_everybody(write_suite, limit):
     attack = suite.entries[2]
     whole = [example.id for example in load_entry(attack, task, Request(suite))[0]]
     assert len(set(whole)) == 60
-    assert [e.id for e in load_entry(attack, task, Request(suite, seed=9, limit=limit))[0]] == whole[:limit]
+    assert [e.id for e in load_entry(attack, task, Request(suite, attack_seed=9, limit=limit))[0]] == whole[:limit]
     everything = [e.id for e in load_entry(suite.entries[0], task, Request(suite))[0]]
     assert whole == [id for id in everything if id in set(whole)] and whole != everything[:60]
 
@@ -199,7 +207,7 @@ def test_real_sets_have_their_published_size(mirror, suite, entry, task, n, grou
     assert len(examples) == len({example.id for example in examples}) == n
     assert len({example.group for example in examples}) == groups
     assert len({example.label for example in examples}) == labels
-    assert origins[0]["from"] == "mirror" and len(origins[0]["sha256"]) == 64
+    assert origins[0].kind == "mirror" and len(origins[0].sha256) == 64
 
 
 def test_records_are_what_they_were(evaluated):
@@ -207,7 +215,7 @@ def test_records_are_what_they_were(evaluated):
     for record in read_records(evaluated / RECORDS)[0]:
         assert set(record) >= {"entry", "id", "texts", "label", "prediction", "scores", "outcome"}
         if record["entry"] == "attack":
-            assert record["seed"] == 1 and record["queries_unique"] <= record["queries"] <= 60
+            assert record["attack_seed"] == 1 and record["queries_unique"] <= record["queries"] <= 60
             assert record["adversarial"] is None or record["adversarial"]["premise"] == record["texts"]["premise"]
 
 

@@ -6,20 +6,23 @@ import dataclasses
 import json
 import shutil
 
+import msgspec
 import pytest
 import torch
 
 from alumbench.attacks import load_recipe
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import checkpoint_task, find_model
 from alumbench.evaluation.document import EVALUATION
 from alumbench.evaluation.evaluate import load_entry
 from alumbench.evaluation.model_checks import TEXTS, check_model, uses_gradients
-from alumbench.evaluation.reliability import flags, told
+from alumbench.evaluation.reliability_flags import flags
 from alumbench.evaluation.request import Request
+from alumbench.evaluation.results import ModelCheck
 from alumbench.evaluation.suite import load_suite
-from alumbench.storage import read_json
+from alumbench.models.checkpoint import checkpoint_task, find_model
+from alumbench.parsing import read_json
 from tests.evaluation.conftest import run
+from tests.typed import attacked, changed, entry_result, plain
 
 SOUND = {
     "texts": 32,
@@ -40,24 +43,27 @@ def share(count, n):
 
 def attack(accuracy=40, clean=90, n=100, **values):
     measures = {"clean_accuracy": share(clean, n), "accuracy_under_attack": share(accuracy, n)}
-    entry = {"kind": "attack", "goal": "untargeted", "query_budget": 50, "white_box": False, "data_sha256": "d"}
-    return entry | {"summary": {"measures": measures}} | values
+    entry = {"goal": "untargeted", "query_budget": 50, "white_box": False, "summary": {"measures": measures}}
+    return entry_result(**entry | values)
 
 
 def records(*parts):
     rows = [(outcome, queries) for outcome, queries, count in parts for _ in range(count)]
-    return [
-        {"id": str(at), "seed": 1, "label": at % 3, "outcome": row[0], "queries": row[1]} for at, row in enumerate(rows)
-    ]
+    return [attacked(id=str(at), label=str(at % 3), outcome=row[0], queries=row[1]) for at, row in enumerate(rows)]
 
 
-CLEAN = {"kind": "clean", "goal": "", "summary": {"measures": {"accuracy": share(90, 100)}}}
-PGD = {"kind": "embedding", "goal": "", "summary": {"measures": {"clean_accuracy": share(90, 100)}}}
+def clean(right, n):
+    return entry_result(kind="clean", summary={"measures": {"accuracy": share(right, n)}})
+
+
+CLEAN = clean(90, 100)
+OF_PGD = {"measures": {"clean_accuracy": share(90, 100)}}
+PGD = entry_result(kind="embedding", summary=OF_PGD)
 
 
 def ascended(stuck, zero_gradients=0.0, not_broken=100):
     told = {"moved": 0.9, "zero_gradients": zero_gradients, "not_broken": not_broken, "stuck": stuck}
-    return {**PGD, "summary": PGD["summary"] | {"ascent": told}}
+    return entry_result(kind="embedding", summary=OF_PGD | {"ascent": told})
 
 
 TWO = {"clean": CLEAN, "first": attack(), "second": attack()}
@@ -65,7 +71,7 @@ KEPT = records(("robust", 10, 40), ("broken", 50, 50), ("already_wrong", 1, 10))
 
 
 def raised(entries=TWO, of=None, check=SOUND, labels=("a", "b", "c")):
-    return flags(entries, {"first": KEPT, "second": KEPT} | (of or {}), [check], labels)
+    return flags(entries, {"first": KEPT, "second": KEPT} | (of or {}), [msgspec.convert(check, ModelCheck)], labels)
 
 
 def test_a_sound_evaluation_raises_none():
@@ -88,7 +94,7 @@ CASES = [
         "black-box-beats-white-box",
         "second",
         {"entries": TWO | {"second": attack(99, white_box=True)}},
-        {"entries": TWO | {"second": attack(99, white_box=True, data_sha256="others")}},
+        {"entries": TWO | {"second": attack(99, white_box=True, data_sha256="e" * 64)}},
     ),
     (
         "black-box-beats-white-box",
@@ -119,8 +125,8 @@ CASES = [
     (
         "clean-accuracy-at-chance",
         "clean",
-        {"entries": TWO | {"clean": {**CLEAN, "summary": {"measures": {"accuracy": share(20, 60)}}}}},
-        {"entries": TWO | {"clean": {**CLEAN, "summary": {"measures": {"accuracy": share(21, 60)}}}}},
+        {"entries": TWO | {"clean": clean(20, 60)}},
+        {"entries": TWO | {"clean": clean(21, 60)}},
     ),
     ("ascent-did-not-move", "pgd", {"entries": TWO | {"pgd": ascended(2)}}, {"entries": TWO | {"pgd": ascended(1)}}),
     ("ascent-did-not-move", "pgd", {"entries": TWO | {"pgd": ascended(1, 1.0, 9)}}, {"entries": TWO | {"pgd": PGD}}),
@@ -130,11 +136,11 @@ CASES = [
         "first",
         {
             "entries": TWO | {"first": attack(clean=60)},
-            "of": {"first": [{**KEPT[0], "label": i > 59} for i in range(100)]},
+            "of": {"first": [changed(KEPT[0], label=str(i > 59)) for i in range(100)]},
         },
         {
             "entries": TWO | {"first": attack(clean=61)},
-            "of": {"first": [{**KEPT[0], "label": i > 59} for i in range(100)]},
+            "of": {"first": [changed(KEPT[0], label=str(i > 59)) for i in range(100)]},
         },
     ),
 ]
@@ -145,10 +151,10 @@ CASES = [
 )
 def test_each_flag_is_raised_and_not_raised(name, about, with_it, without):
     found = raised(**with_it)
-    assert [(flag["flag"], flag["entry"]) for flag in found] == [(name, about)]
-    assert told(found[0]) == f"{name}{f' ({about})' if about else ''}: {found[0]['detail']}" and found[0]["detail"]
-    assert name not in {flag["flag"] for flag in raised(**without)}
-    json.dumps(found, allow_nan=False)
+    assert [(flag.flag, flag.entry) for flag in found] == [(name, about)]
+    assert str(found[0]) == f"{name}{f' ({about})' if about else ''}: {found[0].detail}" and found[0].detail
+    assert name not in {flag.flag for flag in raised(**without)}
+    json.dumps(plain(found), allow_nan=False)
 
 
 @pytest.mark.parametrize(
@@ -163,11 +169,11 @@ def test_each_flag_is_raised_and_not_raised(name, about, with_it, without):
     ],
 )
 def test_a_model_wrong_more_often_than_one_label_for_all_has_its_labels_swapped(right, rare, is_raised):
-    clean = {"clean": {**CLEAN, "summary": {"measures": {"accuracy": share(right, 100)}}}}
-    rows = [{**KEPT[0], "label": "b" if at < rare else "a"} for at in range(100)]
-    found = [flag for flag in flags(clean, {"clean": rows}, [SOUND], ["a", "b"]) if flag["flag"] == "labels-swapped"]
-    assert [flag["entry"] for flag in found] == ["clean"] * is_raised
-    assert all("id2label" in told(flag) and "--labels" in told(flag) for flag in found)
+    entries = {"clean": clean(right, 100)}
+    rows = [changed(KEPT[0], label="b" if at < rare else "a") for at in range(100)]
+    found = [flag for flag in raised(entries, {"clean": rows}, labels=["a", "b"]) if flag.flag == "labels-swapped"]
+    assert [flag.entry for flag in found] == ["clean"] * is_raised
+    assert all("id2label" in str(flag) and "--labels" in str(flag) for flag in found)
 
 
 def test_a_swapped_checkpoint_is_flagged(checkpoint, tmp_path):
@@ -185,10 +191,10 @@ def test_a_swapped_checkpoint_is_flagged(checkpoint, tmp_path):
 
 def test_null_figures_raise_nothing():
     nothing = {"value": None, "reason": "--skip-broken", "n": 0}
-    spared = attack(white_box=True)
-    spared["summary"] = {"measures": dict.fromkeys(("clean_accuracy", "accuracy_under_attack"), nothing)}
+    measures = dict.fromkeys(("clean_accuracy", "accuracy_under_attack"), nothing)
+    spared = attack(white_box=True, summary={"measures": measures})
     assert raised(TWO | {"second": spared}) == []
-    fixed = {"kind": "fixed", "goal": "", "summary": {"measures": {"accuracy": share(1, 100)}}}
+    fixed = entry_result(kind="fixed", summary={"measures": {"accuracy": share(1, 100)}})
     assert raised(TWO | {"set": fixed}) == [], "a set is made to be got wrong"
 
 
@@ -202,7 +208,7 @@ def examined(pair_checkpoint, write_suite):
 
 def test_a_sound_model(examined):
     victim, examples = examined
-    found = check_model(victim, examples, {})
+    found = plain(check_model(victim, examples, {}))
     assert found["texts"] == TEXTS and found["right_answers"] > 10
     assert found["unpadded"] < 1e-6
     assert found | {"right_answers": 30, "unpadded": 0.0} == SOUND
@@ -212,10 +218,10 @@ def test_a_model_in_training_mode(examined):
     victim, examples = examined
     state = torch.get_rng_state()
     victim.model.train()
-    found = check_model(victim, examples, {})
+    found = plain(check_model(victim, examples, {}))
     assert len(found["training_modules"]) == len(list(victim.model.modules()))
     assert found["again"] > 1e-4 and found["alone"] > 1e-4
-    assert {flag["flag"] for flag in raised(check=found)} >= {"dropout-on", "not-deterministic"}
+    assert {flag.flag for flag in raised(check=found)} >= {"dropout-on", "not-deterministic"}
     assert torch.equal(torch.get_rng_state(), state)
 
 
@@ -226,33 +232,33 @@ def test_gradients_do_not_vanish_with_the_logits_scale(examined, factor):
     with torch.no_grad():
         victim.model.classifier.weight *= factor
         victim.model.classifier.bias *= factor
-    assert check_model(victim, examples, {})["zero_gradients"] == 0
+    assert check_model(victim, examples, {}).zero_gradients == 0
 
 
 def test_a_model_without_gradients(examined):
     """Rounding on the way: the answers are much the same, the gradients gone."""
     victim, examples = examined
     victim.model.dropout.register_forward_hook(lambda module, inputs, output: (output * 8).round() / 8)
-    found = check_model(victim, examples, {})
+    found = plain(check_model(victim, examples, {}))
     assert 10 < found["zero_gradients"] == found["right_answers"]
-    assert "zero-gradients" in {flag["flag"] for flag in raised(check=found)}
+    assert "zero-gradients" in {flag.flag for flag in raised(check=found)}
 
 
 def test_a_model_that_cannot_be_asked_is_no_end(examined):
     victim, examples = examined
     with torch.no_grad():
         victim.model.classifier.bias[0] = torch.nan
-    found = check_model(victim, examples, {})
-    assert "no numbers" in found["reason"] and found["again"] is None
-    assert [flag["flag"] for flag in raised(check=found)] == ["not-checked"]
+    found = plain(check_model(victim, examples, {}))
+    assert "not finite" in found["reason"] and found["again"] is None
+    assert [flag.flag for flag in raised(check=found)] == ["not-checked"]
 
 
 def test_answers_are_right_by_a_sets_own_labels(examined):
     victim, examples = examined
     names = dict.fromkeys(victim.task.labels, "one")
     all_right = [dataclasses.replace(one, label="one") for one in examples[:8]]
-    assert check_model(victim, all_right, names)["right_answers"] == 8
-    assert check_model(victim, all_right, {})["right_answers"] == 0
+    assert check_model(victim, all_right, names).right_answers == 8
+    assert check_model(victim, all_right, {}).right_answers == 0
 
 
 def test_gradients_are_known_by_the_attack_itself(examined, mirror):

@@ -15,12 +15,13 @@ import torch
 import transformers
 
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import checkpoint_task, find_model
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.evaluate import EVALUATION, RECORDS
 from alumbench.evaluation.stored import Stored
 from alumbench.evaluation.verify import verify
-from alumbench.storage import RecordLog, read_json
+from alumbench.models.checkpoint import checkpoint_task, find_model
+from alumbench.parsing import read_json
+from alumbench.storage import RecordLog
 from tests.evaluation.conftest import SMALL, lines, run
 
 KILLS = 20
@@ -46,7 +47,7 @@ def test_killed_twenty_times_the_records_are_those_of_an_unbroken_run(pair_check
     assert lines(out) == lines(unbroken)
     searched = (out / "searches").read_text().split()
     assert len(set(searched)) == 60 < len(searched) <= 60 + KILLS, "at most one finished example is done twice a kill"
-    assert done.stdout.count("torn last line") >= KILLS // 4 - 1
+    assert done.stdout.count("incomplete last line") >= KILLS // 4 - 1
     killed_, whole = read_json(out / EVALUATION), read_json(unbroken / EVALUATION)
     assert killed_["entries"] == whole["entries"] and killed_["identity"] == whole["identity"]
 
@@ -54,7 +55,7 @@ def test_killed_twenty_times_the_records_are_those_of_an_unbroken_run(pair_check
 def test_the_same_seed_twice(pair_checkpoint, evaluated, write_suite, tmp_path):
     run(pair_checkpoint, tmp_path / "again", write_suite())
     assert lines(tmp_path / "again") == lines(evaluated)
-    run(pair_checkpoint, tmp_path / "other", write_suite(), seed=2)
+    run(pair_checkpoint, tmp_path / "other", write_suite(), attack_seed=2)
     assert lines(tmp_path / "other") != lines(evaluated)
 
 
@@ -102,7 +103,7 @@ def changed_weights(folder: Path, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("field", "changes"),
     [
-        ("seed", {"seed": 2}),
+        ("attack_seed", {"attack_seed": 2}),
         ("limit", {"limit": 5}),
         ("protected", {"protect": False}),
         ("labels", {"labels": ("contradiction", "neutral", "entailment")}),
@@ -112,7 +113,7 @@ def test_another_request_is_refused_by_the_field(pair_checkpoint, evaluated, wri
     """R4."""
     shutil.copytree(evaluated, tmp_path / "out")
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
-    with pytest.raises(AlumbenchError, match=rf"out: cannot go on, {field} changed: .*Give another --out"):
+    with pytest.raises(AlumbenchError, match=rf"out: cannot resume, {field} changed: .*Give another --out"):
         run(pair_checkpoint, tmp_path / "out", write_suite(), **changes)
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
 
@@ -129,7 +130,7 @@ def test_another_request_is_refused_by_the_field(pair_checkpoint, evaluated, wri
 )
 def test_an_edited_suite_is_refused(pair_checkpoint, evaluated, write_suite, tmp_path, field, old, new):
     shutil.copytree(evaluated, tmp_path / "out")
-    with pytest.raises(AlumbenchError, match=rf"cannot go on, {field} changed"):
+    with pytest.raises(AlumbenchError, match=rf"cannot resume, {field} changed"):
         run(pair_checkpoint, tmp_path / "out", write_suite((old, new)))
 
 
@@ -137,11 +138,11 @@ def test_other_weights_and_versions_are_refused(pair_checkpoint, evaluated, writ
     from alumbench.evaluation import document as module
 
     shutil.copytree(evaluated, tmp_path / "out")
-    with pytest.raises(AlumbenchError, match="cannot go on, changed since it was begun: weights"):
+    with pytest.raises(AlumbenchError, match="cannot resume, changed since it was started: weights"):
         run(changed_weights(pair_checkpoint, tmp_path), tmp_path / "out", write_suite())
     versions = module.library_versions() | {"transformers": "0.0"}
     monkeypatch.setattr(module, "library_versions", lambda: versions)
-    with pytest.raises(AlumbenchError, match=r"cannot go on, versions.transformers changed: .* '0.0' now"):
+    with pytest.raises(AlumbenchError, match=r"cannot resume, versions.transformers changed: .* '0.0' now"):
         run(pair_checkpoint, tmp_path / "out", write_suite())
 
 
@@ -182,7 +183,7 @@ def test_another_configuration_or_tokenizer_is_refused(
     changed_file(other, file, values)
     victim = Victim(find_model(str(pair_checkpoint)), checkpoint_task(find_model(str(pair_checkpoint))), "cpu")
     victim.files = find_model(str(other))
-    with pytest.raises(AlumbenchError, match=f"cannot go on, changed since it was begun: {what}"):
+    with pytest.raises(AlumbenchError, match=f"cannot resume, changed since it was started: {what}"):
         run(other, tmp_path / "out", write_suite(), victim=victim)
     with pytest.raises(AlumbenchError, match=f"weights that .* was made with, but these changed since: {what}"):
         verify(Stored.read(tmp_path / "out"), victim)
@@ -210,7 +211,7 @@ def test_another_order_of_the_tasks_labels_is_refused(pair_checkpoint, evaluated
     files = find_model(str(pair_checkpoint))
     task = checkpoint_task(files)
     victim = Victim(files, dataclasses.replace(task, labels=task.labels[::-1]), "cpu")
-    with pytest.raises(AlumbenchError, match="changed since it was begun: the task's labels"):
+    with pytest.raises(AlumbenchError, match="changed since it was started: the task's labels"):
         run(pair_checkpoint, tmp_path / "out", write_suite(), victim=victim)
 
 
@@ -231,7 +232,7 @@ def test_records_without_their_document_and_unknown_schemas_are_refused(
 
 
 def test_changed_data_is_refused(pair_checkpoint, write_suite, tmp_path):
-    from alumbench.tasks import Source
+    from alumbench.data import Source
 
     path = tmp_path / "mine.jsonl"
     row = {"premise": "the dog runs .", "hypothesis": "the dog never runs .", "label": "contradiction"}
@@ -239,5 +240,5 @@ def test_changed_data_is_refused(pair_checkpoint, write_suite, tmp_path):
     source, suite = Source(file=str(path)), write_suite()
     run(pair_checkpoint, tmp_path / "out", suite, data=source)
     path.write_text(json.dumps(row | {"label": "neutral"}) + "\n")
-    with pytest.raises(AlumbenchError, match=r"entry clean: data changed since it was begun .* give another --out"):
+    with pytest.raises(AlumbenchError, match=r"entry clean: data changed since it was started .* give another --out"):
         run(pair_checkpoint, tmp_path / "out", suite, data=source)

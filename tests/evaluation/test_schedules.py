@@ -6,16 +6,16 @@ import os
 
 import pytest
 
-from alumbench.attacks.engine.run import Schedule
-from alumbench.attacks.engine.scoring import Scorer
+from alumbench.attacks.execution.run import ExecutionConfig
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import checkpoint_task, find_model
+from alumbench.engine.scorer import Scorer
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.evaluate import Request, evaluate
+from alumbench.models.checkpoint import checkpoint_task, find_model
 from tests.evaluation.conftest import lines, run
 
 
-@pytest.mark.parametrize("schedule", [Schedule(1), Schedule(7), Schedule(8, workers=2)], ids=str)
+@pytest.mark.parametrize("schedule", [ExecutionConfig(1), ExecutionConfig(7), ExecutionConfig(8, workers=2)], ids=str)
 def test_a_schedule_changes_no_record(pair_checkpoint, evaluated, write_suite, tmp_path, schedule):
     """R2."""
     run(pair_checkpoint, tmp_path / "out", write_suite(), schedule=schedule)
@@ -45,7 +45,7 @@ def test_a_lost_node_changes_no_record(pair_checkpoint, evaluated, write_suite, 
             lost.append(cluster.remove_node(list(cluster.worker_nodes)[0], allow_graceful=False))
 
     files = find_model(str(pair_checkpoint))
-    request = Request(write_suite(), schedule=Schedule(4, ray=cluster.address))
+    request = Request(write_suite(), schedule=ExecutionConfig(4, ray=cluster.address))
     evaluate(request, Victim(files, checkpoint_task(files), "cpu"), tmp_path / "out", progress)
     assert lost and len(cluster.worker_nodes) == 1
     assert lines(tmp_path / "out") == lines(evaluated)
@@ -53,9 +53,9 @@ def test_a_lost_node_changes_no_record(pair_checkpoint, evaluated, write_suite, 
 
 def test_no_cluster_no_run(pair_checkpoint, write_suite, tmp_path):
     pytest.importorskip("ray", reason="Ray is an extra: pip install 'alumbench[ray]'")
-    with pytest.raises(AlumbenchError, match="--ray auto: no cluster answers"):
+    with pytest.raises(AlumbenchError, match="--ray auto: no cluster responds"):
         os.environ.pop("RAY_ADDRESS", None)
-        run(pair_checkpoint, tmp_path / "out", write_suite(), only=("attack",), schedule=Schedule(ray="auto"))
+        run(pair_checkpoint, tmp_path / "out", write_suite(), only=("attack",), schedule=ExecutionConfig(ray="auto"))
 
 
 @pytest.mark.parametrize(("scoring", "precision"), [("fast", "fp32"), ("fixed", "bf16")])
@@ -69,6 +69,7 @@ def test_another_scoring_is_labelled_and_left_out_of_plain_figures(
     document = run(pair_checkpoint, tmp_path / "out", write_suite(), victim, only=("attack",))
     said = "scoring:fast" if scoring == "fast" else "precision:bf16"
     assert document["entries"]["attack"]["signature"].endswith("|" + said)
-    assert not is_plain(document["identity"]) and is_plain(Stored.read(evaluated).document["identity"])
-    with pytest.raises(AlumbenchError, match="cannot go on, (scoring|precision) changed"):
+    assert not is_plain(Stored.read(tmp_path / "out").document.identity)
+    assert is_plain(Stored.read(evaluated).document.identity)
+    with pytest.raises(AlumbenchError, match="cannot resume, (scoring|precision) changed"):
         run(pair_checkpoint, tmp_path / "out", write_suite(), only=("attack",))

@@ -1,4 +1,4 @@
-"""Several attack seeds on a subset, parts of recipes, and their place in records and signatures."""
+"""Several attack seeds on a subset, models of recipes, and their place in records and signatures."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ import statistics
 
 import pytest
 
-from alumbench.checkpoints import find_model
-from alumbench.checkpoints.identity import identity
 from alumbench.errors import AlumbenchError
-from alumbench.evaluation.describe import records_of
 from alumbench.evaluation.document import EVALUATION, RECORDS
 from alumbench.evaluation.seeds import main_records, summarize_seeds
 from alumbench.evaluation.stored import Stored
 from alumbench.leaderboard.compare import compare
-from alumbench.storage import read_json, read_records
+from alumbench.models.checkpoint import find_model
+from alumbench.models.checkpoint.identity import identity
+from alumbench.parsing import read_json
+from alumbench.storage import read_records
+from tests import typed
 from tests.evaluation.conftest import SMALL, lines, run
 from tests.test_checkpoints import change_json
 from tests.test_weights import rewrite, with_value
+from tests.typed import answered, plain
 
 SEEDED = SMALL.replace("queries = 60", "queries = 12\nseeds = 3\nseed_examples = 10").replace(
     "examples = 60", "examples = 20"
@@ -32,7 +34,7 @@ def seeded(pair_checkpoint, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("seeded")
     (folder / "small.toml").write_text(SEEDED)
-    run(pair_checkpoint, folder / "out", load_suite(str(folder / "small.toml")), seed=7)
+    run(pair_checkpoint, folder / "out", load_suite(str(folder / "small.toml")), attack_seed=7)
     return folder / "out"
 
 
@@ -42,23 +44,23 @@ def attacked(out):
 
 def test_the_first_examples_are_attacked_under_each_seed(seeded):
     records = attacked(seeded)
-    assert [r["seed"] for r in records] == [7] * 20 + [8] * 10 + [9] * 10
+    assert [r["attack_seed"] for r in records] == [7] * 20 + [8] * 10 + [9] * 10
     first = [r["id"] for r in records[:10]]
     assert [r["id"] for r in records[20:30]] == first == [r["id"] for r in records[30:]]
     entry = read_json(seeded / EVALUATION)["entries"]["attack"]
     assert "seeds:3x10" in entry["signature"].split("|") and entry["seeds"] == {"count": 3, "examples": 10}
-    assert entry["n"] == 20 and records_of(entry) == 40 == len(records)
+    assert entry["n"] == 20 and Stored.read(seeded).document.entries["attack"].records == 40 == len(records)
 
 
 def test_main_figures_are_of_the_first_seed_alone(pair_checkpoint, seeded, write_suite, tmp_path):
     once = write_suite(("seeds = 3\nseed_examples = 10\n", ""), text=SEEDED)
-    document = run(pair_checkpoint, tmp_path / "out", once, seed=7)
+    document = run(pair_checkpoint, tmp_path / "out", once, attack_seed=7)
     summary = read_json(seeded / EVALUATION)["entries"]["attack"]["summary"]
     assert document["entries"]["attack"]["summary"] == summary | {"attack_seeds": None}
     assert [json.loads(line) for line in lines(tmp_path / "out")][-20:] == [
         {name: value for name, value in record.items() if name != "seconds"} for record in attacked(seeded)[:20]
     ]
-    assert len(Stored.read(seeded).records_of("attack")) == 20
+    assert len(Stored.read(seeded).results.records_of("attack")) == 20
 
 
 def test_seeds_by_hand(seeded):
@@ -66,7 +68,7 @@ def test_seeds_by_hand(seeded):
     found = read_json(seeded / EVALUATION)["entries"]["attack"]["summary"]["attack_seeds"]
     subset = {r["id"] for r in records[20:30]}
     robust = {
-        seed: {r["id"] for r in records if r["seed"] == seed and r["outcome"] == "robust"} & subset
+        seed: {r["id"] for r in records if r["attack_seed"] == seed and r["outcome"] == "robust"} & subset
         for seed in (7, 8, 9)
     }
     shares = [len(robust[seed]) / 10 for seed in (7, 8, 9)]
@@ -78,23 +80,26 @@ def test_seeds_by_hand(seeded):
 
 
 def test_seeds_stand_under_the_table(seeded):
+    from alumbench.formatting import format_share
     from alumbench.leaderboard.compare import compare
-    from alumbench.leaderboard.table import percent
 
     found = read_json(seeded / EVALUATION)["entries"]["attack"]["summary"]["attack_seeds"]
     text = compare([seeded]).render("markdown")
-    assert f"attack under 3 attack seeds at n=10: accuracy {percent(found['mean'])} ± {percent(found['sd'])}" in text
+    assert (
+        f"attack under 3 attack seeds at n=10: accuracy {format_share(found['mean'])} ± {format_share(found['sd'])}"
+        in text
+    )
 
 
 def test_the_worst_seed_counts_by_example():
     rows = [("a", 1, "robust"), ("b", 1, "robust"), ("c", 1, "broken"), ("a", 2, "robust"), ("b", 2, "broken")]
-    records = [{"id": id, "seed": seed, "outcome": outcome} for id, seed, outcome in rows]
-    found = summarize_seeds(records)
+    records = [typed.attacked(id=id, attack_seed=seed, outcome=outcome) for id, seed, outcome in rows]
+    found = plain(summarize_seeds(records))
     assert found["n"] == 2 and found["worst"]["count"] == 1
     assert [one["count"] for one in found["accuracy_under_attack"].values()] == [2, 1]
     assert (found["mean"], found["min"], found["max"]) == (0.75, 0.5, 1.0)
-    assert [r["id"] for r in main_records(records)] == ["a", "b", "c"]
-    assert summarize_seeds(records[:3]) is None and main_records([{"id": "x"}]) == [{"id": "x"}]
+    assert [r.id for r in main_records(records)] == ["a", "b", "c"]
+    assert summarize_seeds(records[:3]) is None and main_records([answered()]) == [answered()]
 
 
 @pytest.mark.parametrize("cut", [5, 25, 39])
@@ -102,15 +107,15 @@ def test_it_resumes_within_any_seed(pair_checkpoint, seeded, write_suite, tmp_pa
     out = shutil.copytree(seeded, tmp_path / "out")
     whole = (out / RECORDS).read_bytes().splitlines(keepends=True)
     (out / RECORDS).write_bytes(b"".join(whole[: len(whole) - 40 + cut]))
-    document = run(pair_checkpoint, out, write_suite(text=SEEDED), seed=7)
+    document = run(pair_checkpoint, out, write_suite(text=SEEDED), attack_seed=7)
     assert lines(out) == lines(seeded)
     assert document["entries"] == read_json(seeded / EVALUATION)["entries"]
 
 
 def test_every_seeds_texts_are_verified(pair_checkpoint, seeded):
     from alumbench.attacks.victim import Victim
-    from alumbench.checkpoints import checkpoint_task
     from alumbench.evaluation.verify import verify
+    from alumbench.models.checkpoint import checkpoint_task
 
     files = find_model(str(pair_checkpoint))
     (verdict,) = verify(Stored.read(seeded), Victim(files, checkpoint_task(files), "cpu"))
@@ -121,18 +126,18 @@ def test_every_seeds_texts_are_verified(pair_checkpoint, seeded):
     ("old", "new", "message"),
     [
         ("seeds = 3\n", "seeds = 0\n", r"\(attack\).seeds: expected a whole number from 1 to"),
-        ("seeds = 3\n", "", r"\(attack\): seeds = 1 with seed_examples = 10; several seeds are"),
-        ("seed_examples = 10\n", "", r"\(attack\): seeds = 3 with seed_examples = 0; several seeds are"),
+        ("seeds = 3\n", "", r"\(attack\): seeds = 1 with seed_examples = 10; give both: seeds = 3"),
+        ("seed_examples = 10\n", "", r"\(attack\): seeds = 3 with seed_examples = 0; give both: seeds = 3"),
         ("seed_examples = 10", "seed_examples = -1", r"\(attack\).seed_examples: expected a whole number from 0 to"),
-        ("seed_examples = 10", "seed_examples = 21", r"\(attack\): seed_examples = 21 of examples = 20"),
-        ("deepwordbug-all-words", "input-reduction", r"\(attack\): seeds are for attacks that look for another label"),
+        ("seed_examples = 10", "seed_examples = 21", r"\(attack\): seed_examples = 21 is more than examples = 20"),
+        ("deepwordbug-all-words", "input-reduction", r"\(attack\): seeds are for attacks that try to change the label"),
         ('kind = "clean"', 'kind = "clean"\nseeds = 2', r"\(clean\): seeds are for attacks"),
         ('kind = "clean"', 'kind = "clean"\nseed_examples = 2', r"\(clean\): seed_examples is for attacks"),
-        ('kind = "clean"', 'kind = "clean"\nparts = { masked_lm = "x" }', r"\(clean\): parts is for attacks"),
+        ('kind = "clean"', 'kind = "clean"\nmodels = { masked_lm = "x" }', r"\(clean\): models is for attacks"),
         (
             "seeds = 3",
-            "seeds = 3\nparts = { masked_lm = 3 }",
-            r"\(attack\).parts.masked_lm: expected text, found",
+            "seeds = 3\nmodels = { masked_lm = 3 }",
+            r"\(attack\).models.masked_lm: expected text, found",
         ),
     ],
 )
@@ -142,15 +147,17 @@ def test_what_is_wrong_is_named(write_suite, old, new, message):
 
 
 @pytest.mark.parametrize(
-    ("recipe", "parts", "message"),
+    ("recipe", "models", "message"),
     [
-        ("deepwordbug-all-words@1", '{ masked_lm = "x" }', "entry attack: recipe deepwordbug-all-words takes no part"),
-        ("bae-local@1", "{ }", r"entry attack: recipe bae-local needs parts = \{ masked_lm"),
+        ("deepwordbug-all-words@1", '{ masked_lm = "x" }', "entry attack: recipe deepwordbug-all-words takes no model"),
+        ("bae-local@1", "{ }", r"entry attack: recipe bae-local needs models = \{ masked_lm"),
         ("bae-local@1", '{ masked_lm = "/none/here" }', "entry attack: masked_lm = /none/here: no such folder"),
     ],
 )
-def test_parts_are_checked_before_anything_runs(pair_checkpoint, write_suite, tmp_path, recipe, parts, message, mirror):
-    suite = write_suite(("deepwordbug-all-words@1", recipe), ("queries = 60", f"queries = 60\nparts = {parts}"))
+def test_models_are_checked_before_anything_runs(
+    pair_checkpoint, write_suite, tmp_path, recipe, models, message, mirror
+):
+    suite = write_suite(("deepwordbug-all-words@1", recipe), ("queries = 60", f"queries = 60\nmodels = {models}"))
     with pytest.raises(AlumbenchError, match=f"nothing was run: {message}"):
         run(pair_checkpoint, tmp_path / "out", suite)
     assert not (tmp_path / "out").exists()
@@ -162,9 +169,9 @@ def asks_a_model(pair_checkpoint, write_suite, tmp_path, monkeypatch):
     import dataclasses
 
     from alumbench.attacks import load_recipe
-    from alumbench.attacks.engine import job
-    from alumbench.attacks.resources import PARTS
-    from alumbench.evaluation import entry as module
+    from alumbench.attacks.execution import job
+    from alumbench.attacks.resources import REQUIRED_MODELS
+    from alumbench.evaluation import suite_entry as module
 
     plain, given = load_recipe("deepwordbug-all-words"), []
 
@@ -172,16 +179,20 @@ def asks_a_model(pair_checkpoint, write_suite, tmp_path, monkeypatch):
         given.append(masked_lm)
         return plain.build(wrapper)
 
-    recipe = dataclasses.replace(plain, build=build, parts_needed=("masked_lm",))
+    recipe = dataclasses.replace(plain, build=build, required_models=("masked_lm",))
     for place in (module, job):
         monkeypatch.setattr(place, "load_recipe", lambda name: recipe)
-    monkeypatch.setitem(PARTS, "masked_lm", dataclasses.replace(PARTS["masked_lm"], problem=lambda value: ""))
+    monkeypatch.setitem(
+        REQUIRED_MODELS,
+        "masked_lm",
+        dataclasses.replace(REQUIRED_MODELS["masked_lm"], problem=lambda value: ""),
+    )
     lm = shutil.copytree(pair_checkpoint, tmp_path / "lm")
     change_json(lm / "config.json")  # nulls, which it leaves out, are gone before the first run
-    return write_suite(("queries = 60", f'queries = 60\nparts = {{ masked_lm = "{lm}" }}')), lm, given
+    return write_suite(("queries = 60", f'queries = 60\nmodels = {{ masked_lm = "{lm}" }}')), lm, given
 
 
-def test_parts_reach_the_recipe_and_the_signature(pair_checkpoint, asks_a_model, tmp_path):
+def test_models_reach_the_recipe_and_the_signature(pair_checkpoint, asks_a_model, tmp_path):
     suite, lm, given = asks_a_model
     document = run(pair_checkpoint, tmp_path / "out", suite, limit=2, only=("attack",))
     assert set(given) == {str(lm)}
@@ -206,7 +217,7 @@ def test_an_attack_goes_on_with_the_models_that_it_was_begun_with(pair_checkpoin
     before = run(pair_checkpoint, tmp_path / "out", suite, limit=2, only=("attack",))
     change(lm)
     if message:
-        with pytest.raises(AlumbenchError, match=f"entry attack: cannot go on, .* begun: {message}.*another --out"):
+        with pytest.raises(AlumbenchError, match=f"entry attack: cannot resume, .* started: {message}.*another --out"):
             run(pair_checkpoint, tmp_path / "out", suite, limit=2, only=("attack",))
     else:
         again = run(pair_checkpoint, tmp_path / "out", suite, limit=2, only=("attack",))
@@ -224,7 +235,7 @@ def test_an_evaluation_that_recorded_weights_alone_goes_on_and_stays_so(pair_che
     again = run(pair_checkpoint, tmp_path / "out", suite, limit=2, only=("attack",))
     assert again["entries"] == document["entries"]
     rewrite(lm, with_value(0.5))
-    with pytest.raises(AlumbenchError, match="cannot go on, changed since it was begun: .*masked_lm:lm:.*; .*Give"):
+    with pytest.raises(AlumbenchError, match="cannot resume, changed since it was started: .*masked_lm:lm:.*; .*Give"):
         run(pair_checkpoint, tmp_path / "out", suite, limit=2, only=("attack",))
 
 
@@ -241,6 +252,6 @@ def test_a_resource_that_is_a_model_is_identified_too(mirror):
     from alumbench.attacks import load_recipe
     from alumbench.attacks.resources import MINILM
 
-    found = load_recipe("a2t-jia-minilm").models()
+    found = load_recipe("a2t-jia-minilm").model_identities()
     assert found == {"all-MiniLM-L6-v2": identity(find_model(MINILM))}
-    assert load_recipe("deepwordbug-all-words").models() == {}
+    assert load_recipe("deepwordbug-all-words").model_identities() == {}

@@ -7,9 +7,25 @@ import json
 import numpy as np
 import pytest
 
-from alumbench.evaluation.summary import is_right, number, share, summarize
+from alumbench.data import Task
+from alumbench.evaluation import summary as summaries
+from alumbench.evaluation.summary import is_right
 from alumbench.statistics import proportion
-from alumbench.tasks import Task
+from tests import typed
+from tests.typed import answered, plain
+
+
+def summarize(*args, **kwargs):
+    return plain(summaries.summarize(*args, **kwargs))
+
+
+def number(value, n):
+    return plain(summaries.number(value, n))
+
+
+def share(count, n):
+    return plain(summaries.proportion_with_ci(count, n))
+
 
 TASK = Task("t", "two labels", ("sentence",), ("no", "yes"))
 #: outcome, queries asked, unique queries, words, words changed
@@ -29,7 +45,7 @@ ATTACKED = [
 
 def attacked(rows):
     names = ("outcome", "queries", "queries_unique", "words", "words_changed")
-    return [dict(zip(names, row, strict=True)) | answer(row[0]) for row in rows]
+    return [typed.attacked(**dict(zip(names, row, strict=True)), **answer(row[0])) for row in rows]
 
 
 def answer(outcome):
@@ -94,7 +110,7 @@ def test_no_records_are_no_numbers():
 
 def scored(pairs, **extra):
     return [
-        {"label": gold, "prediction": predicted, "outcome": "correct" if gold == predicted else "wrong"} | extra
+        answered(label=gold, prediction=predicted, outcome="correct" if gold == predicted else "wrong", **extra)
         for gold, predicted in pairs
     ]
 
@@ -121,12 +137,12 @@ def test_f1_and_matthews_by_hand():
 @pytest.mark.parametrize("metric", ["pearson", "spearman"])
 def test_r17_constant_predictions_of_a_regression_are_null_and_a_reason(metric):
     task = Task("t", "", ("sentence",), metrics=(metric,))
-    records = [{"label": gold, "prediction": 2.5, "outcome": "scored"} for gold in (0.0, 1.0, 5.0)]
+    records = [answered(label=gold, prediction=2.5, outcome="scored") for gold in (0.0, 1.0, 5.0)]
     summary = summarize("clean", task, records)
     assert summary["measures"][metric]["value"] is None and summary["measures"][metric]["n"] == 3
     assert "all the same" in summary["measures"][metric]["reason"]
     json.dumps(summary, allow_nan=False)
-    moving = [record | {"prediction": 2 * record["label"] + 1} for record in records]
+    moving = [typed.changed(record, prediction=2 * record.label + 1) for record in records]
     assert summarize("clean", task, moving)["measures"][metric] == {"value": pytest.approx(1.0), "n": 3}
 
 

@@ -8,15 +8,19 @@ import shutil
 import pytest
 
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import checkpoint_task, find_model
+from alumbench.cli.verify import tell
+from alumbench.data import load_task
 from alumbench.evaluation.evaluate import CUT, EVALUATION, RECORDS
-from alumbench.evaluation.reliability import truncated
-from alumbench.evaluation.stored import Stored, made_how
-from alumbench.evaluation.verify import verify
-from alumbench.storage import read_json, read_records
-from alumbench.tasks import load_task
+from alumbench.evaluation.reliability_flags import truncated
+from alumbench.evaluation.rescoring import Rescored
+from alumbench.evaluation.stored import Stored, protocol_signature
+from alumbench.evaluation.verify import replay, verify
+from alumbench.models.checkpoint import checkpoint_task, find_model
+from alumbench.parsing import read_json
+from alumbench.storage import read_records
 from tests.attacks.conftest import dev
 from tests.evaluation.conftest import run
+from tests.typed import entry_result
 
 
 @pytest.fixture
@@ -53,13 +57,16 @@ def test_what_is_cut_is_counted_recorded_and_flagged(cut):
         (flag,) = [f for f in document["flags"] if f["flag"] == "truncated" and f["entry"] == name]
         assert f"{counts['texts']} of {entry['n']} texts" in flag["detail"]
         assert f"{victim.longest} tokens" in flag["detail"] and "train with a larger --max-length" in flag["detail"]
-        (flag,) = truncated(name, entry | {"truncated": entry["truncated"] | {"positions": victim.longest}})
-        assert "the model has no more" in flag["detail"] and "--max-length" not in flag["detail"]
+        at_most = entry["truncated"] | {"positions": victim.longest}
+        (flag,) = truncated(name, entry_result(**entry | {"truncated": at_most}))
+        assert "the model has no more" in flag.detail and "--max-length" not in flag.detail
 
 
 def test_lengths_differ_and_the_figures_stay_comparable(cut, evaluated):
     short, whole = (read_json(out / EVALUATION)["entries"]["attack"] for out in (cut[0], evaluated))
-    assert short["signature"] != whole["signature"] and made_how(short) == made_how(whole)
+    assert short["signature"] != whole["signature"] and protocol_signature(short["signature"]) == protocol_signature(
+        whole["signature"]
+    )
 
 
 def test_what_fits_leaves_no_trace_but_counts_of_nothing(evaluated):
@@ -95,3 +102,15 @@ def test_verify_cuts_a_pair_as_it_was_cut(cut, monkeypatch):
     asked.clear()
     verify(Stored.read(out), victim)
     assert len(asked) == len(broken) and set(asked) == {None}
+
+
+def test_verify_says_which_cut_pairs_it_cannot_read(cut, capsys):
+    """How one is cut follows from its original, which a stored record does not hold."""
+    out, victim = cut
+    stored = Stored.read(out)
+    broken = [record for record in stored.records if record.entry == "attack" and record.outcome == "broken"]
+    long = [record for record in broken if record.truncated]
+    (verdict,) = replay({"attack": stored.document.entries["attack"]}, broken, victim, {})
+    assert 0 < verdict.unread == len(long) and verdict.hold == verdict.texts == len(broken) - len(long)
+    tell("here", [verdict], [Rescored("attack", 0, 0, (), (), "")])
+    assert f"not checked: adversarial texts that were cut ({len(long)})" in capsys.readouterr().out

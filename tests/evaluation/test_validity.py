@@ -14,9 +14,11 @@ from alumbench.evaluation.document import EVALUATION, RECORDS
 from alumbench.evaluation.thresholds import Thresholds
 from alumbench.evaluation.validity import is_right_validly, judge, passes, summarize_validity
 from alumbench.leaderboard.compare import compare
+from alumbench.parsing import read_json
 from alumbench.statistics import proportion
-from alumbench.storage import read_json, read_records
+from alumbench.storage import read_records
 from tests.evaluation.conftest import SMALL, run
+from tests.typed import attacked, changed, plain
 
 BOUNDS = Thresholds(0.8, 0.3, 0.75)
 
@@ -51,9 +53,10 @@ def test_the_grammar_proxy_by_hand(nltk_data, before, after, kept, edits):
 
 
 def broken(semantic=0.9, grammar=0.8, changed=3, words=10, **values):
-    record = {"outcome": "broken", "words": words, "words_changed": changed, "id": "x", "seed": 1}
-    record |= {"label": "a", "prediction": "a", "validity": {"semantic": semantic, "grammar": grammar}}
-    return record | values
+    validity = {"semantic": semantic, "grammar": grammar, "passes": None}
+    return attacked(
+        **{"outcome": "broken", "words": words, "words_changed": changed, "validity": validity, "queries": 3} | values
+    )
 
 
 @pytest.mark.parametrize(
@@ -80,15 +83,15 @@ def test_what_passes(record, bounds, verdict):
 
 def others(outcome, count, first=100):
     return [
-        broken(outcome=outcome, id=str(first + at), validity=None) | {"prediction": "b" if outcome[0] == "a" else "a"}
+        broken(outcome=outcome, id=str(first + at), validity=None, prediction="b" if outcome[0] == "a" else "a")
         for at in range(count)
     ]
 
 
 def test_figures_through_the_filter_by_hand():
-    texts = [broken(id="1"), broken(id="2"), broken(id="3", semantic=0.1), broken(id="3", seed=2)]
+    texts = [broken(id="1"), broken(id="2"), broken(id="3", semantic=0.1), broken(id="3", attack_seed=2)]
     records = texts + others("robust", 4) + others("already_wrong", 2, 200)
-    found = summarize_validity(records, BOUNDS)
+    found = plain(summarize_validity(records, BOUNDS))
     assert (found["texts"], found["passed"], found["failed"]) == (3, 2, 1)
     p, q = proportion(2, 7), proportion(5, 9)
     assert found["measures"]["valid_success_rate"] == {
@@ -105,31 +108,30 @@ def test_figures_through_the_filter_by_hand():
 
 
 def test_errors_and_timeouts_are_not_withstood():
-    found = summarize_validity(others("error", 1) + others("timeout", 1) + others("robust", 2, 300), BOUNDS)
+    found = plain(summarize_validity(others("error", 1) + others("timeout", 1) + others("robust", 2, 300), BOUNDS))
     assert found["measures"]["accuracy_under_valid_attack"]["count"] == 2
     assert found["semantic"] is None and found["measures"]["valid_success_rate"]["count"] == 0
 
 
 def test_what_was_not_measured_is_null_and_says_why():
-    found = summarize_validity([broken(id="1"), broken(id="2", grammar=None)], BOUNDS)
+    found = plain(summarize_validity([broken(id="1"), broken(id="2", grammar=None)], BOUNDS))
     for measure in found["measures"].values():
         assert measure["value"] is None and "grammar was not measured, for want of NLTK's wordnet" in measure["reason"]
     assert found["grammar"] is None and found["semantic"] == 0.9
-    spared = summarize_validity([broken(id="1"), *others("skipped", 3)], BOUNDS)
+    spared = plain(summarize_validity([broken(id="1"), *others("skipped", 3)], BOUNDS))
     assert "--skip-broken: 3 examples" in spared["measures"]["valid_success_rate"]["reason"]
 
 
 @pytest.mark.parametrize(
     ("record", "right"),
     [
-        ({"outcome": "robust"}, True),
-        ({"outcome": "broken", "validity": {"passes": False}}, True),
-        ({"outcome": "broken", "validity": {"passes": True}}, False),
-        ({"outcome": "broken", "validity": {"passes": None}}, False),
-        ({"outcome": "broken"}, False),
-        ({"outcome": "error"}, False),
+        (attacked(outcome="robust"), True),
+        (attacked(outcome="broken", validity={"semantic": None, "grammar": 0.1, "passes": False}), True),
+        (attacked(outcome="broken", validity={"semantic": None, "grammar": 0.1, "passes": True}), False),
+        (attacked(outcome="broken", validity={"semantic": None, "grammar": 0.1, "passes": None}), False),
+        (attacked(outcome="broken"), False),
+        (attacked(outcome="error"), False),
     ],
-    ids=str,
 )
 def test_what_counts_as_right_through_the_filter(record, right):
     assert is_right_validly(record) is right
@@ -145,7 +147,7 @@ def measured(monkeypatch):
 
     def similarities(records, device):
         asked.append(len(records))
-        return [round(int(record["id"][:4], 16) / 65535, 4) for record in records]
+        return [round(int(record.id[:4], 16) / 65535, 4) for record in records]
 
     monkeypatch.setattr(validity, "_similarities", similarities)
     return asked
@@ -198,7 +200,7 @@ def test_similarity_is_of_the_column_that_lost_most(mirror):
     texts = {"premise": "a dog runs in the park", "hypothesis": "an animal is outside"}
     other = texts | {"hypothesis": "the stock market fell"}
     near = texts | {"hypothesis": "an animal is outdoors"}
-    records = [{"texts": texts, "adversarial": changed} for changed in (texts, near, other, texts | {"premise": ""})]
+    records = [attacked(texts=texts, adversarial=changed) for changed in (texts, near, other, texts | {"premise": ""})]
     same, close, far, empty = validity._similarities(records, "cpu")
     assert same == 1.0 > close > 0.8 > 0.4 > far and empty < 0.5
     assert validity._similarities(records[2:3], "cpu") == [far]
@@ -212,11 +214,11 @@ def test_real_means_on_real_words(mirror, nltk_data):
         broken(texts={"sentence": text}, adversarial={"sentence": text.replace(old, new)}, changed=1, words=11)
         for old, new in (("story", "tale"), ("story", "sotry"))
     ]
-    for record in records:
-        del record["validity"]
-    assert judge(records, Thresholds(), "cpu") and not judge(records, Thresholds(), "cpu")
-    assert [record["validity"]["passes"] for record in records] == [True, False]
-    assert records[1]["validity"]["grammar"] == 0.0
+    records = [changed(record, validity=None) for record in records]
+    judged = judge(records, Thresholds(), "cpu")
+    assert all(a is b for a, b in zip(judge(judged, Thresholds(), "cpu"), judged, strict=True))
+    assert [record.validity.passes for record in judged] == [True, False]
+    assert judged[1].validity.grammar == 0.0
 
 
 @pytest.mark.parametrize(

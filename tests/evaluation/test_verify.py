@@ -11,21 +11,38 @@ from pathlib import Path
 import pytest
 
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import checkpoint_task, find_model
+from alumbench.cli import main
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.evaluate import EVALUATION, RECORDS
 from alumbench.evaluation.rescoring import Sample, rescore_stored
 from alumbench.evaluation.stored import Stored
 from alumbench.evaluation.suite import load_suite
 from alumbench.evaluation.verify import verify
-from alumbench.storage import read_json, read_records
-from alumbench.tasks import Task
+from alumbench.models.checkpoint import checkpoint_task, find_model
+from alumbench.parsing import read_json
+from alumbench.storage import read_records
 from tests.evaluation.conftest import run
 
 
-def command(*arguments: object) -> subprocess.CompletedProcess[str]:
+def in_a_new_process(*arguments: object) -> subprocess.CompletedProcess[str]:
     line = [Path(sys.executable).with_name("alumbench"), "verify", *arguments, "--device", "cpu"]
     return subprocess.run(list(map(str, line)), capture_output=True, text=True, timeout=200)
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """The same in this process, where another would show nothing more."""
+
+    def run_here(*arguments: object) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["alumbench", "verify", *map(str, arguments), "--device", "cpu"])
+        status = 0
+        try:
+            main()
+        except SystemExit as stop:
+            status = int(stop.code or 0)
+        return subprocess.CompletedProcess(sys.argv, status, *capsys.readouterr())
+
+    return run_here
 
 
 def broken(out: Path) -> list[dict]:
@@ -58,10 +75,10 @@ def tampered(evaluated, tmp_path):
 
 def test_all_texts_hold_in_a_new_process(evaluated):
     count = len(broken(evaluated))
-    done = command(evaluated)
+    done = in_a_new_process(evaluated)
     assert done.returncode == 0, done.stderr
     assert count >= 5 and f"attack: {count} of {count} adversarial texts still hold; " in done.stdout
-    assert "clean: 400 answers scored again; all as recorded" in done.stdout
+    assert "clean: 400 answers re-scored; all as recorded" in done.stdout
     assert "no longer" not in done.stdout
 
 
@@ -86,13 +103,13 @@ def test_failed_attacks_are_made_again_and_answers_held_against_the_texts(pair_c
     assert [line for line in found["deepwordbug-all-words"] if "recorded robust, the same attack breaks it" in line]
 
 
-def test_a_checkpoint_that_moved_with_its_evaluations_is_found(pair_checkpoint, tmp_path):
+def test_a_checkpoint_that_moved_with_its_evaluations_is_found(command, pair_checkpoint, tmp_path):
     before, after = tmp_path / "before", tmp_path / "after"
     shutil.copytree(pair_checkpoint, before)
     run(before, before / "evaluations/smoke", load_suite("smoke"), only=("clean",))
     before.rename(after)
     done = command(after / "evaluations/smoke")
-    assert done.returncode == 0 and "clean: 400 answers scored again; all as recorded" in done.stdout
+    assert done.returncode == 0 and "clean: 400 answers re-scored; all as recorded" in done.stdout
     (after / "evaluations/smoke").rename(tmp_path / "alone")
     done = command(tmp_path / "alone")
     assert done.returncode == 1
@@ -115,12 +132,12 @@ def test_a_damaged_record_is_one_line(tampered, verify_here, name):
     out, _ = tampered(DAMAGE[name])
     if name == "other label":  # of the right shape, so it is a finding
         victim = Victim(
-            find_model(Stored.read(out).document["checkpoint"]["path"]),
-            Task.from_dict(Stored.read(out).document["task"]),
+            find_model(Stored.read(out).document.checkpoint.path),
+            Stored.read(out).document.task,
             "cpu",
         )
         found = {one.entry: one.fallen for one in rescore_stored(Stored.read(out), victim, None)}
-        assert [line for line in found["attack"] if "label is none of" in line]
+        assert [line for line in found["attack"] if "label is not one of" in line]
         assert verify_here(out)[0].texts == 0
         return
     with pytest.raises(AlumbenchError, match=r"records\.jsonl, line \d+: "):
@@ -138,7 +155,7 @@ def test_a_damaged_document_is_one_line(evaluated, tmp_path, name):
         Stored.read(tmp_path / "copy")
 
 
-def test_what_no_longer_holds_is_named(tampered, verify_here):
+def test_what_no_longer_holds_is_named(command, tampered, verify_here):
     out, ids = tampered(lambda record: record.update(adversarial=record["texts"]))
     done = command(out)
     assert done.returncode == 1
@@ -183,7 +200,7 @@ def test_a_reduction_must_keep_its_label(pair_checkpoint, tmp_path, verify_here,
     assert set(measures) == {"clean_accuracy", "reduced_rate"}
 
 
-def test_another_checkpoint_is_refused(evaluated, checkpoint, pair_checkpoint, tmp_path):
+def test_another_checkpoint_is_refused(command, evaluated, pair_checkpoint, tmp_path):
     from tests.evaluation.test_resume import changed_weights
 
     other = changed_weights(pair_checkpoint, tmp_path)

@@ -10,10 +10,10 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import checkpoint_task, find_model
 from alumbench.demo import BOARD
 from alumbench.evaluation.evaluate import Request, evaluate
 from alumbench.evaluation.suite import load_suite
+from alumbench.models.checkpoint import checkpoint_task, find_model
 
 
 def move(checkpoint: Path, number: int) -> None:
@@ -32,7 +32,7 @@ def evaluated(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> lis
         shutil.copytree(checkpoint, folder)
         move(folder, number)
         record = json.loads((folder / "training.json").read_text())
-        record["seed"], record["method"]["name"] = seed, method
+        record["training_seed"], record["method"]["name"] = seed, method
         (folder / "training.json").write_text(json.dumps(record))
         files = find_model(str(folder))
         victim = Victim(files, checkpoint_task(files), "cpu")

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
+from alumbench.reports.view import View
+
 COLUMNS = {
     "clean": ("SST-2 dev", "generalization", "percent"),
     "typos": ("deepwordbug", "robustness", "percent"),
@@ -23,14 +27,19 @@ def sample_view(rows: int = 4) -> dict[str, Any]:
         "rank": "deepwordbug",
         "columns": [_column(key, *told) for key, told in COLUMNS.items()],
         "rows": [_row(number, number == rows - 1) for number in range(rows)],
-        "scatter": {"x": "clean", "y": "worst"},
+        "scatter": ["clean", "worst"],
         "effective_robustness": {"reason": "3 reference models", "values": {}},
-        "notes": ["Percent.", "Smallest difference found with 80% power: 7.9 at n=200."],
+        "notes": ["Percent.", "Smallest difference detectable with 80% power: 7.9 at n=200."],
         "provenance": ["standard: trained on something"],
         "versions": ["alumbench 0.1.0"],
         "signatures": ["suite@1|clean|n:200"],
         "downloads": {"csv": "row,value\nstandard,0.8\n", "json": "[]\n"},
     }
+
+
+def as_view(sample: dict[str, Any]) -> View:
+    """A sample, edited or not, as the page takes it."""
+    return msgspec.convert(sample, View)
 
 
 def _column(key: str, title: str, role: str, unit: str) -> dict[str, Any]:
@@ -54,8 +63,8 @@ def _column(key: str, title: str, role: str, unit: str) -> dict[str, Any]:
 def _row(number: int, last: bool) -> dict[str, Any]:
     name = "standard" if number == 0 else f"method-{number}"
     cells = {key: _cell(key, number, last) for key in COLUMNS}
-    points = [{"radius": r, "value": 0.8 - r, "low": 0.7 - r, "high": 0.9 - r, "n": 200} for r in (0.0, 0.05, 0.1)]
-    budgets = [{"budget": b, "value": b / 2000, "low": 0.0, "high": 0.9, "n": 160} for b in (10, 100, 1000)]
+    points = [{"at": r, "value": 0.8 - r, "low": 0.7 - r, "high": 0.9 - r, "n": 200} for r in (0.0, 0.05, 0.1)]
+    budgets = [{"at": b, "value": b / 2000, "low": 0.0, "high": 0.9, "n": 160} for b in (10, 100, 1000)]
     return {
         "name": name,
         "method": name,
@@ -64,7 +73,6 @@ def _row(number: int, last: bool) -> dict[str, Any]:
         "parameters": f"epsilon {number / 10}",
         "settings": "epochs 1",
         "seeds": [1] if last else [1, 2, 3],
-        "single_seed": last,
         "flags": [{"flag": "budget-saturated", "entry": "typos", "detail": "18 of 18", "seeds": [1]}] if last else [],
         "cells": cells,
         "curves": {"security": points, "queries": {"typos": budgets}},

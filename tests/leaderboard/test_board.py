@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import checkpoint_task, find_model
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.evaluate import Request, evaluate
 from alumbench.evaluation.suite import load_suite
-from alumbench.leaderboard.adding import add
 from alumbench.leaderboard.board import BUILT, build
 from alumbench.leaderboard.compare import compare
+from alumbench.leaderboard.submit import add
+from alumbench.models.checkpoint import checkpoint_task, find_model
 
 
 def _bytes(board: Path) -> dict[str, bytes]:
@@ -74,7 +74,7 @@ def test_rows_whose_names_make_one_file_are_kept_apart(board: Path, evaluated: l
     standard, alum = evaluated[0], evaluated[-1]
     assert add(board, standard, "freelb") != add(board, alum, "freelb++")
     before = add(board, standard, "mine:a").read_bytes()
-    with pytest.raises(AlumbenchError, match=r"holds row 'mine:a', whose name makes the same file's"):
+    with pytest.raises(AlumbenchError, match=r"holds row 'mine:a', whose name gives the same file name"):
         add(board, standard, "mine a")
     assert (board / "results/mine-a-seed1.json").read_bytes() == before
 
@@ -144,8 +144,8 @@ def _only_attack(folder: Path) -> Path:
 
 
 def test_flags_stand_under_the_table(board: Path, evaluated: list[Path], tmp_path: Path) -> None:
-    from alumbench.leaderboard.entries import Entry
-    from alumbench.leaderboard.settings import Board
+    from alumbench.leaderboard.config import Board
+    from alumbench.leaderboard.entries import BoardEntry
 
     path = add(board, evaluated[2], "standard")
     build(board)
@@ -153,13 +153,13 @@ def test_flags_stand_under_the_table(board: Path, evaluated: list[Path], tmp_pat
     entry = json.loads(path.read_text())
     entry["model_checks"][0]["training_modules"] = ["bert"]
     path.write_text(json.dumps(entry))
-    assert [flag["flag"] for flag in Entry.read(Board.read(board), path).flags()] == ["dropout-on"]
+    assert [flag.flag for flag in BoardEntry.read(Board.read(board), path).flags()] == ["dropout-on"]
     build(board)
     page = (board / "README.md").read_text()
     assert "- **dropout-on**: modules in training mode: 1 (bert) (row and seeds: standard 1)" in page
     del entry["model_checks"]
     path.write_text(json.dumps(entry))
-    assert Entry.read(Board.read(board), path).flags() == [], "entries from before there were flags say nothing"
+    assert BoardEntry.read(Board.read(board), path).flags() == [], "entries from before there were flags say nothing"
 
 
 def test_the_order_of_hashes_changes_no_byte(board: Path, evaluated: list[Path]) -> None:

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from alumbench.errors import AlumbenchError
-from alumbench.leaderboard.adding import add
 from alumbench.leaderboard.board import build
-from alumbench.leaderboard.checking import check
+from alumbench.leaderboard.submit import add
+from alumbench.leaderboard.validate import check
 
 Board = tuple[Path, Path, dict[str, Any], list[str]]
 #: Values that are of a wrong type, absurd, or obeyed by a terminal, a page or a file system.
@@ -153,7 +153,7 @@ def test_a_bad_entry_hides_nothing_about_the_others(board: Path, evaluated: list
     problems = check(board)
     for name, message in (
         (first.name, "task.train"),
-        (second.name, "is no file"),
+        (second.name, "not a file"),
         (third.name, "its measures do not follow"),
         ("stray.jsonl.gz", "belongs to no entry"),
     ):
@@ -170,14 +170,14 @@ def test_a_link_out_of_the_board_is_not_followed(board: Path, evaluated: list[Pa
     at = path if name == "results" else board / json.loads(path.read_text())["records"]["file"]
     shutil.move(at, tmp_path / at.name)
     at.symlink_to(tmp_path / at.name)
-    assert [line for line in check(board) if "is a link that leads out of" in line]
+    assert [line for line in check(board) if "is a link out of" in line]
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"id": 3}, "id: expected text, found a number"),
-        ({"label": "sideways"}, "label is none of negative, positive"),
+        ({"label": "sideways"}, "label is not one of negative, positive"),
         ({"outcome": "won"}, "outcome: expected"),
         ({"scores": [1.0]}, "1 scores for 2 labels"),
         ({"scores": ["a", "b"]}, "scores"),

@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from alumbench.leaderboard.inert import block, code, prose, visible
+from alumbench.reports.escaping import block, code, prose, visible
 
 PAYLOADS = [
     "<script>alert(1)</script>",

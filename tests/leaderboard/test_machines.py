@@ -14,15 +14,15 @@ import pytest
 
 from alumbench.attacks.resources import RESOURCES
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import checkpoint_task, find_model
 from alumbench.evaluation.evaluate import Request, evaluate
 from alumbench.evaluation.suite import load_suite
 from alumbench.evaluation.validity import ENCODER
-from alumbench.leaderboard.adding import add
 from alumbench.leaderboard.board import BUILT, build, outdated
-from alumbench.leaderboard.checking import check
-from alumbench.leaderboard.replay import replay_board
-from alumbench.publishing.report import write_report
+from alumbench.leaderboard.report import write_report
+from alumbench.leaderboard.submit import add
+from alumbench.leaderboard.validate import check
+from alumbench.leaderboard.verify import replay_board
+from alumbench.models.checkpoint import checkpoint_task, find_model
 from tests.conftest import MIRROR, REPOSITORY
 
 #: For each machine, what it says of a resource: '' where it has it, else the remedy.

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from alumbench.leaderboard.page import page
-from alumbench.leaderboard.page.text import prose, segments, shown
-from tests.leaderboard.sample_view import sample_view
+from alumbench.reports.html import page
+from alumbench.reports.html.text import prose, segments, shown
+from tests.leaderboard.sample_view import as_view, sample_view
 from tests.leaderboard.test_inert import PAYLOADS
 
 
 def spoiled(value: Any, payload: str) -> Any:
     """The view with a payload behind every text of it; keys and what has a fixed set of values stay."""
-    fixed = {"key", "role", "unit", "outcome", "x", "y", "entry", "measure"}
+    fixed = {"key", "role", "unit", "outcome", "scatter", "entry", "measure"}
     if isinstance(value, dict):
         return {k: v if k in fixed else spoiled(v, payload) for k, v in value.items()}
     if isinstance(value, list):
@@ -35,18 +35,18 @@ def visible_text(text: str) -> str:
 
 
 def test_what_lessens_a_figure_is_seen_without_a_script() -> None:
-    text = visible_text(page(sample_view()))
+    text = visible_text(page(as_view(sample_view())))
     for words in ("single seed", "budget-saturated", "not evaluated", "7.9", "standard", "method-3"):
         assert words in text, words
     assert re.search(r"10\s+(errors|failed|errors, timeouts)|7 errors?", text), "errors and timeouts stand in the table"
 
 
 def test_the_same_view_gives_the_same_bytes() -> None:
-    assert page(sample_view()) == page(deepcopy(sample_view()))
+    assert page(as_view(sample_view())) == page(as_view(deepcopy(sample_view())))
 
 
 def test_the_policy_names_the_pages_own_script_and_style() -> None:
-    text = page(sample_view())
+    text = page(as_view(sample_view()))
     policy = html.unescape(re.search(r'Content-Security-Policy" content="([^"]*)"', text).group(1))  # type: ignore[union-attr]
     scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
     styles = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
@@ -61,7 +61,7 @@ def test_the_policy_names_the_pages_own_script_and_style() -> None:
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
 def test_no_text_becomes_markup(payload: str) -> None:
-    plain, text = page(sample_view()), page(spoiled(sample_view(), payload))
+    plain, text = page(as_view(sample_view())), page(as_view(spoiled(sample_view(), payload)))
     tags = [
         re.findall(r"<([a-z!/][\w-]*)", re.sub(r"<script.*?</script>", "", part, flags=re.S)) for part in (plain, text)
     ]
@@ -76,13 +76,13 @@ def test_no_text_becomes_markup(payload: str) -> None:
 def test_nan_is_no_figure() -> None:
     view = sample_view()
     view["rows"][1]["cells"]["typos"]["value"] = float("nan")
-    text = page(view)
+    text = page(as_view(view))
     assert "NaN" not in visible_text(text) and "nan" not in visible_text(text).split()
 
 
 @pytest.mark.parametrize("rows", [1, 2, 40])
 def test_few_and_many_rows(rows: int) -> None:
-    assert visible_text(page(sample_view(rows))).count("method-") >= rows - 1
+    assert visible_text(page(as_view(sample_view(rows)))).count("method-") >= rows - 1
 
 
 def test_the_emptiest_board() -> None:
@@ -92,7 +92,7 @@ def test_the_emptiest_board() -> None:
         "cells": {"clean": view["rows"][0]["cells"]["clean"]},
         "curves": {"security": [], "queries": {}},
     }
-    assert "<table" in page(view)
+    assert "<table" in page(as_view(view))
 
 
 @pytest.mark.parametrize(

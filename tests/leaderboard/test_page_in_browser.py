@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from alumbench.leaderboard.page import page
-from tests.leaderboard.sample_view import sample_view
+from alumbench.reports.html import page
+from tests.leaderboard.sample_view import as_view, sample_view
 from tests.leaderboard.test_inert import PAYLOADS
 from tests.leaderboard.test_page import spoiled
 
@@ -129,7 +129,7 @@ def test_nothing_fires_and_nothing_is_asked_for(
     """R15: each wall holds on its own. Every text holds every payload; where scripts may, every dialog is opened."""
     port, heard = calls
     view = spoiled(sample_view(), " ".join([*ATTACKS, *(p for p in PAYLOADS if "\ud800" not in p)]))
-    text = page(view)
+    text = page(as_view(view))
     if policy:
         dom = opened(chromium, text, tmp_path, port)
         assert "data-fired" not in dom.partition("<body")[0] and 'class="js"' in dom.partition("<body")[0]
@@ -158,7 +158,7 @@ def test_the_tests_own_marks_would_be_seen(chromium: str, calls: tuple[int, list
 def test_sorting_filtering_and_reading(chromium: str, calls: tuple[int, list[str]], tmp_path: Path) -> None:
     found = pressed(
         chromium,
-        page(sample_view()),
+        page(as_view(sample_view())),
         tmp_path,
         calls[0],
         """const board = JSON.parse(document.getElementById("data").textContent);
@@ -218,7 +218,7 @@ def test_it_fits_is_named_and_can_be_read(
 ) -> None:
     found = pressed(
         chromium,
-        page(sample_view()),
+        page(as_view(sample_view())),
         tmp_path,
         calls[0],
         f"document.documentElement.dataset.theme = {scheme!r};"

@@ -11,16 +11,18 @@ from typing import Any
 import pytest
 
 from alumbench.errors import AlumbenchError
-from alumbench.leaderboard.adding import add
+from alumbench.hub.metadata import Given
+from alumbench.hub.model_card import write_card
+from alumbench.hub.upload_files import belongings
 from alumbench.leaderboard.board import build
 from alumbench.leaderboard.exchange import export
-from alumbench.leaderboard.places import record_without_places, without_places
-from alumbench.publishing.belongings import belongings
-from alumbench.publishing.card import write_card
-from alumbench.publishing.metadata import Given
-from alumbench.publishing.report import write_report
-from alumbench.storage import read_json, write_json
+from alumbench.leaderboard.report import write_report
+from alumbench.leaderboard.strip_paths import record_without_places, without_places
+from alumbench.leaderboard.submit import add
+from alumbench.parsing import read_json
+from alumbench.storage import write_json
 from tests.leaderboard.conftest import move
+from tests.typed import attacked, changed
 
 MARK = "secret-folder"
 FORMS = {
@@ -84,12 +86,12 @@ def test_what_is_no_path_stays() -> None:
         "model": {"name": "owner/name", "revision": "abc"},
     }
     assert without_places(kept) == kept
-    record = {"adversarial": {"sentence": "see /home/me/x"}, "message": "broken by /home/me/x"}
-    assert record_without_places(record) == record | {"message": "broken by x"}
+    record = attacked(adversarial={"sentence": "see /home/me/x"}, message="broken by /home/me/x")
+    assert record_without_places(record) == changed(record, message="broken by x")
 
 
 def test_the_boards_of_this_repository_name_no_absolute_place() -> None:
-    from alumbench.leaderboard.places import without_absolute
+    from alumbench.leaderboard.strip_paths import without_absolute
 
     paths = sorted((Path(__file__).parents[2] / "leaderboards").glob("*/results/*.json"))
     assert len(paths) > 200
@@ -137,7 +139,7 @@ def test_push_follows_no_link(evaluated: list[Path], tmp_path: Path, how: Callab
     write_card(checkpoint, Given())
     (tmp_path / "id_rsa").write_text("secret")
     how(checkpoint, tmp_path / "id_rsa")
-    with pytest.raises(AlumbenchError, match="is a link to another place"):
+    with pytest.raises(AlumbenchError, match="is a link out of the checkpoint"):
         belongings(checkpoint)
 
 

@@ -8,21 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from alumbench.attacks.engine.scoring import Scorer
 from alumbench.attacks.victim import Victim
-from alumbench.checkpoints import checkpoint_task, find_model
+from alumbench.engine.scorer import Scorer
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation import grammar, validity
 from alumbench.evaluation.suite import load_suite
-from alumbench.leaderboard.adding import add
 from alumbench.leaderboard.board import build
-from alumbench.leaderboard.replay import replay_board
+from alumbench.leaderboard.submit import add
+from alumbench.leaderboard.verify import replay_board
+from alumbench.models.checkpoint import checkpoint_task, find_model
 from tests.evaluation.conftest import run
 from tests.evaluation.test_ensembles import TWO
 from tests.leaderboard.conftest import move
+from tests.typed import plain
 
 BOARD = """
 title = "worst cases"
+suites = ["two@1"]
 baseline = "standard"
 [[columns]]
 title = "worst"
@@ -155,16 +157,16 @@ def test_a_worst_case_over_fewer_attacks_is_refused(board: Path) -> None:
     """With its figures recomputed for the one that is left, as one who cheats would."""
     from alumbench.evaluation.ensembles import worst_case
     from alumbench.evaluation.summary import under_attack
-    from alumbench.leaderboard.checking import check
-    from alumbench.leaderboard.entries import Entry
-    from alumbench.leaderboard.settings import Board
+    from alumbench.leaderboard.config import Board
+    from alumbench.leaderboard.entries import BoardEntry
+    from alumbench.leaderboard.validate import check
 
     assert check(board) == []
     path = board / "results/standard-seed1.json"
-    records = Entry.read(Board.read(board), path).records
+    records = BoardEntry.read(Board.read(board), path).records
     content = json.loads(path.read_text())
     left = content["ensembles"]["both@3"]["members"][:1]
     figures = under_attack(worst_case({left[0]: records[left[0]]}))
-    content["ensembles"]["both@3"] |= {"members": left, "measures": figures}
+    content["ensembles"]["both@3"] |= {"members": left, "measures": plain(figures)}
     path.write_text(json.dumps(content))
     assert [line for line in check(board) if "ensemble both@3: its signature is not that of its members" in line]

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alumbench.leaderboard.published import changed_words, published
+from alumbench.leaderboard.redaction import changed_words, published
+from tests.typed import answered, attacked, plain
 
 
 @pytest.mark.parametrize(
@@ -37,15 +38,15 @@ def test_what_is_not_marked_is_the_originals_in_its_order(words: list[str], data
 
 
 def test_a_pair_is_known_by_its_first_text_and_the_texts_stay_behind() -> None:
-    record = {
-        "id": "1",
-        "texts": {"premise": "a man eats", "hypothesis": "he sleeps"},
-        "scores": [0.1234567890123, 0.8765432109877],
-        "adversarial": {"premise": "a man eats", "hypothesis": "he slept"},
-    }
-    found = published(record)
-    assert "texts" not in found and found["changed"] == {"hypothesis": [[3, 8]]}
+    record = attacked(
+        id="1",
+        texts={"premise": "a man eats", "hypothesis": "he sleeps"},
+        scores=[0.1234567890123, 0.8765432109877],
+        adversarial={"premise": "a man eats", "hypothesis": "he slept"},
+    )
+    found = plain(published(record))
+    assert "texts" not in found and found["changed"] == {"hypothesis": [(3, 8)]}
     assert found["scores"] == [0.123456789, 0.876543211]
-    other = published({"id": "2", "texts": {"premise": "a man eats", "hypothesis": "he runs"}})
+    other = plain(published(answered(id="2", texts={"premise": "a man eats", "hypothesis": "he runs"})))
     assert other["cluster"] == found["cluster"] and "changed" not in other
-    assert "cluster" not in published({"id": "3", "texts": {"sentence": "a man eats"}})
+    assert "cluster" not in plain(published(answered(id="3", texts={"sentence": "a man eats"})))

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,18 @@ from click.testing import CliRunner
 from alumbench.cli import group
 from alumbench.errors import AlumbenchError
 from alumbench.leaderboard.board import build, outdated
-from alumbench.leaderboard.checking import check, load
-from alumbench.leaderboard.citing import add_references
 from alumbench.leaderboard.every_eval_ever import from_log, to_log
 from alumbench.leaderboard.exchange import export, import_
-from alumbench.leaderboard.page import page
+from alumbench.leaderboard.external_rows import add_references
 from alumbench.leaderboard.references import References
-from alumbench.leaderboard.replay import replay_board
+from alumbench.leaderboard.report import write_report
+from alumbench.leaderboard.submission import make_submission
+from alumbench.leaderboard.validate import check, load
+from alumbench.leaderboard.verify import replay_board
 from alumbench.leaderboard.view import REFERENCE, view
-from alumbench.publishing.report import write_report
-from tests.leaderboard.test_checking import change, rewrite_records, wrong_to_right
+from alumbench.reports.html import page
+from tests.leaderboard.test_validate import change, rewrite_records, wrong_to_right
+from tests.typed import plain
 
 BOARDS = Path(__file__).parents[2] / "leaderboards"
 LABELS = ("entailment", "neutral", "contradiction")
@@ -125,16 +128,14 @@ def with_scores(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def test_each_prediction_is_joined_by_its_key_and_scored(board: Path) -> None:
     large, base = add_references(board)
-    assert [entry.content["entries"]["set"]["summary"]["measures"]["accuracy"]["value"] for entry in (large, base)] == [
-        0.7,
-        0.0,
-    ]
+    accuracies = [entry.content.entries["set"].figures.measures["accuracy"].value for entry in (large, base)]
+    assert accuracies == [0.7, 0.0]
     records = large.records["set"]
-    assert len(records) == 10 and sum(record["prediction"] == record["label"] for record in records) == 7
-    assert all(record["scores"][LABELS.index(record["prediction"])] == 0.8 for record in records)
-    assert not any("texts" in record for record in records) and "scores" not in base.records["set"][0]
-    assert large.training == {} and large.training_time is None and not large.weights
-    assert large.reference is not None and large.reference["predictions"]["set"]["path"] == "predictions.csv"
+    assert len(records) == 10 and sum(record.prediction == record.label for record in records) == 7
+    assert all(record.scores[LABELS.index(record.prediction)] == 0.8 for record in records)
+    assert not any(record.texts for record in records) and base.records["set"][0].scores is None
+    assert large.training is None and large.training_time is None and not large.weights
+    assert large.reference is not None and plain(large.reference)["predictions"]["set"]["path"] == "predictions.csv"
     assert check(board) == []
 
 
@@ -151,14 +152,14 @@ def test_the_same_command_again_gives_the_same_bytes(board: Path) -> None:
     [
         ("predictions.csv", "u3,0,", "u3,1,", "u3 has label '?1'?, the example of set is entailment"),
         ("predictions.csv", "u3,0,", "u77,0,", "has no predictions for 1 of the 10 examples of set"),
-        ("predictions.csv", "u3,0,", "u4,0,", "uid u4 is there twice"),
+        ("predictions.csv", "u3,0,", "u4,0,", "uid u4 occurs twice"),
         ("predictions.csv", "[0.8, 0.1, 0.1]", "[0.8, 0.2]", "column 'scores' holds .*, expected a probability for"),
         ("references.toml", 'prediction = "large"', 'prediction = "lage"', "'lage'. Did you mean 'large'"),
         ("references.toml", 'entry = "set"', 'entry = "sets"', "'sets'. Did you mean 'set'"),
         ("references.toml", 'entry = "set"', 'entry = "typos"', "unknown entry 'typos'"),
         ("references.toml", 'key = "uid"', 'key = "id"', "no column 'id'"),
         ("references.toml", 'row = "base"', 'rwo = "base"', "Did you mean 'row'"),
-        ("references.toml", 'row = "base"', 'row = "large?"', "names that make the same file's"),
+        ("references.toml", 'row = "base"', 'row = "large?"', "names that give the same file name"),
         ("references.toml", 'published = "', 'site = "', "site"),
         ("references.toml", '"mini-nli"', '"nli"', "task nli: .* is for mini-nli"),
         ("board.toml", '"pairs@1"', '"anli@1"', "suite pairs@1: .* is for anli@1"),
@@ -192,8 +193,8 @@ def _as_ours(entry: dict[str, Any]) -> None:
         (lambda e: e.pop("reference"), "training is null, so it needs a reference"),
         (_as_ours, "has a training record and a reference"),
         (lambda e: e["reference"]["predictions"].clear(), "names predictions of other entries than it has"),
-        (lambda e: e["entries"]["set"].update(kind="embedding"), "published predictions can say nothing"),
-        (lambda e: e.update(row="base"), "row 'base' mixes checkpoints whose reference differs"),
+        (lambda e: e["entries"]["set"].update(kind="embedding"), "published predictions cannot show"),
+        (lambda e: e.update(row="base"), "row 'base' mixes checkpoints that differ in reference"),
     ],
     ids=["figure", "nothing", "both", "other-entries", "attack", "two-in-a-row"],
 )
@@ -213,15 +214,15 @@ def test_they_change_nothing_of_the_other_rows(filled: Path) -> None:
     """Ranks, differences, corrected p, effective robustness: all is as without them."""
     settings, entries = load(filled)
     shown, without = view(settings, entries), view(settings, [entry for entry in entries if entry.reference is None])
-    ours = [row for row in shown["rows"] if not row["reference"]]
-    assert [row["name"] for row in shown["rows"]] == ["alum", "standard", "base", "large"]
-    assert ours == without["rows"] and shown["effective_robustness"] == without["effective_robustness"]
-    assert ours[0]["cells"]["set:accuracy"]["difference"]["p_holm"] is not None
-    for row in shown["rows"][2:]:
-        cell = row["cells"]["set:accuracy"]
-        assert (cell["rank"], cell["difference"], row["seeds"], row["single_seed"]) == (None, None, [], False)
-        assert row["reference"] == REFERENCE and REFERENCE in row["settings"] and row["cost"]["seconds"] is None
-    assert [example["seed"] for example in shown["rows"][2]["cells"]["set:accuracy"]["examples"]] == [None] * 10
+    ours = [row for row in shown.rows if not row.reference]
+    assert [row.name for row in shown.rows] == ["alum", "standard", "base", "large"]
+    assert ours == without.rows and shown.effective_robustness == without.effective_robustness
+    assert ours[0].cells["set:accuracy"].difference.p_holm is not None  # type: ignore[union-attr]
+    for row in shown.rows[2:]:
+        cell = row.cells["set:accuracy"]
+        assert (cell.rank, cell.difference, row.seeds, row.single_seed) == (None, None, [], False)
+        assert row.reference == REFERENCE and REFERENCE in row.settings and row.cost.seconds is None
+    assert [example.seed for example in shown.rows[2].cells["set:accuracy"].examples] == [None] * 10
 
 
 def test_they_are_marked_in_every_built_file(filled: Path) -> None:
@@ -230,7 +231,7 @@ def test_they_are_marked_in_every_built_file(filled: Path) -> None:
     readme = (filled / "README.md").read_text()
     table, _, below = readme.partition("## References")
     assert "| large" not in table and re.search(r"\| large +\| a large model +\| 70.0 \[", below)
-    assert REFERENCE in below.replace("Published", "published") and "no part in ranks" in below
+    assert REFERENCE in below.replace("Published", "published") and "not part of the ranks" in below
     assert "- `base`, `large`: " in below and "somebody/models" in below and "CC BY 4.0" in below
     assert "| large" not in below.partition("## Against")[2]
     cells = json.loads((filled / "table.json").read_text())
@@ -257,11 +258,12 @@ def test_they_are_marked_in_every_built_file(filled: Path) -> None:
 def test_downwards_a_reference_says_so_in_its_head(filled: Path) -> None:
     settings, entries = load(filled)
     shown = view(settings, entries)
-    shown["columns"] = [shown["columns"][0] | {"key": f"set:accuracy:{at}"} for at in range(9)]
-    for row in shown["rows"]:
-        row["cells"] = {f"set:accuracy:{at}": row["cells"]["set:accuracy"] for at in range(9)}
-    shown["rows"] = shown["rows"][1:]
-    text = page(shown | {"rank": "", "scatter": None})
+    columns = [replace(shown.columns[0], key=f"set:accuracy:{at}") for at in range(9)]
+    rows = [
+        replace(row, cells={f"set:accuracy:{at}": row.cells["set:accuracy"] for at in range(9)})
+        for row in shown.rows[1:]
+    ]
+    text = page(replace(shown, rank="", scatter=None, columns=columns, rows=rows))
     assert '<table class="tall">' in text and text.count('<span class="chip seeds">reference</span>') == 2
 
 
@@ -293,7 +295,7 @@ def test_the_report_names_their_command(filled: Path, tmp_path: Path) -> None:
 
 def test_they_go_to_another_board_and_back(filled: Path, tmp_path: Path) -> None:
     content = json.loads((filled / "results/reference-large.json").read_text())
-    log = json.loads(json.dumps(to_log(content, "board", "alumbench", 0), allow_nan=False))
+    log = json.loads(json.dumps(to_log(make_submission(content, "r"), "board", "alumbench", 0), allow_nan=False))
     assert from_log(log, "log") == content
     assert log["source_metadata"]["evaluator_relationship"] == "third_party"
     assert log["model_info"]["developer"] == "unknown" and log["model_info"]["name"] == "large"
@@ -315,10 +317,10 @@ def test_the_published_predictions_on_anli_give_the_committed_rows(mirror: Path,
         shutil.copy(BOARDS / "nli" / name, board)
     found = {}
     for entry in add_references(board):
-        rounds = entry.content["entries"].values()
-        found[entry.row] = [round(100 * part["summary"]["measures"]["accuracy"]["value"], 1) for part in rounds]
-        assert [part["n"] for part in rounds] == [1000, 1000, 1198]
-        file = entry.content["records"]["file"]
+        rounds = entry.content.entries.values()
+        found[entry.row] = [round(100 * part.figures.measures["accuracy"].value, 1) for part in rounds]
+        assert [part.n for part in rounds] == [1000, 1000, 1198]
+        file = entry.content.records.file
         for path in (f"results/{entry.path.name}", file):
             assert (board / path).read_bytes() == (BOARDS / "nli" / path).read_bytes()
     assert len(found) == 8

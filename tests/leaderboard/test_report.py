@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from alumbench.cli import group
-from alumbench.leaderboard.adding import add
 from alumbench.leaderboard.board import main_table
-from alumbench.leaderboard.checking import load
+from alumbench.leaderboard.report import write_report
+from alumbench.leaderboard.submit import add
+from alumbench.leaderboard.validate import load
 from alumbench.leaderboard.view import view
-from alumbench.publishing.report import write_report
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from alumbench.cli import group
+from alumbench.data import load_task
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.suite import load_suite
-from alumbench.leaderboard.settings import Board
-from alumbench.leaderboard.starting import start
-from alumbench.tasks import load_task
+from alumbench.leaderboard.config import Board
+from alumbench.leaderboard.init import start
 
 
 def test_a_column_for_each_entry_and_worst_case(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_a_column_for_each_entry_and_worst_case(tmp_path: Path) -> None:
 def test_a_board_is_not_started_twice(tmp_path: Path) -> None:
     start(tmp_path, load_task("mini-sentiment"), [load_suite("smoke")], 'a "quoted" \\ title')
     assert Board.read(tmp_path).title == 'a "quoted" \\ title'
-    with pytest.raises(AlumbenchError, match="there is a board already"):
+    with pytest.raises(AlumbenchError, match="already a board"):
         start(tmp_path, load_task("mini-sentiment"), [load_suite("smoke")])
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from alumbench.methods import load_method, method_names
+from alumbench.training.curriculum import Curriculum
 from alumbench.training.fine_tuning import fine_tune
 from alumbench.training.request import FineTuning
-from alumbench.training.schedule import Schedule
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def standard_weights(small_request: Callable[..., FineTuning], tmp_path_factory:
     ("parameters", "same"),
     [
         ({"alpha": 0}, True),
-        ({"alpha": 0, "direction": "vat", "steps": 3, "replay_dropout": False}, True),
+        ({"alpha": 0, "direction": "vat", "num_steps": 3, "replay_dropout": False}, True),
         ({"alpha": 1}, False),
         ({"alpha": 1e-3, "direction": "noise"}, False),
     ],
@@ -75,11 +75,11 @@ def test_a_method_that_is_switched_off_is_standard(
 @pytest.mark.parametrize(
     ("name", "schedule", "same"),
     [
-        ("alum", Schedule(after=1.0), True),
-        ("freelb", Schedule(after=1.0, every=3, fraction=0.5), True),
-        ("alum", Schedule(every=3), False),
-        ("alum", Schedule(fraction=0.25), False),
-        ("standard", Schedule(every=2), True),
+        ("alum", Curriculum(after=1.0), True),
+        ("freelb", Curriculum(after=1.0, every=3, fraction=0.5), True),
+        ("alum", Curriculum(every=3), False),
+        ("alum", Curriculum(fraction=0.25), False),
+        ("standard", Curriculum(every=2), True),
     ],
     ids=str,
 )
@@ -88,7 +88,7 @@ def test_a_method_that_never_sets_in_is_standard(
     five_steps: bytes,
     tmp_path: Path,
     name: str,
-    schedule: Schedule,
+    schedule: Curriculum,
     same: bool,
 ) -> None:
     record = fine_tune(

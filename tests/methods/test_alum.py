@@ -10,9 +10,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from alumbench.adversary import NORMS, WordEmbeddings
-from alumbench.checkpoints import find_model, load_classifier, load_tokenizer
+from alumbench.data import miniature
 from alumbench.methods import make_method
-from alumbench.tasks import miniature
+from alumbench.models.checkpoint import find_model, load_classifier, load_tokenizer
 from tests.small_bert import BEGIN, END, PAD, VOCABULARY, batch_of, double, recorded, small_bert, step_of
 
 
@@ -87,7 +87,7 @@ def test_independent_masks_make_a_regularizer_of_their_own() -> None:
 @pytest.mark.parametrize("direction", ["fisher", "vat", "noise"])
 def test_the_generator_stands_where_standard_training_leaves_it(direction: str) -> None:
     states = []
-    for method in (make_method("standard", {}), make_method("alum", {"direction": direction, "steps": 2})):
+    for method in (make_method("standard", {}), make_method("alum", {"direction": direction, "num_steps": 2})):
         model = small_bert("three", 0.3)
         torch.manual_seed(4)
         method.loss(model, batch_of("three"), step_of())
@@ -101,7 +101,7 @@ def test_padding_is_never_perturbed_and_specials_only_when_asked(
     monkeypatch: pytest.MonkeyPatch, norm: str, special: bool
 ) -> None:
     with recorded(monkeypatch) as deltas:
-        make_method("alum", {"norm": norm, "special_tokens": special}).loss(
+        make_method("alum", {"norm": norm, "perturb_special_tokens": special}).loss(
             small_bert("two"), batch_of("two"), step_of()
         )
     touched = deltas[-1].ne(0).any(-1)
@@ -121,7 +121,7 @@ def test_delta_does_not_depend_on_the_batch(
     texts = sorted(miniature.rows("sentiment/dev")["sentence"], key=len)[:: 399 // 3]
     special = torch.tensor(tokenizer.all_special_ids)
     # A short start leaves a sure example with a gradient of rounding errors, which padding may change.
-    method = make_method("alum", {"direction": direction, "norm": norm, "epsilon": 0.1, "start": 0.5})
+    method = make_method("alum", {"direction": direction, "norm": norm, "epsilon": 0.1, "init_scale": 0.5})
     found: dict[int, list[Tensor]] = {number: [] for number in range(4)}
     widths = set()
     for numbers in ([0, 1, 2, 3], [0, 1], [3, 2], [1, 2]):

@@ -19,13 +19,13 @@ COSTS: list[tuple[str, dict[str, Any], float]] = [
     ("r3f", {}, 6),
     ("r4f", {}, 6),
     ("creat", {}, 8),
-    ("creat", {"steps": 3}, 10),
+    ("creat", {"num_steps": 3}, 10),
     ("tavat", {}, 6),
-    ("tavat", {"steps": 3}, 9),
+    ("tavat", {"num_steps": 3}, 9),
     ("sift", {}, 8),
-    ("sift", {"steps": 0}, 6),
-    ("infobert", {"steps": 2, "alpha": 0}, 8),
-    ("infobert", {"steps": 2, "alpha": 0, "beta": 0}, 6),
+    ("sift", {"num_steps": 0}, 6),
+    ("infobert", {"num_steps": 2, "alpha": 0}, 8),
+    ("infobert", {"num_steps": 2, "alpha": 0, "beta": 0}, 6),
 ]
 
 

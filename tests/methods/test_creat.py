@@ -17,7 +17,7 @@ from tests.methods.tiny import batch_of, gradients, learn, step_of, tiny_classif
 def found(values: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> tuple[list[Tensor], Any]:
     """The δ of every perturbed pass, and the loss."""
     deltas: list[Tensor] = []
-    plain = Perturbation.at
+    plain = Perturbation.forward
 
     def spy(self: Perturbation, delta: Tensor | None = None, *args: Any, **kwargs: Any) -> Any:
         if delta is not None:
@@ -25,35 +25,37 @@ def found(values: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> tuple[list
         return plain(self, delta, *args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Perturbation, "at", spy)
+        patch.setattr(Perturbation, "forward", spy)
         loss = learn(make_method("creat", values), tiny_classifier(dropout=0.0))
     return deltas, loss
 
 
 def test_the_ascent_is_of_loss_minus_tau_cosine(monkeypatch: pytest.MonkeyPatch) -> None:
-    deltas, _ = found({"epsilon": 0.2, "tau": 3.0, "start": 0.1}, monkeypatch)
+    deltas, _ = found({"epsilon": 0.2, "tau": 3.0, "init_scale": 0.1}, monkeypatch)
     assert len(deltas) == 2
     model = tiny_classifier(dropout=0.0)
     space = step_of().perturbation(model, batch_of())
     start = deltas[0].requires_grad_()
-    perturbed, clean = (space.at(d, labels=True, output_hidden_states=True).outputs for d in (start, None))
+    perturbed, clean = (space.forward(d, labels=True, output_hidden_states=True).outputs for d in (start, None))
     near = cosine_similarity(perturbed.hidden_states[-1], clean.hidden_states[-1].detach(), dim=-1)
     goal = 4 * perturbed.loss - 3.0 * (near * batch_of()["attention_mask"]).sum()
     (gradient,) = torch.autograd.grad(goal, start)
-    gradient = gradient * space.free[..., None]
+    gradient = gradient * space.perturbable[..., None]
     step = 0.2 * space.rms * gradient / gradient.norm(dim=(1, 2), keepdim=True)
     moved = start.detach() + step
     length = moved.norm(dim=(1, 2), keepdim=True)
     expected = moved * (0.2 * space.rms / length).clamp(max=1)
     torch.testing.assert_close(deltas[1], expected, rtol=1e-3, atol=1e-5)
-    assert torch.equal(deltas[1].ne(0).any(-1), space.free)
+    assert torch.equal(deltas[1].ne(0).any(-1), space.perturbable)
 
 
 def test_tau_turns_the_adversary_from_the_loss_towards_the_representations(monkeypatch: pytest.MonkeyPatch) -> None:
     def reached(tau: float) -> tuple[float, float]:
-        deltas, loss = found({"epsilon": 0.2, "tau": tau, "start": 0.1, "steps": 15, "step": 0.3}, monkeypatch)
+        deltas, loss = found(
+            {"epsilon": 0.2, "tau": tau, "init_scale": 0.1, "num_steps": 15, "step_size": 0.3}, monkeypatch
+        )
         space = step_of().perturbation(tiny_classifier(dropout=0.0), batch_of())
-        states = [space.at(d, output_hidden_states=True).outputs.hidden_states[-1] for d in (None, deltas[-1])]
+        states = [space.forward(d, output_hidden_states=True).outputs.hidden_states[-1] for d in (None, deltas[-1])]
         near = cosine_similarity(*states, dim=-1)[batch_of()["attention_mask"].bool()]
         return float(1 - near.detach().mean()), float(loss.parts["adversarial"])
 

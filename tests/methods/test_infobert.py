@@ -40,13 +40,13 @@ def test_the_anchored_words_are_between_the_quantiles_of_their_gradients() -> No
     gradient[..., 0, 0] = 9.0  # a special token's gradient does not count
     chosen = method.anchors(space, gradient)
     assert chosen[0].tolist() == [False, True, False, True, False, False]  # ranks 2 and 3 of ⌈1.6⌉ to ⌈3.2⌉ − 1
-    assert not (chosen & ~space.free).any()
+    assert not (chosen & ~space.perturbable).any()
 
 
 def test_the_bottleneck_is_half_the_squared_distance_of_a_word_and_another() -> None:
     space = InfoBert().space(tiny_classifier(), batch_of(), step_of())
     words = torch.randn(4, 6, 8, generator=torch.Generator().manual_seed(0))
-    rows = words[space.free]
+    rows = words[space.perturbable]
     draws = [float(InfoBert().bottleneck(_at(number), words)) for number in range(200)]
     # E ½‖a − b‖² over all pairs is the total variance
     assert sum(draws) / 200 == pytest.approx(float(rows.var(0, correction=0).sum()), rel=0.1)
@@ -74,7 +74,7 @@ def test_the_loss_is_task_plus_bounds_and_the_estimator_learns_to_raise_its_own(
 
 def test_without_both_terms_it_is_freelb_bit_for_bit() -> None:
     kept = []
-    for name, values in (("freelb", {"steps": 3}), ("infobert", {"alpha": 0, "beta": 0})):
+    for name, values in (("freelb", {"num_steps": 3}), ("infobert", {"alpha": 0, "beta": 0})):
         model = tiny_classifier()
         torch.manual_seed(4)
         method = make_method(name, values)

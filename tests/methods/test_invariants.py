@@ -14,9 +14,9 @@ from torch.nn.functional import cosine_similarity
 from transformers import PreTrainedModel
 
 from alumbench.adversary import NORMS, WordEmbeddings
-from alumbench.checkpoints import find_model, load_classifier, load_tokenizer
+from alumbench.data import miniature
 from alumbench.methods import make_method
-from alumbench.tasks import miniature
+from alumbench.models.checkpoint import find_model, load_classifier, load_tokenizer
 from tests.small_bert import (
     HIDDEN,
     KINDS,
@@ -133,7 +133,9 @@ def test_what_is_held_by_default_is_what_the_documentation_says(direction: str, 
     found = {}
     for held in ("auto", "none", "clean"):
         model = small_bert("three")
-        method = make_method("alum", {"direction": direction, "steps": steps, "stop_gradient": held, "epsilon": 0.3})
+        method = make_method(
+            "alum", {"direction": direction, "num_steps": steps, "stop_gradient": held, "epsilon": 0.3}
+        )
         method.loss(model, batch_of("three"), step_of()).total.backward()
         found[held] = torch.cat([weight.grad.flatten() for weight in model.parameters()])
     assert torch.equal(found["auto"], found[stop])
@@ -143,8 +145,8 @@ def test_what_is_held_by_default_is_what_the_documentation_says(direction: str, 
 LEARNED: list[tuple[str, dict[str, Any]]] = [
     ("fgm", {"alpha": 2.0}),
     ("pgd", {"alpha": 2.0}),
-    ("freelb", {"steps": 3}),
-    ("freelb++", {"steps": 3}),
+    ("freelb", {"num_steps": 3}),
+    ("freelb++", {"num_steps": 3}),
 ]
 
 
@@ -169,17 +171,17 @@ def test_the_gradient_taken_early_equals_finite_differences_with_delta_frozen(
 
 
 SEARCHING: list[tuple[str, dict[str, Any]]] = [
-    ("alum", {"direction": "fisher", "steps": 2}),
+    ("alum", {"direction": "fisher", "num_steps": 2}),
     ("alum", {"direction": "vat"}),
     ("alum", {"direction": "label"}),
-    ("alum", {"direction": "vat", "steps": 0}),
+    ("alum", {"direction": "vat", "num_steps": 0}),
     ("alum-paper", {}),
     ("alum-ref", {}),
     ("noise", {}),
     ("fgm", {}),
     ("pgd", {}),
     ("freelb", {}),
-    ("freelb", {"start": 5.0}),
+    ("freelb", {"init_scale": 5.0}),
 ]
 
 
@@ -189,7 +191,7 @@ def test_every_delta_that_is_learned_from_is_inside_the_ball(
     monkeypatch: pytest.MonkeyPatch, name: str, values: dict[str, Any], norm: str
 ) -> None:
     model, batch = small_bert("three"), batch_of("three", padding=1)
-    method = make_method(name, values | {"epsilon": 0.2, "norm": norm, "special_tokens": False})
+    method = make_method(name, values | {"epsilon": 0.2, "norm": norm, "perturb_special_tokens": False})
     with recorded(monkeypatch) as deltas:
         method.loss(model, batch, step_of())
     space = space_of(model, batch)
@@ -200,7 +202,7 @@ def test_every_delta_that_is_learned_from_is_inside_the_ball(
         else:
             length = delta.norm(dim=-1).amax(-1) if norm == "l2-token" else delta.norm(dim=(1, 2))
         assert (length <= radius * (1 + 1e-6)).all()
-        assert not delta[~space.free].any()
+        assert not delta[~space.perturbable].any()
     assert deltas[-1].any()
 
 
@@ -219,13 +221,16 @@ def test_the_paper_s_constants_bound_each_component(monkeypatch: pytest.MonkeyPa
 def test_a_delta_of_zero_makes_a_regularizer_of_exactly_zero(name: str, values: dict[str, Any], dropout: float) -> None:
     """No token is free. Embeddings applied twice, or masks that are not replayed, would show here."""
     torch.manual_seed(3)
-    method, step = make_method(name, values | {"special_tokens": False}), step_of(special=torch.arange(VOCABULARY))
+    method, step = (
+        make_method(name, values | {"perturb_special_tokens": False}),
+        step_of(special=torch.arange(VOCABULARY)),
+    )
     for kind in KINDS:
         model, batch = small_bert(kind, dropout), batch_of(kind)
         loss = method.loss(model, batch, step)
         assert float(loss.parts["regularizer"]) == 0.0
         if dropout:
-            independent = make_method(name, values | {"special_tokens": False, "replay_dropout": False})
+            independent = make_method(name, values | {"perturb_special_tokens": False, "replay_dropout": False})
             assert float(independent.loss(model, batch, step).parts["regularizer"]) > 0
 
 

@@ -19,9 +19,9 @@ def test_noise_is_as_large_as_asked_for_and_on_words_only(noise: str, relative: 
     method = R3f(noise=noise, epsilon=0.3, relative=relative)
     space = method.space(model, batch_of(), step_of())
     drawn = method.draw(space)
-    assert torch.equal(drawn.ne(0).any(-1), space.free)
+    assert torch.equal(drawn.ne(0).any(-1), space.perturbable)
     unit = space.rms / 512**0.5 if relative else torch.ones_like(space.rms)
-    scaled = (drawn / (0.3 * unit))[space.free]
+    scaled = (drawn / (0.3 * unit))[space.perturbable]
     if noise == "uniform":
         assert 0.95 < scaled.abs().max() <= 1.0001
     assert float(scaled.std()) == pytest.approx(1.0 if noise == "normal" else 3**-0.5, rel=0.05)

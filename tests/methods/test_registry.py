@@ -11,12 +11,12 @@ import pytest
 import alumbench.methods
 from alumbench.errors import AlumbenchError
 from alumbench.methods import Method, load_method, make_method, method_names
-from alumbench.methods.method import SHARED
+from alumbench.registry import METHODS
 
 
 def test_every_file_is_a_method_and_every_method_a_file() -> None:
     folder = Path(alumbench.methods.__file__).parent
-    files = {path.stem for path in folder.glob("*.py")} - {"__init__"} - SHARED
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__"} - METHODS.others
     assert {load_method(name).__module__.rpartition(".")[2] for name in method_names()} == files
     assert len(method_names()) == len(files)
     assert {"standard", "alum", "alum-ref", "freelb++"} <= set(method_names())
@@ -39,10 +39,10 @@ def test_each_method_is_a_named_frozen_dataclass_with_a_source(name: str) -> Non
     [
         ({"alpha": "2"}, {"alpha": 2.0}),
         ({"alpha": 2}, {"alpha": 2.0}),
-        ({"steps": "3"}, {"steps": 3}),
+        ({"num_steps": "3"}, {"num_steps": 3}),
         ({"replay_dropout": "false"}, {"replay_dropout": False}),
         ({"replay_dropout": False}, {"replay_dropout": False}),
-        ({"special_tokens": "1"}, {"special_tokens": True}),
+        ({"perturb_special_tokens": "1"}, {"perturb_special_tokens": True}),
         ({"norm": "linf", "direction": "vat"}, {"norm": "linf", "direction": "vat"}),
     ],
     ids=str,
@@ -65,12 +65,12 @@ def test_parameters_are_parsed_to_their_type(values: dict[str, Any], expected: d
         ("alum", {"epsilon": -0.1}, "epsilon = -0.1: must be above 0"),
         ("alum", {"norm": "l2"}, "unknown norm 'l2'; known: l2-sentence"),
         ("alum", {"direction": "up"}, "unknown direction 'up'; known: fisher"),
-        ("alum", {"steps": -1}, "K = -1 ascent steps"),
-        ("alum", {"steps": "many"}, "method alum, steps: 'many' is no int"),
-        ("alum", {"steps": 1.5}, "method alum, steps: 1.5 is no int"),
-        ("alum", {"alpha": "big"}, "method alum, alpha: 'big' is no float"),
-        ("alum", {"alpha": None}, "method alum, alpha: None is no float"),
-        ("alum", {"alpha": [1]}, r"method alum, alpha: \[1\] is no float"),
+        ("alum", {"num_steps": -1}, "K = -1 ascent steps"),
+        ("alum", {"num_steps": "many"}, "method alum, num_steps: 'many' is not a valid int"),
+        ("alum", {"num_steps": 1.5}, "method alum, num_steps: 1.5 is not a valid int"),
+        ("alum", {"alpha": "big"}, "method alum, alpha: 'big' is not a valid float"),
+        ("alum", {"alpha": None}, "method alum, alpha: None is not a valid float"),
+        ("alum", {"alpha": [1]}, r"method alum, alpha: \[1\] is not a valid float"),
         ("alum", {"alpha": "nan"}, "alpha"),
         ("alum", {"epsilon": "inf"}, "epsilon"),
         (
@@ -79,16 +79,20 @@ def test_parameters_are_parsed_to_their_type(values: dict[str, Any], expected: d
             "unknown divergence 'wasserstein'; known: symmetric-kl, kl, js, squared",
         ),
         ("alum", {"stop_gradient": "both"}, "unknown stop_gradient 'both'; known: auto, none, clean, targets"),
-        ("alum", {"divergence": "js", "stop_gradient": "targets"}, "'targets' is about the two terms of symmetric-kl"),
-        ("alum", {"step": 0}, "step = 0.0: must be above 0"),
-        ("alum", {"start": -1}, "start = -1.0: must be above 0"),
+        (
+            "alum",
+            {"divergence": "js", "stop_gradient": "targets"},
+            "'targets' applies only to the two terms of symmetric-kl",
+        ),
+        ("alum", {"step_size": 0}, "step_size = 0.0: must be above 0"),
+        ("alum", {"init_scale": -1}, "init_scale = -1.0: must be above 0"),
         ("fgm", {"epsilon": 0}, "epsilon = 0.0: must be above 0"),
-        ("pgd", {"steps": 0}, "steps = 0: must be 1 or more"),
+        ("pgd", {"num_steps": 0}, "num_steps = 0: must be 1 or more"),
         ("pgd", {"alpha": -1}, "alpha = -1.0: must be 0 or more"),
-        ("freelb", {"steps": 0}, "steps = 0: must be 1 or more"),
-        ("freelb", {"start": -1}, "start = -1.0: must be 0 or more"),
+        ("freelb", {"num_steps": 0}, "num_steps = 0: must be 1 or more"),
+        ("freelb", {"init_scale": -1}, "init_scale = -1.0: must be 0 or more"),
         ("rdrop", {"alpha": -1}, "alpha = -1.0: must be 0 or more"),
-        ("alum", {"replay_dropout": "maybe"}, "method alum, replay_dropout: 'maybe' is no bool"),
+        ("alum", {"replay_dropout": "maybe"}, "method alum, replay_dropout: 'maybe' is not a valid bool"),
     ],
     ids=str,
 )
@@ -100,13 +104,13 @@ def test_what_is_wrong_is_refused_with_a_reason(name: str, values: dict[str, Any
 @pytest.mark.parametrize(
     ("name", "values", "precision", "told"),
     [
-        ("alum", {"direction": "vat", "start": 1e-5}, "bf16", True),
+        ("alum", {"direction": "vat", "init_scale": 1e-5}, "bf16", True),
         ("alum-paper", {}, "bf16", True),
         ("alum-ref", {}, "bf16", True),
-        ("alum", {"direction": "vat", "start": 1e-5}, "fp32", False),
+        ("alum", {"direction": "vat", "init_scale": 1e-5}, "fp32", False),
         ("alum", {"direction": "vat"}, "bf16", False),
-        ("alum", {"direction": "fisher", "start": 1e-5}, "bf16", False),
-        ("alum", {"direction": "vat", "start": 1e-5, "steps": 0}, "bf16", False),
+        ("alum", {"direction": "fisher", "init_scale": 1e-5}, "bf16", False),
+        ("alum", {"direction": "vat", "init_scale": 1e-5, "num_steps": 0}, "bf16", False),
         ("standard", {}, "bf16", False),
     ],
     ids=str,
@@ -115,5 +119,5 @@ def test_a_noise_that_bf16_rounds_away_is_told(name: str, values: dict[str, Any]
     lines = make_method(name, values).warnings(precision)
     assert bool(lines) is told
     if told:
-        assert "start = 1e-05 is so small that bf16 rounds it away" in lines[0]
-        assert "--set start=0.01" in lines[0] and "direction=fisher" in lines[0]
+        assert "init_scale = 1e-05 is so small that bf16 rounds it away" in lines[0]
+        assert "--set init_scale=0.01" in lines[0] and "direction=fisher" in lines[0]

@@ -42,18 +42,18 @@ def test_delta_is_cut_noise_and_a_step_of_largest_component_eta_a_token(monkeypa
         return plain(self, delta)
 
     monkeypatch.setattr(NormalizedEmbeddings, "added", spy)
-    learn(make_method("sift", {"noise": 0.01, "step": 0.003}), model)
+    learn(make_method("sift", {"noise": 0.01, "step_size": 0.003}), model)
     clean, start, final = deltas
-    free = step_of().perturbation(model, batch_of()).free
+    free = step_of().perturbation(model, batch_of()).perturbable
     assert not clean.any() and start.abs().max() <= 0.02 * 1.0001
     torch.testing.assert_close((final - start).abs().amax(-1), 0.003 * free, rtol=1e-3, atol=1e-8)
     assert torch.equal(start.ne(0).any(-1), free)
 
 
 def test_the_step_goes_uphill() -> None:
-    values = {"noise": 0.01, "step": 0.2}
+    values = {"noise": 0.01, "step_size": 0.2}
     near, far = (
-        learn(make_method("sift", values | {"steps": steps}), tiny_classifier(dropout=0.0)).parts["regularizer"]
+        learn(make_method("sift", values | {"num_steps": steps}), tiny_classifier(dropout=0.0)).parts["regularizer"]
         for steps in (0, 1)
     )
     assert far > 10 * near
@@ -61,15 +61,15 @@ def test_the_step_goes_uphill() -> None:
 
 def test_targets_have_the_gradient_of_the_codes_cross_entropies() -> None:
     model = tiny_classifier(dropout=0.0)
-    learn(make_method("sift", {"stop_gradient": "targets", "steps": 0, "noise": 0.3, "alpha": 2}), model)
+    learn(make_method("sift", {"stop_gradient": "targets", "num_steps": 0, "noise": 0.3, "alpha": 2}), model)
     ours, other = gradients(model), tiny_classifier(dropout=0.0)
     step = step_of()
     space = Perturbation(
         other, batch_of(), step.special_ids, step.seed, step.number, step.examples, True, NormalizedEmbeddings(other)
     )
     noise = space.noise().clamp(-2, 2) * 0.3
-    clean = space.at(torch.zeros_like(noise), labels=True)
-    p, q = (a.logits[0].log_softmax(-1) for a in (clean.answers, space.at(noise).answers))
+    clean = space.forward(torch.zeros_like(noise), labels=True)
+    p, q = (a.logits[0].log_softmax(-1) for a in (clean.answers, space.forward(noise).answers))
     entropies = -(p.exp().detach() * q).sum(-1) - (q.exp().detach() * p).sum(-1)
     (clean.loss + 2 * entropies.mean()).backward()
     for name, gradient in gradients(other).items():

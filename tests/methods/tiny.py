@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel
 
-from alumbench.methods import Loss, Method, Step
+from alumbench.methods import Loss, Method, StepContext
 
 PAD = 1
 SPECIAL = torch.tensor([0, 2])
@@ -37,13 +39,18 @@ def batch_of(labels: int = 3) -> dict[str, Tensor]:
     return {"input_ids": IDS, "attention_mask": (IDS != PAD).long(), "labels": gold}
 
 
-def step_of(number: int = 3, total: int = 10, special: Tensor = SPECIAL) -> Step:
-    return Step(number, 1, [0, 1, 2, 3], special, total)
+def step_of(number: int = 3, total: int = 10, special: Tensor = SPECIAL) -> StepContext:
+    return StepContext(number, 1, [0, 1, 2, 3], special, total)
 
 
-def learn(method: Method, model: PreTrainedModel, step: Step | None = None, labels: int = 3) -> Loss:
+def context_for(method: Method, step: StepContext, labels: int = 3) -> StepContext:
+    """The same with the weights of its rows, where the method trains on rows of its own."""
+    return replace(step, weights=torch.ones(4)) if method.training_data() is not None and labels > 1 else step
+
+
+def learn(method: Method, model: PreTrainedModel, step: StepContext | None = None, labels: int = 3) -> Loss:
     """One loss and its backward."""
-    loss = method.loss(model, batch_of(labels), step or step_of())
+    loss = method.loss(model, batch_of(labels), context_for(method, step or step_of()))
     loss.total.backward()
     return loss
 

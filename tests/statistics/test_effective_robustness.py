@@ -77,11 +77,11 @@ def test_an_accuracy_of_0_or_1_is_half_an_example_from_it():
 @pytest.mark.parametrize(
     ("clean", "reference", "n", "reason"),
     [
-        (CLEAN, sorted(CLEAN)[:7], N, "7 reference models, and a line that can be trusted needs 8"),
+        (CLEAN, sorted(CLEAN)[:7], N, "7 reference models, and a reliable line needs 8"),
         (CLEAN, [], N, "0 reference models"),
-        (dict.fromkeys(CLEAN, 0.9), CLEAN, N, "too alike: 0%"),
-        ({name: 0.9 + value / 100 for name, value in CLEAN.items()}, CLEAN, 872, "too alike: 0%"),
-        (CLEAN, CLEAN, 40, "too alike"),
+        (dict.fromkeys(CLEAN, 0.9), CLEAN, N, "too similar: 0%"),
+        ({name: 0.9 + value / 100 for name, value in CLEAN.items()}, CLEAN, 872, "too similar: 0%"),
+        (CLEAN, CLEAN, 40, "too similar"),
     ],
 )
 def test_too_little_to_draw_a_line_is_withheld(clean, reference, n, reason):

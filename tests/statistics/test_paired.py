@@ -110,7 +110,7 @@ def test_clustered_mcnemar_is_the_randomization_of_signs(surplus):
 
 
 def test_an_example_without_a_cluster_is_refused():
-    with pytest.raises(ValueError, match="clusters has none for example '1'"):
+    with pytest.raises(ValueError, match="clusters has no entry for example '1'"):
         paired_difference({"1": True}, {"1": False}, {})
 
 

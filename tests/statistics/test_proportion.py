@@ -51,6 +51,12 @@ def test_a_whole_float_and_its_neighbour_agree():
     assert (whole.low, whole.high) == pytest.approx((beside.low, beside.high), abs=1e-9)
 
 
+def test_what_was_asked_before_changes_nothing():
+    for first, second in ((5, 5.0), (6.0, 6)):
+        proportion(first, 10)
+        assert type(proportion(second, 10).count) is type(second)
+
+
 def test_known_value():
     """Newcombe 1998, table I: 81 of 263, 95%: .2553 to .3662."""
     p = proportion(81, 263)
@@ -64,7 +70,7 @@ def test_no_trials_is_no_number():
 
 @pytest.mark.parametrize(("count", "n"), [(-1, 5), (6, 5), (1, 0), (float("nan"), 5)])
 def test_what_is_no_proportion_is_refused(count, n):
-    with pytest.raises(ValueError, match="no proportion"):
+    with pytest.raises(ValueError, match="not a proportion"):
         proportion(count, n)
 
 

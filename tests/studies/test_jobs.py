@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from alumbench.errors import AlumbenchError
-from alumbench.storage import read_json, write_json
+from alumbench.parsing import read_json
+from alumbench.storage import write_json
 from alumbench.studies.jobs import Job, run_jobs
 
 

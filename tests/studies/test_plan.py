@@ -12,11 +12,11 @@ import pytest
 from alumbench.cli import group
 from alumbench.cli.options import key_values
 from alumbench.cli.train import train
+from alumbench.data import load_task
 from alumbench.errors import AlumbenchError
 from alumbench.methods import make_method
 from alumbench.studies.plan import Plan, arguments, merged
 from alumbench.studies.study import check_plan, jobs_of
-from alumbench.tasks import load_task
 
 PLAN = """
 seeds = [1, 2]
@@ -101,18 +101,18 @@ def test_the_plans_of_our_boards_can_be_carried_out(board: Path, tmp_path: Path)
             options = parsed(line)
             seen.add(line[0])
             if line[0] == "train":
-                load_task(options["task_name"])
-                make_method(options["method"], key_values(options["settings"], "--set"))
+                load_task(options["task"])
+                make_method(options["method"], key_values(options["set"], "--set"))
     assert {"train", "attack", "leaderboard"} <= seen
 
 
 def test_a_plan_whose_evaluations_its_board_refuses_is_not_begun(tmp_path: Path) -> None:
-    (tmp_path / "board.toml").write_text('title = "a board"\nscored = []\n')
+    (tmp_path / "board.toml").write_text('title = "a board"\nsuites = ["smoke@1"]\nscored = []\n')
     check_plan(plan_of(tmp_path, PLAN))
     in_bf16 = plan_of(tmp_path, PLAN.replace('only = ["clean"]', 'precision = "bf16"'))
     with pytest.raises(AlumbenchError, match=r'set scored = \["precision:bf16"\] there'):
         check_plan(in_bf16)
-    (tmp_path / "board.toml").write_text('title = "a board"\nscored = ["precision:bf16"]\n')
+    (tmp_path / "board.toml").write_text('title = "a board"\nsuites = ["smoke@1"]\nscored = ["precision:bf16"]\n')
     check_plan(in_bf16)
 
 

@@ -9,13 +9,15 @@ import pytest
 from click.testing import CliRunner
 
 from alumbench.cli import group
+from alumbench.data import load_task, miniature
 from alumbench.demo import BOARD
 from alumbench.devices import choose_device, device_name
 from alumbench.errors import AlumbenchError
-from alumbench.storage import read_json, write_json
+from alumbench.parsing import read_json
+from alumbench.storage import write_json
 from alumbench.studies import Plan, run_study, study
 from alumbench.studies.choosing import add_candidate, choose, chosen_of, measured_of
-from alumbench.tasks import miniature
+from tests.forked import forked  # noqa: F401 - a fixture
 
 PLAN = """
 seeds = [1]
@@ -63,7 +65,8 @@ def test_a_board_from_nothing_and_the_same_command_again(tiny_model: Path, tmp_p
     assert {path: path.read_bytes() for path in board.rglob("*") if path.is_file()} == files
 
 
-@pytest.mark.timeout(600)  # eleven commands, each a process that imports torch
+@pytest.mark.timeout(600)  # eleven commands
+@pytest.mark.usefixtures("forked")
 def test_what_another_machine_left_on_the_board_is_kept_where_that_is_asked_for(
     tiny_model: Path, tmp_path: Path
 ) -> None:
@@ -90,6 +93,7 @@ def test_what_another_machine_left_on_the_board_is_kept_where_that_is_asked_for(
     assert [found["options"]["lr"] for found in row["candidates"]] == [2e-3, 3e-3] and "chosen" in row
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_row_that_cannot_be_chosen_does_not_keep_others_back(tiny_model: Path, tmp_path: Path) -> None:
     """Nor does what an earlier plan chose for a row count once the row has nothing to choose."""
     board, runs = tmp_path / "board", tmp_path / "runs"
@@ -99,7 +103,10 @@ def test_a_row_that_cannot_be_chosen_does_not_keep_others_back(tiny_model: Path,
     (board / "runs.toml").write_text(f'{text}[[rows]]\nrow = "standard"\n')
     earlier = {"options": {"lr": 9.0}, "figures": {}, "score": 0.9}
     rows = {"standard": {"train": {}, "candidates": [earlier], "chosen": 0}}
-    write_json(board / "sweep.json", {"rule": {"suite": "smoke"}, "rows": rows})
+    write_json(
+        board / "sweep.json",
+        {"rule": {"suite": "smoke", "score": [["clean:accuracy"]], "train": {}, "attack": {}, "seed": 1}, "rows": rows},
+    )
     with pytest.raises(AlumbenchError, match=r"sweep/bad-1\.log"):
         run_study(Plan.read(board), runs)
     assert [path.name for path in (board / "results").iterdir()] == ["standard-seed1.json"]
@@ -116,7 +123,7 @@ def test_a_row_that_chooses_what_another_is_gets_no_entry_of_its_own(tmp_path: P
     choose(plan, plan.rows, lambda line: None)
     jobs = study._checkpoints(plan, plan.rows, tmp_path / "runs", said.append)
     assert [job.name for job in jobs] == ["standard-1"]
-    assert said == ["plain: its settings are those of standard, so it is no row of its own"]
+    assert said == ["plain: its settings are those of standard, so it is not a separate row"]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +143,7 @@ def test_what_is_not_there_is_told_before_anything_runs(tmp_path: Path, change: 
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.usefixtures("forked")
 def test_references_come_first_and_stay_if_no_row_can_be_trained(tmp_path: Path) -> None:
     board = tmp_path / "board"
     board.mkdir()
@@ -151,10 +159,13 @@ def test_references_come_first_and_stay_if_no_row_can_be_trained(tmp_path: Path)
         '[[predictions]]\nentry = "adversarial"\nkey = "sentence"\nsource = { file = "theirs.jsonl" }\n'
         '[[rows]]\nrow = "theirs"\nprediction = "theirs"\n'
     )
-    with pytest.raises(AlumbenchError, match=r"not all is done; .*\n  .*/sweep/standard-1\.log: train: exit status 1"):
+    with pytest.raises(AlumbenchError, match=r"not finished; .*\n  .*/sweep/standard-1\.log: train: exit status 1"):
         run_study(Plan.read(board), tmp_path / "runs")
     measures = read_json(board / "results" / "reference-theirs.json")["entries"]["adversarial"]["summary"]["measures"]
     assert measures["accuracy"]["count"] == rows["label"].count("positive")
+
+
+TRAINED = read_json(Path(__file__).parents[2] / "leaderboards/sst2-minilm/results/standard-seed1.json")["training"]
 
 
 def candidate(folder: Path, accuracy: float, robust: float | None) -> None:
@@ -171,7 +182,7 @@ def candidate(folder: Path, accuracy: float, robust: float | None) -> None:
         "schema": 1,
         "identity": {"model": "0" * 64, "task": "mini-sentiment", "suite": suite, **how},
         "checkpoint": {"path": str(folder), "training": None},
-        "task": {"name": "mini-sentiment", "columns": ["sentence"], "labels": ["negative", "positive"]},
+        "task": load_task("mini-sentiment").to_dict(),
         "entries": {"clean": entry(accuracy), "adversarial": entry(robust)},
         "ensembles": {},
     }
@@ -206,7 +217,7 @@ def test_candidates_that_lose_too_much_or_cost_too_much_are_left_out(tmp_path: P
         folder = tmp_path / "runs" / "sweep" / f"standard-{at}"
         candidate(folder, accuracy, robust)
         here = device_name(choose_device("auto"))
-        write_json(folder / "training.json", {"device": here, "cpu_seconds": seconds, "seconds": seconds})
+        write_json(folder / "training.json", TRAINED | {"device": here, "cpu_seconds": seconds, "seconds": seconds})
         add_candidate(plan, plan.rows[0], at - 1, folder)
     choose(plan, plan.rows, lambda line: None)
     document = read_json(tmp_path / "sweep.json")
@@ -220,7 +231,7 @@ def test_figures_of_another_plan_or_machine_do_not_count(tmp_path: Path) -> None
     (tmp_path / "runs.toml").write_text(text)
     plan, folder = Plan.read(tmp_path), tmp_path / "standard-1"
     candidate(folder, 0.9, 0.2)
-    record = {"device": device_name(choose_device("auto")), "cpu_seconds": 1.0, "seconds": 1.0}
+    record = TRAINED | {"device": device_name(choose_device("auto")), "cpu_seconds": 1.0, "seconds": 1.0}
     write_json(folder / "training.json", record)
     add_candidate(plan, plan.rows[0], 0, folder)
     assert list(measured_of(plan, plan.rows[0])) == [0]

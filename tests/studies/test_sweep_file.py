@@ -24,7 +24,7 @@ BOARD = Path(__file__).parents[2] / "leaderboards" / "preset"
         (lambda found: found | {"rows": {"preset": 1}}, "rows.preset: expected a table, found a number (1)"),
         (lambda found: _row(found, chosen=99), "rows.preset: chose candidate 99 of "),
         (lambda found: _row(found, chosen=-1), "rows.preset.chosen: expected a whole number from 0 to"),
-        (lambda found: _row(found, candidates=[{}]), "candidates[0]: figures and options and score are missing"),
+        (lambda found: _row(found, candidates=[{}]), "candidates[0]: options and figures and score are missing"),
     ],
 )
 def test_a_changed_sweep_is_refused(change: Any, message: str, tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 import torch
 
+from alumbench.data import Example
 from alumbench.errors import AlumbenchError
-from alumbench.storage import read_json
-from alumbench.tasks import Example
-from alumbench.training.augmentation import Augmentation, AugmentedRows, changed
+from alumbench.parsing import read_json
+from alumbench.training.augmentation import Augmentation, changed
+from alumbench.training.augmented_rows import AugmentedRows
 from alumbench.training.fine_tuning import fine_tune
 from alumbench.training.request import FineTuning
 from tests.training.test_resuming import die_at_call, quiet, train_and_die
@@ -134,5 +135,5 @@ def test_a_folder_of_before_there_was_augmentation_is_known_again(small_request:
     said: list[str] = []
     fine_tune(small_request(method="alum"), out, said.append)
     assert said == [f"{out}: this run is finished already"]
-    with pytest.raises(AlumbenchError, match="holds a run whose parameters differs"):
+    with pytest.raises(AlumbenchError, match="holds a run that differs in parameters"):
         fine_tune(small_request(method="alum", parameters={"smoothing": 0.1}), out, quiet)

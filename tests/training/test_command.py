@@ -17,10 +17,10 @@ from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
 from alumbench.cli import group, main
+from alumbench.data import data_hash, examples_from_rows, miniature
 from alumbench.errors import AlumbenchError
-from alumbench.publishing.belongings import MODEL, TOKENIZER
-from alumbench.storage import read_json
-from alumbench.tasks import data_hash, examples_from_rows, miniature
+from alumbench.hub.upload_files import MODEL, TOKENIZER
+from alumbench.parsing import read_json
 
 Table = dict[str, list[Any]]
 Train = Callable[..., Result]
@@ -159,9 +159,13 @@ def test_labels_that_differ_only_in_case_or_blanks_are_one(
             "row 2: label '7' is not one of x, y; say what each value means: --labels 0=NAME,7=NAME",
         ),
         ("text,label\na,x\nb,x\n", [], "the only label is x; a classifier needs two or more"),
-        ("text,label\n1,x\n2,y\n", [], "column 'text' holds numbers alone, expected texts"),
+        ("text,label\n1,x\n2,y\n", [], "column 'text' holds only numbers, expected texts"),
         ("text,label\na,x\nb,y\n", ["--text-columns", "text,text,text"], "expected one column, or two for pairs"),
-        ("text,label\na,x\nb,y\n", [], "no table is named for this split; .*--held-out 1000"),
+        (
+            "text,label\na,x\nb,y\n",
+            [],
+            "has no dev set: name one with --validation-file, or take it from the training examples with --held-out 1$",
+        ),
         ('text,label\n"a,x\nb,y\n', [], "mine.csv: "),
     ],
     ids=["head", "empty", "text", "label", "outside", "index", "one", "numbers", "three", "no-dev", "torn"],
@@ -225,12 +229,12 @@ def test_values_of_labels_are_for_own_examples(tmp_path: Path) -> None:
 def test_a_config_file_says_what_the_command_line_does_not(train: Train, tmp_path: Path) -> None:
     config = tmp_path / "run.toml"
     config.write_text(
-        'task = "mini-sentiment"\nmethod = "alum"\nseed = 5\ntrain-size = 16\nheld_out = 8\n[set]\nalpha = 3\n'
+        'task = "mini-sentiment"\nmethod = "alum"\ntraining_seed = 5\ntrain-size = 16\nheld_out = 8\n[set]\nalpha = 3\n'
     )
-    result = train("--config", str(config), "--seed", "6")
+    result = train("--config", str(config), "--training-seed", "6")
     assert result.exit_code == 0, result.output
     record = read_json(tmp_path / "out" / "training.json")
-    assert (record["seed"], record["method"]["parameters"]["alpha"]) == (6, 3.0)
+    assert (record["training_seed"], record["method"]["parameters"]["alpha"]) == (6, 3.0)
     assert record["data"]["train"]["examples"] == 16
 
 
@@ -247,7 +251,7 @@ def test_a_schedule_comes_from_options_or_a_file(train: Train, tmp_path: Path, f
     assert result.exit_code == 0, result.output
     record = read_json(tmp_path / "out" / "training.json")
     assert record["settings"]["schedule"] == {"after": 0.5, "every": 2, "fraction": 0.25}
-    assert "differs" in refused(train(*options[:8], "--adversary-after", "0.25"))
+    assert "differs in schedule" in refused(train(*options[:8], "--adversary-after", "0.25"))
 
 
 @pytest.mark.parametrize(
@@ -255,7 +259,7 @@ def test_a_schedule_comes_from_options_or_a_file(train: Train, tmp_path: Path, f
     [
         ("after", "1.5", "1.5 is not in the range 0<=x<=1"),
         ("after", "half", "'half' is not a valid float"),
-        ("after", "nan", "sets in after nan of the run"),
+        ("after", "nan", "starts after nan of the run"),
         ("every", "0", "0 is not in the range x>=1"),
         ("fraction", "0", "sees 0 of each batch: must be above 0"),
         ("fraction", "-1", "-1.0 is not in the range 0<=x<=1"),

@@ -10,23 +10,19 @@ from typing import Any
 
 import pytest
 import torch
-from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
-from alumbench.cli import group
 from alumbench.errors import AlumbenchError
 from alumbench.training.fine_tuning import fine_tune
 from alumbench.training.method_trainer import MethodTrainer
-from alumbench.training.pretraining import pretrain
 from alumbench.training.request import FineTuning
-from tests.training.conftest import Make as MakePretraining
-from tests.training.conftest import killable, quiet
+from tests.pretraining.conftest import quiet
 
 Make = Callable[..., FineTuning]
 Change = Callable[[Path], None]
 LAST = "trainer/checkpoint-10"
-RESUME = r"checkpoint-10: .*; the run cannot go on from it. Delete that folder, and the same command goes on"
-DELETE = "delete .* to train anew, or give another --out"
+RESUME = r"checkpoint-10: .*; the run cannot resume from it. Delete that folder and rerun the same command"
+DELETE = "delete .* to start over, or give another --out"
 
 
 class Stopped(Exception):
@@ -121,12 +117,15 @@ HALF: dict[str, tuple[Change, str]] = {
     "request-latin": (content("request.json", '{"lr": "\xe9"}'), rf"request.json: line 1 is not UTF-8.*{DELETE}"),
     "request-empty": (content("request.json", ""), rf"request.json: cannot be read as JSON.*{DELETE}"),
     "request-deep": (content("request.json", "[" * 99_999), rf"request.json: .*nested too deep.*{DELETE}"),
-    "lr-text": (entry("request.json", "lr", to="1e-3"), r"whose lr differs \('1e-3' there, 0.001 asked for\)"),
-    "lr-absent": (entry("request.json", "lr", to=...), r"whose lr differs \(None there, 0.001 asked for\)"),
-    "seed-none": (entry("request.json", "seed", to=None), r"whose seed differs \(None there, 1 asked for\)"),
-    "task-text": (entry("request.json", "task", to="x"), "whose task differs"),
-    "parameters-list": (entry("request.json", "method_parameters", to=[1]), "whose method parameters differs"),
-    "data-number": (entry("request.json", "data", to=3), "whose data differs"),
+    "lr-text": (entry("request.json", "lr", to="1e-3"), r"that differs in lr \('1e-3' there, 0.001 requested\)"),
+    "lr-absent": (entry("request.json", "lr", to=...), r"that differs in lr \(None there, 0.001 requested\)"),
+    "seed-none": (
+        entry("request.json", "training_seed", to=None),
+        r"that differs in training seed \(None there, 1 requested\)",
+    ),
+    "task-text": (entry("request.json", "task", to="x"), "that differs in task"),
+    "parameters-list": (entry("request.json", "method_parameters", to=[1]), "that differs in method parameters"),
+    "data-number": (entry("request.json", "data", to=3), "that differs in data"),
     "state-list": (content(STATE, "[]"), RESUME),
     "state-key": (entry(STATE, "wrong_key", to=1), RESUME),
     "state-text": (entry(STATE, "global_step", to="ten"), RESUME),
@@ -194,8 +193,8 @@ def test_what_a_kill_leaves_is_gone_on_from_and_ends_in_the_same_weights(
     change(tmp_path / "out")
     lines: list[str] = []
     fine_tune(small_request(), tmp_path / "out", lines.append)
-    assert any("going on from" in line for line in lines) is goes_on
-    assert any("is not whole, and left aside" in line for line in lines) is told
+    assert any("resuming from" in line for line in lines) is goes_on
+    assert any("is incomplete, so it is skipped" in line for line in lines) is told
     weights = [(folder / "model.safetensors").read_bytes() for folder in (tmp_path / "out", whole)]
     assert weights[0] == weights[1]
 
@@ -235,47 +234,6 @@ def test_a_file_in_a_folders_place_is_one_line(small_request: Make, tmp_path: Pa
     with pytest.raises(AlumbenchError, match="out: (cannot be written|not empty)") as told:
         fine_tune(small_request(), tmp_path / "out", quiet)
     assert "\n" not in str(told.value)
-
-
-PRETRAINED: dict[str, tuple[Change, str]] = {
-    "record-list": (content("pretraining.json", "[]"), rf"pretraining.json: expected a table, .*{DELETE}"),
-    "no-speed": (entry("pretraining.json", "tokens_per_second", to=...), rf"tokens_per_second is missing; {DELETE}"),
-    "request-torn": (cut("request.json"), rf"request.json: cannot be read as JSON.*{DELETE}"),
-    "steps-text": (entry("request.json", "steps", to="24"), r"whose steps differs \('24' there, 24 asked for\)"),
-    "corpora-text": (entry("request.json", "corpora", to="x"), "whose corpora differs"),
-    "no-weights": (without("model.safetensors"), "model.safetensors is missing; delete"),
-}
-
-
-@pytest.mark.parametrize("name", PRETRAINED)
-def test_the_same_of_a_pretraining(unbroken: dict[str, Path], make: MakePretraining, tmp_path: Path, name: str) -> None:
-    change, message = PRETRAINED[name]
-    shutil.copytree(unbroken["standard"], tmp_path / "out")
-    change(tmp_path / "out")
-    with pytest.raises(AlumbenchError, match=message) as told:
-        pretrain(killable(make, "standard"), tmp_path / "out", quiet)
-    assert "\n" not in str(told.value)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (content("learned.json", "[]"), "learned.json: expected a table"),
-        (content("learned.json", "{"), "learned.json: cannot be read as JSON"),
-        (entry("learned.json", "vocab_size", to="200"), r"whose vocab size differs \('200' there, 200 asked for\)"),
-        (without("tokenizer_config.json"), "no tokenizer_config.json, so it holds no tokenizer"),
-        (content("tokenizer.json", "{}"), "the tokenizer cannot be loaded"),
-        (lambda out: shutil.rmtree(out) or out.write_text(""), "out: not empty; give another --out"),
-    ],
-    ids=["list", "torn", "text", "no-config", "damaged", "file"],
-)
-def test_the_same_of_a_tokenizer(text_file: Path, tmp_path: Path, change: Change, message: str) -> None:
-    command = ["tokenizer", "learn", "--corpus", text_file, "--vocab-size", 200, "--out", tmp_path / "out"]
-    assert CliRunner().invoke(group, list(map(str, command))).exit_code == 0
-    change(tmp_path / "out")
-    again = CliRunner().invoke(group, list(map(str, command)))
-    assert isinstance(again.exception, AlumbenchError)
-    assert message.replace("\\", "") in str(again.exception) and "\n" not in str(again.exception)
 
 
 def test_a_run_that_ends_in_no_numbers_leaves_nothing(small_request: Make, tmp_path: Path) -> None:

@@ -14,13 +14,14 @@ from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from alumbench.adversary import Perturbation
+from alumbench.data import Source, Task, data_hash, load_task, miniature
 from alumbench.errors import AlumbenchError
 from alumbench.methods.standard import Standard
-from alumbench.storage import read_json, sha256_of
-from alumbench.tasks import Source, Task, data_hash, load_task, miniature
+from alumbench.parsing import read_json
+from alumbench.storage import sha256_of
+from alumbench.training.curriculum import Curriculum
 from alumbench.training.fine_tuning import _cut, fine_tune, load_data
 from alumbench.training.request import FineTuning
-from alumbench.training.schedule import Schedule
 
 Make = Callable[..., FineTuning]
 
@@ -71,7 +72,7 @@ def test_training_json_says_how_the_checkpoint_came_to_be(finished: tuple[FineTu
         | kept
     )
     assert record["reading"] == {"padding": "[PAD]", "notes": []}
-    assert record["seed"] == 7
+    assert record["training_seed"] == 7
     assert record["settings"]["steps"] == 24
     assert [entry["epoch"] for entry in record["dev"]] == [1.0, 2.0]
     assert all(0 <= entry["accuracy"] <= 1 and entry["loss"] > 0 for entry in record["dev"])
@@ -108,7 +109,7 @@ def test_the_same_request_again_does_nothing(finished: tuple[FineTuning, Path]) 
         ({"model": "another"}, "model"),
         ({"method": "standard", "parameters": {}}, "method"),
         ({"parameters": {"epsilon": 0.2}}, "parameters"),
-        ({"seed": 8}, "seed"),
+        ({"seed": 8}, "training seed"),
         ({"train_size": 95}, "train size"),
         ({"label_noise": 0.1}, "label noise"),
         ({"held_out": 63}, "held out"),
@@ -118,7 +119,7 @@ def test_the_same_request_again_does_nothing(finished: tuple[FineTuning, Path]) 
         ({"max_length": 32}, "max length"),
         ({"precision": "bf16"}, "precision"),
         ({"trainer": {"max_steps": 2}}, "trainer"),
-        ({"schedule": Schedule(after=0.5)}, "schedule"),
+        ({"schedule": Curriculum(after=0.5)}, "schedule"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -126,7 +127,7 @@ def test_another_request_into_the_same_folder_is_refused(
     finished: tuple[FineTuning, Path], change: dict[str, Any], field: str
 ) -> None:
     request, out = finished
-    with pytest.raises(AlumbenchError, match=f"holds a run whose {field} differs .* give another --out"):
+    with pytest.raises(AlumbenchError, match=f"holds a run that differs in {field} .* give another --out"):
         fine_tune(replace(request, **change), out, quiet)
 
 
@@ -157,7 +158,7 @@ def test_a_loss_that_turns_nan_stops_the_run_and_keeps_the_checkpoint_before(
 
 @pytest.mark.parametrize(
     ("method", "parameters"),
-    [("alum", {}), ("alum", {"direction": "label", "steps": 2}), ("fgm", {})],
+    [("alum", {}), ("alum", {"direction": "label", "num_steps": 2}), ("fgm", {})],
     ids=["fisher", "label", "fgm"],
 )
 def test_a_gradient_that_turns_nan_in_the_ascent_stops_the_run_and_is_named(
@@ -230,13 +231,13 @@ def test_the_training_subset_does_not_depend_on_the_seed(small_request: Make) ->
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"train_size": 2400, "held_out": 1}, "2400 training examples, 2401 are asked for"),
+        ({"train_size": 2400, "held_out": 1}, "2400 training examples, 2401 are needed for"),
         ({"task": Task("t", "", ("a",), ("x", "y"))}, "no table is named for this split"),
         ({"model": "nobody/nothing"}, "model 'nobody/nothing': no such folder, and the hub request failed"),
         ({"method": "alumm"}, r"unknown method 'alumm'. Did you mean 'alum'\?"),
         ({"precision": "fp8"}, "unknown precision 'fp8'"),
         ({"trainer": {"warmup_step": 1}}, r"unknown TrainingArguments field 'warmup_step'. Did you mean 'warmup_st"),
-        ({"trainer": {"learning_rate": 1}}, "--trainer learning_rate: this one has an option of its own"),
+        ({"trainer": {"learning_rate": 1}}, "--trainer learning_rate: this one has its own option"),
         ({"trainer": {"lr_scheduler_type": "zigzag"}}, "--trainer lr_scheduler_type=.zigzag.: expected one of"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

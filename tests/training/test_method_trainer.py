@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from alumbench.errors import AlumbenchError
 from alumbench.training.fine_tuning import fine_tune
-from alumbench.training.method_trainer import EpochSampler
+from alumbench.training.method_trainer import EpochSampler, MethodTrainer
 from alumbench.training.request import FineTuning
 
 Make = Callable[..., FineTuning]
@@ -107,6 +107,23 @@ def test_a_run_in_fp32_is_none_in_bf16_because_one_was_before_it(small_request: 
     assert weights[0] != weights[1]
 
 
+def test_a_run_follows_its_request_and_not_what_others_left_in_the_environment(
+    small_request: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = small_request(train_size=32)
+    fine_tune(request, tmp_path / "plain", quiet)
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    monkeypatch.setenv("ACCELERATE_DYNAMO_BACKEND", "eager")
+    made: list[MethodTrainer] = []
+    plain = MethodTrainer.train
+    monkeypatch.setattr(MethodTrainer, "train", lambda self, **given: made.append(self) or plain(self, **given))
+    fine_tune(request, tmp_path / "after", quiet)
+    (trainer,) = made
+    assert trainer.accelerator.state.dynamo_plugin.backend == "NO"
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("plain", "after")]
+    assert weights[0] == weights[1]
+
+
 def test_the_order_of_the_examples_is_drawn_by_seed_and_epoch_alone() -> None:
     lengths = [5, 9, 3, 3, 7, 12, 4, 4, 8, 6, 10, 11] * 20
 
@@ -123,7 +140,7 @@ def test_the_order_of_the_examples_is_drawn_by_seed_and_epoch_alone() -> None:
     assert seen[0] == seen[3]
     assert seen[0] != seen[1] != seen[2] != seen[0]
     spans = [max(group) - min(group) for group in zip(*[iter(lengths[i] for i in seen[0])] * 8, strict=True)]
-    assert sum(spans) / len(spans) < 3, "texts of like length are together"
+    assert sum(spans) / len(spans) < 3, "texts of similar length are together"
 
 
 @pytest.mark.parametrize("method", ["alum", "fgm"])
@@ -148,7 +165,7 @@ def test_zero_gradients_and_embedding_norms_are_in_every_line_of_the_log(
 def test_a_noise_that_bf16_rounds_away_is_told_before_the_run(small_request: Make, tmp_path: Path) -> None:
     lines: list[str] = []
     fine_tune(small_request(method="alum-paper", precision="bf16", train_size=16), tmp_path / "out", lines.append)
-    assert any(line.startswith("warning: start = 1e-05 is so small that bf16 rounds it away") for line in lines)
+    assert any(line.startswith("warning: init_scale = 1e-05 is so small that bf16 rounds it away") for line in lines)
 
 
 def test_parts_of_the_loss_are_means_and_are_cleared_at_each_log(small_request: Make, tmp_path: Path) -> None:

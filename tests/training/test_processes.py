@@ -16,9 +16,9 @@ from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
 from alumbench.cli import group
-from alumbench.storage import read_json
+from alumbench.parsing import read_json
 from tests.conftest import REPOSITORY
-from tests.training.sgd_runs import BATCH, CASES, STEPS, train
+from tests.training.sgd_runs import BATCH, CASES, PUBLIC, STEPS, UNNUMBERED, train
 
 
 def torchrun(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -55,6 +55,7 @@ def runs(tiny_model: Path, two: tuple[Path, str], tmp_path_factory: pytest.TempP
     for name, case in CASES.items():
         train(case, tiny_model, folder / "one" / name, BATCH)
         train(case, tiny_model, folder / "accumulated" / name, BATCH // 4, accumulated=4)
+        train(case, tiny_model, folder / "one" / f"{UNNUMBERED}-{name}", BATCH, trainer=UNNUMBERED)
     (folder / "two").symlink_to(two[0])
     return folder
 
@@ -86,6 +87,26 @@ def test_a_batch_in_parts_teaches_what_the_whole_batch_does(runs: Path, name: st
     assert len(losses[0]) == len(losses[1]) == STEPS
     for ours, theirs in zip(*losses, strict=True):
         assert ours == pytest.approx(theirs, abs=2e-2 if "bf16" in name else 1.1e-4)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_two_adversarial_trainers_learn_what_two_of_our_own_do(runs: Path, name: str) -> None:
+    """`standard` is the plain Trainer's, which divides the loss in another place."""
+    own, public = (load_file(runs / "two" / f"{of}{name}.safetensors") for of in ("", f"{PUBLIC}-"))
+    other = load_file(runs / "two" / ("freelb.safetensors" if name == "standard" else "standard.safetensors"))
+    assert own.keys() == public.keys() and distance(own, other) > 0
+    if name == "standard":
+        assert distance(own, public) <= 1e-10 * distance(own, other)
+    else:
+        assert all(torch.equal(own[weight], public[weight]) for weight in own)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if not name.endswith("-bf16")])
+def test_two_adversarial_trainers_learn_what_one_does(runs: Path, name: str) -> None:
+    """Without numbered rows: noise is seeded by a row's place in the step, which processes share."""
+    one, two = (load_file(runs / which / f"{UNNUMBERED}-{name}.safetensors") for which in ("one", "two"))
+    other = "freelb" if name == "standard" else "standard"
+    assert distance(one, two) <= 1e-10 * distance(one, load_file(runs / "one" / f"{UNNUMBERED}-{other}.safetensors"))
 
 
 def test_weights_that_no_loss_reaches_stay_as_they_are(runs: Path) -> None:
@@ -133,10 +154,10 @@ def test_two_killed_processes_go_on_with_the_same_command(two: tuple[Path, str],
     out = folder / "killed"
     assert not (out / "training.json").exists()
     alone = CliRunner().invoke(group, [*command(tiny_model), "--out", str(out)])
-    assert "holds a run whose processes differs (2 there, 1 asked for)" in str(alone.exception)
+    assert "holds a run that differs in processes (2 there, 1 requested)" in str(alone.exception)
     done = torchrun("-m", "alumbench", *command(tiny_model), "--out", str(out))
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.count("going on from") == 1
+    assert done.stdout.count("resuming from") == 1
     assert done.stdout.count("24 steps in") == 1
     assert done.stdout.count("next: alumbench attack") == 1
     for name in ("model.safetensors", "config.json", "tokenizer.json"):

@@ -13,10 +13,12 @@ import pytest
 import torch
 
 from alumbench.attacks.search import Searcher
+from alumbench.attacks.victim import InMemoryVictim
+from alumbench.data import Example
 from alumbench.errors import AlumbenchError
-from alumbench.methods import Step, make_method
+from alumbench.methods import StepContext, make_method
+from alumbench.models.in_training import InMemoryClassifier
 from alumbench.storage import read_records
-from alumbench.tasks import Example
 from alumbench.training import regeneration
 from alumbench.training.fine_tuning import fine_tune
 from alumbench.training.regeneration import WEIGHT, Slots, slot_count
@@ -48,8 +50,8 @@ def test_the_loss_is_a_weighted_mean_and_an_empty_slot_teaches_nothing() -> None
     model, batch = tiny_classifier(dropout=0.0), batch_of()
     each = [model(**{k: v[i : i + 1] for k, v in batch.items()}).loss.detach() for i in range(4)]
 
-    def at(weights: list[float]) -> Step:
-        return Step(0, 1, [0, 1, 2, 3], torch.tensor([0, 2]), 10, torch.tensor(weights))
+    def at(weights: list[float]) -> StepContext:
+        return StepContext(0, 1, [0, 1, 2, 3], torch.tensor([0, 2]), 10, torch.tensor(weights))
 
     method = make_method("a2t", {})
     loss = method.loss(model, batch, at([1, 1, 0.5, 0])).total
@@ -127,8 +129,8 @@ def test_what_cannot_be_attacked_is_refused_before_training(
             fine_tune(small_request(method="a2t", parameters={"attack": attack}), tmp_path / attack, quiet)
     request = small_request(method="a2t", parameters=ATTACK)
     regression = replace(request.task, labels=(), metrics=("pearson",))
-    with pytest.raises(AlumbenchError, match="regression, and has no label to flip"):
-        victim = regeneration.ModelInTraining(tiny_classifier(1), _tokenizer(request), regression, 64)
+    with pytest.raises(AlumbenchError, match="regression, so it has no label to flip"):
+        victim = InMemoryVictim(InMemoryClassifier(tiny_classifier(1), _tokenizer(request), ()), regression)
         regeneration.Regeneration(make_method("a2t", ATTACK), Slots(rows([3]), 1, 1), victim, [], list, 1, quiet)
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(AlumbenchError, match="one process"):
@@ -151,7 +153,7 @@ def test_the_model_is_where_it_trains_before_the_attack_is_built(
 
 
 def _tokenizer(request: FineTuning) -> Any:
-    from alumbench.checkpoints import find_model, load_tokenizer
+    from alumbench.models.checkpoint import find_model, load_tokenizer
 
     return load_tokenizer(find_model(request.model))
 

@@ -16,10 +16,10 @@ import pytest
 import torch
 
 import alumbench.training.run as run
+from alumbench.data import miniature
+from alumbench.data.from_files import task_from_files
 from alumbench.errors import AlumbenchError
-from alumbench.storage import read_json
-from alumbench.tasks import miniature
-from alumbench.tasks.own import own_task
+from alumbench.parsing import read_json
 from alumbench.training.fine_tuning import fine_tune
 from alumbench.training.method_trainer import MethodTrainer
 from alumbench.training.request import FineTuning
@@ -91,7 +91,7 @@ def test_a_killed_run_ends_with_the_weights_of_an_unbroken_one(
     assert not (out / "training.json").exists()
     lines: list[str] = []
     record = fine_tune(request, out, lines.append)
-    assert any("going on from" in line for line in lines) is (death != "before-any-checkpoint")
+    assert any("resuming from" in line for line in lines) is (death != "before-any-checkpoint")
     assert (out / "model.safetensors").read_bytes() == (unbroken[method] / "model.safetensors").read_bytes()
     expected = read_json(unbroken[method] / "training.json")
     for field in ("dev", "data", "settings", "method", "model"):
@@ -103,7 +103,7 @@ def test_a_changed_request_does_not_go_on_from_a_half_done_run(
     small_request: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     half_done(small_request(), tmp_path / "out", monkeypatch)
-    with pytest.raises(AlumbenchError, match="holds a run whose lr differs"):
+    with pytest.raises(AlumbenchError, match="holds a run that differs in lr"):
         fine_tune(small_request(lr=1e-4), tmp_path / "out", quiet)
 
 
@@ -120,7 +120,7 @@ def test_a_changed_training_file_does_not_go_on_from_a_half_done_run(
             )
 
     write(0)
-    request = replace(small_request(), task=own_task(file, None, columns=["text"]))
+    request = replace(small_request(), task=task_from_files(file, None, columns=["text"]))
     half_done(request, tmp_path / "out", monkeypatch)
     write(500)
     with pytest.raises(AlumbenchError, match="differs"):
@@ -145,7 +145,9 @@ def half_done(request: FineTuning, out: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_second_run_in_the_same_folder_waits_for_nobody_and_says_so(small_request: Make, tmp_path: Path) -> None:
     (tmp_path / "out" / "trainer").mkdir(parents=True)
-    told = pytest.raises(AlumbenchError, match="another process is training here; wait for it, or stop it first")
+    told = pytest.raises(
+        AlumbenchError, match="another process is training in this folder; wait for it, or stop it first"
+    )
     with filelock.FileLock(tmp_path / "out" / "trainer" / ".lock"), told:
         fine_tune(small_request(), tmp_path / "out", quiet)
     assert fine_tune(small_request(), tmp_path / "out", quiet)["seconds"] > 0

@@ -16,37 +16,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from alumbench.methods import Loss, Method, Step, make_method
+from alumbench.methods import Loss, Method, StepContext, make_method
+from alumbench.training.curriculum import Curriculum
 from alumbench.training.fine_tuning import fine_tune
 from alumbench.training.request import FineTuning
-from alumbench.training.schedule import Schedule
 from tests.small_bert import SPECIAL, batch_of, double, small_bert, step_of
 from tests.training.test_resuming import die_at_call, quiet, train_and_die
 
 
-def used(schedule: Schedule, total: int) -> list[int]:
+def used(schedule: Curriculum, total: int) -> list[int]:
     """The steps in which the method is used."""
-    return [number for number in range(total) if schedule.is_on(Step(number, 1, [0], SPECIAL, total))]
+    return [number for number in range(total) if schedule.is_on(StepContext(number, 1, [0], SPECIAL, total))]
 
 
 @pytest.mark.parametrize(
     ("schedule", "total", "expected"),
     [
-        (Schedule(), 4, [0, 1, 2, 3]),
-        (Schedule(after=0.5), 4, [2, 3]),
-        (Schedule(after=0.5), 5, [3, 4]),
-        (Schedule(after=1.0), 4, []),
-        (Schedule(after=0.99), 4, []),
-        (Schedule(after=0.01), 4, [1, 2, 3]),
-        (Schedule(every=2), 5, [0, 2, 4]),
-        (Schedule(every=9), 5, [0]),
-        (Schedule(after=0.2, every=3), 10, [2, 5, 8]),
-        (Schedule(after=0.07), 100, list(range(7, 100))),
-        (Schedule(after=0.29), 100, list(range(29, 100))),
+        (Curriculum(), 4, [0, 1, 2, 3]),
+        (Curriculum(after=0.5), 4, [2, 3]),
+        (Curriculum(after=0.5), 5, [3, 4]),
+        (Curriculum(after=1.0), 4, []),
+        (Curriculum(after=0.99), 4, []),
+        (Curriculum(after=0.01), 4, [1, 2, 3]),
+        (Curriculum(every=2), 5, [0, 2, 4]),
+        (Curriculum(every=9), 5, [0]),
+        (Curriculum(after=0.2, every=3), 10, [2, 5, 8]),
+        (Curriculum(after=0.07), 100, list(range(7, 100))),
+        (Curriculum(after=0.29), 100, list(range(29, 100))),
     ],
     ids=str,
 )
-def test_the_steps_in_which_the_method_is_used(schedule: Schedule, total: int, expected: list[int]) -> None:
+def test_the_steps_in_which_the_method_is_used(schedule: Curriculum, total: int, expected: list[int]) -> None:
     assert used(schedule, total) == expected
 
 
@@ -56,7 +56,7 @@ def test_the_steps_in_which_the_method_is_used(schedule: Schedule, total: int, e
     total=st.integers(1, 300),
 )
 def test_the_number_of_dear_steps_is_what_the_shares_say(percent: int, every: int, total: int) -> None:
-    steps = used(Schedule(after=percent / 100, every=every), total)
+    steps = used(Curriculum(after=percent / 100, every=every), total)
     first = -(-percent * total // 100)
     assert len(steps) == math.ceil((total - first) / every)
     assert steps == sorted({*steps})
@@ -72,7 +72,7 @@ class Watched(Method):
     seen: list[list[int]] = field(default_factory=list)
     weight: float = 1.0
 
-    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: Step) -> Loss:
+    def loss(self, model: nn.Module, batch: Mapping[str, Tensor], step: StepContext) -> Loss:
         assert len(step.examples) == len(batch["input_ids"]) == len(batch["labels"])
         self.seen.append(list(step.examples))
         total = self.weight * model(**batch).loss
@@ -84,13 +84,13 @@ def test_the_chosen_examples_do_not_depend_on_the_order_of_a_batch(share: float)
     model, chosen = small_bert("three").double(), set()
     for order in ([0, 1, 2, 3, 4], [4, 2, 0, 3, 1], [1, 0, 4, 3, 2]):
         method = Watched()
-        Schedule(fraction=share).loss(method, model, double(batch_of("three", order)), step_of(order))
+        Curriculum(fraction=share).loss(method, model, double(batch_of("three", order)), step_of(order))
         chosen.add(frozenset(method.seen[0]))
         assert len(method.seen[0]) == round(share * 5)
     assert len(chosen) == 1
     others = Watched()
     for number in range(4, 12):
-        Schedule(fraction=share).loss(others, model, double(batch_of("three")), step_of(number=number))
+        Curriculum(fraction=share).loss(others, model, double(batch_of("three")), step_of(number=number))
     assert len({frozenset(seen) for seen in others.seen}) > 1, "each step draws anew"
 
 
@@ -99,7 +99,7 @@ def test_a_fraction_is_the_mean_over_all_examples() -> None:
     each = [float(model(**double(batch_of("three", [number]))).loss) for number in range(5)]
     for share, weight in ((0.4, 1.0), (0.4, 10.0), (1.0, 10.0), (0.01, 10.0)):
         method = Watched(weight=weight)
-        loss = Schedule(fraction=share).loss(method, model, batch, step_of())
+        loss = Curriculum(fraction=share).loss(method, model, batch, step_of())
         expected = sum(value * (weight if number in method.seen[0] else 1) for number, value in enumerate(each)) / 5
         assert float(loss.total) == pytest.approx(expected, rel=1e-9)
         assert len(method.seen[0]) == max(1, round(share * 5))
@@ -110,10 +110,10 @@ def test_an_example_s_delta_does_not_depend_on_the_share_that_is_perturbed() -> 
     """What is searched for a fraction is what would be searched for it in a batch of its own."""
     model, batch = small_bert("three").double(), double(batch_of("three"))
     watched = Watched()
-    Schedule(fraction=0.4).loss(watched, model, batch, step_of())
+    Curriculum(fraction=0.4).loss(watched, model, batch, step_of())
     chosen = watched.seen[0]
     method = make_method("alum", {"epsilon": 0.3, "direction": "vat"})
-    parts = Schedule(fraction=0.4).loss(method, model, batch, step_of()).parts
+    parts = Curriculum(fraction=0.4).loss(method, model, batch, step_of()).parts
     alone = method.loss(model, double(batch_of("three", chosen)), step_of(chosen)).parts
     torch.testing.assert_close(parts["regularizer"], alone["regularizer"])
     assert parts["regularizer"] > 0
@@ -122,17 +122,17 @@ def test_an_example_s_delta_does_not_depend_on_the_share_that_is_perturbed() -> 
 def test_a_step_without_the_method_is_standard() -> None:
     model, batch = small_bert("three"), batch_of("three")
     method = Watched()
-    loss = Schedule(after=0.5).loss(method, model, batch, step_of(number=3))
+    loss = Curriculum(after=0.5).loss(method, model, batch, step_of(number=3))
     assert not method.seen
     assert torch.equal(loss.total, model(**batch).loss)
-    Schedule(after=0.5).loss(method, model, batch, step_of(number=5))
+    Curriculum(after=0.5).loss(method, model, batch, step_of(number=5))
     assert method.seen
 
 
 def test_a_killed_run_on_a_schedule_goes_on_where_it_stood(
     small_request: Callable[..., FineTuning], tmp_path: Path
 ) -> None:
-    schedule = Schedule(after=0.25, every=2, fraction=0.5)
+    schedule = Curriculum(after=0.25, every=2, fraction=0.5)
     request = small_request(epochs=2.0, method="alum", schedule=schedule, trainer={"logging_steps": 1})
     record = fine_tune(request, tmp_path / "unbroken", quiet)
     told = [entry["step"] - 1 for entry in record["loss"] if "loss_regularizer" in entry]
@@ -155,9 +155,9 @@ def test_a_killed_run_on_a_schedule_goes_on_where_it_stood(
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"after": -0.1}, "sets in after -0.1 of the run: must be from 0 to 1"),
-        ({"after": 1.1}, "sets in after 1.1 of the run: must be from 0 to 1"),
-        ({"after": float("nan")}, "sets in after nan"),
+        ({"after": -0.1}, "starts after -0.1 of the run: must be from 0 to 1"),
+        ({"after": 1.1}, "starts after 1.1 of the run: must be from 0 to 1"),
+        ({"after": float("nan")}, "starts after nan"),
         ({"every": 0}, "used every 0 steps: must be 1 or more"),
         ({"fraction": 0.0}, "sees 0 of each batch: must be above 0, at most 1"),
         ({"fraction": 1.5}, "sees 1.5 of each batch"),
@@ -166,4 +166,4 @@ def test_a_killed_run_on_a_schedule_goes_on_where_it_stood(
 )
 def test_what_is_no_schedule_is_refused(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Schedule(**values)
+        Curriculum(**values)

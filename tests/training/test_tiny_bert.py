@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alumbench.tasks import miniature
+from alumbench.data import miniature
 from alumbench.training.tiny_bert import make_tiny_bert
 
 

@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from alumbench.cli import group
+from alumbench.data import miniature
 from alumbench.errors import AlumbenchError
-from alumbench.storage import read_json
-from alumbench.tasks import miniature
+from alumbench.parsing import read_json
 from alumbench.training.fine_tuning import fine_tune
 from alumbench.training.request import FineTuning
 from alumbench.training.trackers import TENSORBOARD, check_trackers

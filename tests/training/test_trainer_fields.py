@@ -15,7 +15,6 @@ from alumbench.errors import AlumbenchError
 from alumbench.training.arguments import training_arguments
 from alumbench.training.fine_tuning import fine_tune
 from alumbench.training.method_trainer import MethodTrainer
-from alumbench.training.pretraining import pretrain
 from alumbench.training.request import FineTuning
 from alumbench.training.trainer_fields import (
     ON_A_GPU,
@@ -25,8 +24,7 @@ from alumbench.training.trainer_fields import (
     TAKEN,
     check_trainer_fields,
 )
-from tests.training.conftest import Make as MakePretraining
-from tests.training.conftest import quiet
+from tests.pretraining.conftest import quiet
 
 Make = Callable[..., FineTuning]
 Record = dict[str, Any]
@@ -228,8 +226,8 @@ def test_a_share_of_warm_up_holds_for_any_number_of_steps(
         ({"tf32": True}, "tf32: has no effect on a CPU"),
         ({"fp16": True}, "fp16: .*use --precision bf16"),
         ({"label_smoothing_factor": 0.1}, "use --method label-smoothing --set smoothing=0.1"),
-        ({"data_seed": 5}, "use --seed"),
-        ({"group_by_length": True}, "group_by_length: texts of like length share a batch"),
+        ({"data_seed": 5}, "--training-seed and the epoch alone decide"),
+        ({"group_by_length": True}, "group_by_length: texts of similar length share a batch"),
     ],
     ids=str,
 )
@@ -245,37 +243,12 @@ def test_what_would_do_nothing_or_is_no_value_is_refused(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"trainer": {"max_steps": 3}}, "max_steps: this one has an option of its own: use --steps"),
-        ({"trainer": {"warmup_ratio": 0.1}}, "use --warmup"),
-        ({"trainer": {"fp16": True}}, "use --precision bf16"),
-        ({"trainer": {"eval_steps": 3}, "held_out": 0.0}, "eval_steps: --held-out 0 leaves no dev blocks"),
-        ({"trainer": {"lr_scheduler_kwargs": {"slope": 1}}}, "cannot decay as 'polynomial'"),
-        ({"lr": 1e-8}, "cannot decay as 'polynomial' from 1e-08"),
-        ({"lr": float("nan")}, "--lr nan: expected a finite number"),
-        ({"adam_betas": (2.0, float("nan"))}, "--adam-betas 2.0 nan: both must be from 0 to below 1"),
-        ({"seed": -1}, "--seed -1: must be from 0 to"),
-    ],
-    ids=str,
-)
-def test_the_same_in_pretraining(make: MakePretraining, tmp_path: Path, change: dict[str, Any], message: str) -> None:
-    with pytest.raises(AlumbenchError, match=message):
-        pretrain(make(**change), tmp_path / "out", quiet)
-
-
-def test_pretraining_takes_fields_too(make: MakePretraining, tmp_path: Path) -> None:
-    record = pretrain(make(steps=6, trainer={"eval_steps": 3, "logging_steps": 2}), tmp_path / "out", quiet)
-    assert steps(record) == [2, 4, 6] and steps(record, "dev") == [3, 6]
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
         ({"epochs": float("nan")}, "--epochs nan: expected a finite number"),
         ({"epochs": float("inf")}, "--epochs inf: expected a finite number"),
         ({"lr": float("nan")}, "--lr nan: expected a finite number"),
         ({"label_noise": float("nan")}, "--label-noise nan: expected a finite number"),
-        ({"seed": -1}, "--seed -1: must be from 0 to 4294967295"),
-        ({"seed": 2**32}, "--seed 4294967296: must be from 0 to 4294967295"),
+        ({"seed": -1}, "--training-seed -1: must be from 0 to 4294967295"),
+        ({"seed": 2**32}, "--training-seed 4294967296: must be from 0 to 4294967295"),
     ],
     ids=str,
 )

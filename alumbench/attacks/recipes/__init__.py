@@ -1,1 +1,1 @@
-"""One file a recipe, each with its `RECIPE`."""
+"""One file per recipe, each with its `RECIPE`."""

@@ -1,10 +1,10 @@
-"""A2T: synonyms from counter-fitted vectors, words ranked by their gradient: few queries, made for training."""
+"""A2T: synonyms from counter-fitted vectors, words ranked by their gradient: few queries, intended for training."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from alumbench.attacks.gradient import WithGradient
+from alumbench.attacks.gradient import with_word_gradient
 from alumbench.attacks.recipe import Recipe
 
 
@@ -12,7 +12,7 @@ def build(wrapper: Any) -> Any:
     """TextAttack's recipe, with gradients taken without dropout."""
     from textattack.attack_recipes import A2TYoo2021
 
-    return A2TYoo2021.build(WithGradient(wrapper))
+    return A2TYoo2021.build(with_word_gradient(wrapper))
 
 
 RECIPE = Recipe(
@@ -24,6 +24,6 @@ RECIPE = Recipe(
         *("counter-fitted-vectors", "stsb-distilbert-base"),
     ),
     source="Yoo and Qi 2021, https://arxiv.org/abs/2109.00544",
-    parts="swap words for counter-fitted neighbours (cosine .8, same part of speech) while sentence similarity is .9; "
-    "at most 10% of the words (or 4); greedy by gradient",
+    description="swap words for counter-fitted neighbours (cosine .8, same part of speech) while sentence similarity "
+    "is .9; at most 10% of the words (or 4); greedy by gradient",
 )

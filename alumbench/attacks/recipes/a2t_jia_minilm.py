@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from alumbench.attacks.gradient import WithGradient
+from alumbench.attacks.gradient import with_word_gradient
 from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """The parts of `a2t` but for two.
+    """The parts of `a2t`, except two.
 
-    Neighbours: 20 by counter-fitted vectors, at a cosine of .8 or more, there; the at most 8 of Jia et al. 2019 here.
-    Sentences: .9 by stsb-distilbert-base there, .9 by all-MiniLM-L6-v2 here, which is another scale.
+    Neighbours: up to 8 from Jia et al. 2019, instead of 20 by counter-fitted vectors at a cosine of .8 or more.
+    Sentences: .9 by all-MiniLM-L6-v2, instead of .9 by stsb-distilbert-base; the two scales differ.
     """
     from textattack import Attack
     from textattack.constraints.grammaticality import PartOfSpeech
@@ -24,7 +24,7 @@ def build(wrapper: Any) -> Any:
     from textattack.goal_functions import UntargetedClassification
     from textattack.search_methods import GreedyWordSwapWIR
 
-    from alumbench.attacks.substitutes import MiniLm, NeighbourSwap
+    from alumbench.attacks.textattack.substitutes import MiniLm, NeighbourSwap
 
     constraints = [
         RepeatModification(),
@@ -33,7 +33,7 @@ def build(wrapper: Any) -> Any:
         MaxModificationRate(max_rate=0.1, min_threshold=4),
         MiniLm(threshold=0.9),
     ]
-    goal = UntargetedClassification(WithGradient(wrapper), model_batch_size=32)
+    goal = UntargetedClassification(with_word_gradient(wrapper), model_batch_size=32)
     return Attack(goal, constraints, NeighbourSwap(), GreedyWordSwapWIR(wir_method="gradient"))
 
 
@@ -47,5 +47,5 @@ RECIPE = Recipe(
     ),
     source="Yoo and Qi 2021, https://arxiv.org/abs/2109.00544; neighbours of Jia et al. 2019, "
     "https://aclanthology.org/D19-1423/",
-    parts="as a2t, with published neighbour lists (at most 8 a word) and MiniLM sentence similarity",
+    description="as a2t, with published neighbour lists (at most 8 a word) and MiniLM sentence similarity",
 )

@@ -8,7 +8,7 @@ from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """TextAttack's recipe as it is."""
+    """TextAttack's recipe, unchanged."""
     from textattack.attack_recipes import GeneticAlgorithmAlzantot2018
 
     return GeneticAlgorithmAlzantot2018.build(wrapper)
@@ -20,6 +20,6 @@ RECIPE = Recipe(
     build=build,
     needs=("stopwords", "counter-fitted-vectors", "google-language-model"),
     source="Alzantot et al. 2018, https://arxiv.org/abs/1804.07998",
-    parts="swap words for counter-fitted neighbours (8; squared distance .5) that a language model prefers, at most "
-    "20% of them; genetic algorithm",
+    description="swap words for counter-fitted neighbours (8; squared distance .5) that a language model prefers, at "
+    "most 20% of them; genetic algorithm",
 )

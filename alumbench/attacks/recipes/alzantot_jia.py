@@ -8,11 +8,11 @@ from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """The parts of `alzantot` but for two.
+    """The parts of `alzantot`, except two.
 
-    Neighbours: 8 by counter-fitted vectors there, the at most 8 that Jia et al. 2019 published for this attack here.
-    Language model: Google's One Billion Word model picks the 4 likeliest of a word's neighbours there; none does here,
-    so that the text may read worse.
+    Neighbours: the up to 8 that Jia et al. 2019 published for this attack, instead of 8 by counter-fitted vectors.
+    Language model: none, so the text may read worse; in `alzantot`, Google's One Billion Word model picks the 4
+    likeliest of a word's neighbours.
     """
     from textattack import Attack
     from textattack.constraints.overlap import MaxWordsPerturbed
@@ -20,7 +20,7 @@ def build(wrapper: Any) -> Any:
     from textattack.goal_functions import UntargetedClassification
     from textattack.search_methods import AlzantotGeneticAlgorithm
 
-    from alumbench.attacks.substitutes import NeighbourSwap
+    from alumbench.attacks.textattack.substitutes import NeighbourSwap
 
     constraints = [RepeatModification(), StopwordModification(), MaxWordsPerturbed(max_percent=0.2)]
     search = AlzantotGeneticAlgorithm(pop_size=60, max_iters=20, post_crossover_check=False)
@@ -34,5 +34,5 @@ RECIPE = Recipe(
     needs=("stopwords", "counter-fitted-neighbours"),
     source="Alzantot et al. 2018, https://arxiv.org/abs/1804.07998; neighbours of Jia et al. 2019, "
     "https://aclanthology.org/D19-1423/",
-    parts="as alzantot, with published neighbour lists (at most 8 a word) and no language model",
+    description="as alzantot, with published neighbour lists (at most 8 a word) and no language model",
 )

@@ -1,4 +1,4 @@
-"""Bad Characters, homoglyphs: letters replaced by look-alikes of other scripts."""
+"""Bad Characters, homoglyphs: letters replaced by look-alikes from other scripts."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """Homoglyphs with a table of our own.
+    """Homoglyphs from our own table.
 
-    TextAttack's wheel leaves the paper's table out; `homoglyphs` has ours, and says what differs. One perturbation a
-    text; any other label is the goal, where TextAttack's recipe wants its user to name one.
+    TextAttack's wheel lacks the paper's table; `homoglyphs` has ours and lists the differences. One perturbation per
+    text. The goal is any other label; TextAttack's recipe needs a target label.
     """
     from textattack.transformations import WordSwapHomoglyphSwap
 
-    from alumbench.attacks.bad_characters import imperceptible
-    from alumbench.attacks.homoglyphs import provided
+    from alumbench.attacks.textattack.bad_characters import imperceptible
+    from alumbench.attacks.textattack.homoglyphs import provided
 
     with provided():
         return imperceptible(wrapper, WordSwapHomoglyphSwap())
@@ -27,5 +27,5 @@ RECIPE = Recipe(
     version=1,
     build=build,
     source="Boucher et al. 2022, https://arxiv.org/abs/2106.09898",
-    parts="replace a character by one that looks the same, once in a text; differential evolution",
+    description="replace a character by one that looks the same, once in a text; differential evolution",
 )

@@ -1,4 +1,4 @@
-"""Bad Characters, deletions: a character and the backspace that takes it away."""
+"""Bad Characters, deletions: a character and the backspace that deletes it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """A character and a backspace."""
+    """Inserts a character and a backspace."""
     from textattack.transformations import WordSwapDeletions
 
-    from alumbench.attacks.bad_characters import imperceptible
+    from alumbench.attacks.textattack.bad_characters import imperceptible
 
     return imperceptible(wrapper, WordSwapDeletions())
 
@@ -21,5 +21,5 @@ RECIPE = Recipe(
     version=1,
     build=build,
     source="Boucher et al. 2022, https://arxiv.org/abs/2106.09898",
-    parts="inject a character and a backspace, once in a text; differential evolution",
+    description="inject a character and a backspace, once in a text; differential evolution",
 )

@@ -8,13 +8,13 @@ from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """Zero-width characters.
+    """Inserts zero-width characters.
 
-    Many tokenizers drop them (BERT's do), and then this attack changes nothing.
+    Many tokenizers drop them (BERT's does); this attack then changes nothing.
     """
     from textattack.transformations import WordSwapInvisibleCharacters
 
-    from alumbench.attacks.bad_characters import imperceptible
+    from alumbench.attacks.textattack.bad_characters import imperceptible
 
     return imperceptible(wrapper, WordSwapInvisibleCharacters())
 
@@ -24,5 +24,5 @@ RECIPE = Recipe(
     version=1,
     build=build,
     source="Boucher et al. 2022, https://arxiv.org/abs/2106.09898",
-    parts="inject a character that is not drawn, once in a text; differential evolution",
+    description="inject an invisible character, once in a text; differential evolution",
 )

@@ -1,4 +1,4 @@
-"""Bad Characters, reorderings: characters swapped, and control characters that show them in order."""
+"""Bad Characters, reorderings: characters swapped, and control characters that display them in order."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """Bidirectional control characters."""
+    """Swaps characters with bidirectional control characters."""
     from textattack.transformations import WordSwapReorderings
 
-    from alumbench.attacks.bad_characters import imperceptible
+    from alumbench.attacks.textattack.bad_characters import imperceptible
 
     return imperceptible(wrapper, WordSwapReorderings())
 
@@ -21,5 +21,5 @@ RECIPE = Recipe(
     version=1,
     build=build,
     source="Boucher et al. 2022, https://arxiv.org/abs/2106.09898",
-    parts="swap two characters and swap them back for the eye, once in a text; differential evolution",
+    description="swap two characters and swap them back for the eye, once in a text; differential evolution",
 )

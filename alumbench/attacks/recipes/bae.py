@@ -1,19 +1,19 @@
-"""BAE: words replaced by what a masked language model puts in their place."""
+"""BAE: words replaced by a masked language model's predictions."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from alumbench.attacks.recipe import Recipe
+from alumbench.attacks.recipe import Recipe, SentenceSettings
 
 
 def assemble(wrapper: Any, masked_lm: Any, encoder: Any) -> Any:
-    """BAE-R with TextAttack's numbers: K = 50, part of speech kept, the encoder given.
+    """BAE-R with TextAttack's settings (K = 50, same part of speech) and the given encoder.
 
     Args:
         wrapper: the victim.
         masked_lm: the masked LM.
-        encoder: the constraint on sentences.
+        encoder: the sentence-similarity constraint.
     """
     from textattack import Attack
     from textattack.constraints.grammaticality import PartOfSpeech
@@ -21,15 +21,15 @@ def assemble(wrapper: Any, masked_lm: Any, encoder: Any) -> Any:
     from textattack.goal_functions import UntargetedClassification
     from textattack.search_methods import GreedyWordSwapWIR
 
-    from alumbench.attacks.masked_lm import MaskedLmSwap
+    from alumbench.attacks.textattack.masked_lm import MaskedLmSwap
 
     swap = MaskedLmSwap(masked_lm, max_candidates=50, min_confidence=0.0)
     constraints = [RepeatModification(), StopwordModification(), PartOfSpeech(allow_verb_noun_swap=True), encoder]
     return Attack(UntargetedClassification(wrapper), constraints, swap, GreedyWordSwapWIR(wir_method="delete"))
 
 
-#: How the encoder is asked. 1 - .2 / pi: the paper's .8, which its code, as TextFooler's, forgot to divide by pi.
-SENTENCES: dict[str, Any] = {
+#: Settings of the encoder. 1 - .2 / pi is the paper's .8: its code, like TextFooler's, omits the division by pi.
+SENTENCES: SentenceSettings = {
     "threshold": 0.936338023,
     "metric": "cosine",
     "compare_against_original": True,
@@ -39,10 +39,10 @@ SENTENCES: dict[str, Any] = {
 
 
 def build(wrapper: Any) -> Any:
-    """With bert-base-uncased and the Universal Sentence Encoder."""
+    """BAE with bert-base-uncased and the Universal Sentence Encoder."""
     from textattack.constraints.semantics.sentence_encoders import UniversalSentenceEncoder
 
-    from alumbench.attacks.masked_lm import named
+    from alumbench.attacks.textattack.masked_lm import named
 
     return assemble(wrapper, named("bert-base-uncased", wrapper), UniversalSentenceEncoder(**SENTENCES))
 
@@ -56,7 +56,6 @@ RECIPE = Recipe(
         *("bert-base-uncased", "universal-sentence-encoder"),
     ),
     source="Garg and Ramakrishnan 2020, https://arxiv.org/abs/2004.01970",
-    parts="replace words by what a masked LM proposes (50; same part of speech) while sentence similarity in a "
-    "window of "
-    "15 words is .94; greedy by word importance",
+    description="replace words by what a masked LM proposes (50; same part of speech) while sentence similarity in a "
+    "window of 15 words is .94; greedy by word importance",
 )

@@ -1,4 +1,4 @@
-"""BERT-Attack with any masked LM on disk, and MiniLM for its sentence encoder."""
+"""BERT-Attack with any masked LM on disk, and MiniLM as its sentence encoder."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from alumbench.attacks.recipes.bert_attack import SENTENCES, assemble
 
 
 def build(wrapper: Any, masked_lm: str) -> Any:
-    """The parts of `bert-attack` but for two: the masked LM that a suite's entry names, and MiniLM's similarity."""
-    from alumbench.attacks.masked_lm import named
-    from alumbench.attacks.substitutes import MiniLm
+    """The parts of `bert-attack`, except two: the masked LM is the one the suite names, and similarity is MiniLM's."""
+    from alumbench.attacks.textattack.masked_lm import named
+    from alumbench.attacks.textattack.substitutes import MiniLm
 
     encoder = MiniLm(device=str(wrapper.model.device), **SENTENCES)
     return assemble(wrapper, named(masked_lm, wrapper), encoder)
@@ -22,7 +22,7 @@ RECIPE = Recipe(
     version=1,
     build=build,
     needs=("stopwords", "all-MiniLM-L6-v2"),
-    parts_needed=("masked_lm",),
+    required_models=("masked_lm",),
     source="Li et al. 2020, https://arxiv.org/abs/2004.09984",
-    parts="as bert-attack, with the masked LM that the suite names and MiniLM sentence similarity",
+    description="as bert-attack, with the masked LM that the suite names and MiniLM sentence similarity",
 )

@@ -1,4 +1,4 @@
-"""CheckList: names, places and numbers changed, contractions written out or made."""
+"""CheckList: names, places and numbers changed, contractions expanded or made."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """TextAttack's recipe as it is; names and places are found by flair's tagger."""
+    """TextAttack's recipe, unchanged; flair's tagger finds names and places."""
     from textattack.attack_recipes import CheckList2020
 
     return CheckList2020.build(wrapper)
@@ -20,5 +20,5 @@ RECIPE = Recipe(
     build=build,
     needs=("flair-ner", "num2words", "word2number"),
     source="Ribeiro et al. 2020, https://arxiv.org/abs/2005.04118",
-    parts="change names, places and numbers, contract and expand; greedy",
+    description="change names, places and numbers, contract and expand; greedy",
 )

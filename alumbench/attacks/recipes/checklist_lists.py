@@ -1,4 +1,4 @@
-"""CheckList with names and places known by lists, not by a tagger: runs offline."""
+"""CheckList with names and places found by lists, not by a tagger: runs offline."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """The parts of `checklist` but for two.
+    """The parts of `checklist`, except two.
 
-    Names and places: flair's tagger finds them there; here capitalized words of the lists that TextAttack takes new
-    ones from, so that texts in small letters have none. Contractions: see `listed_names.Contraction`.
+    Names and places: capitalized words in the lists that TextAttack takes new ones from, instead of those that flair's
+    tagger finds; so lowercase texts have none. Contractions: see `listed_names.Contraction`.
     """
     from textattack import Attack
     from textattack.constraints.pre_transformation import RepeatModification
@@ -19,7 +19,7 @@ def build(wrapper: Any) -> Any:
     from textattack.search_methods import GreedySearch
     from textattack.transformations import CompositeTransformation, WordSwapChangeNumber, WordSwapExtend
 
-    from alumbench.attacks.listed_names import Contraction, NameSwap, PlaceSwap
+    from alumbench.attacks.textattack.listed_names import Contraction, NameSwap, PlaceSwap
 
     changes = [WordSwapExtend(), Contraction(), NameSwap(), WordSwapChangeNumber(), PlaceSwap()]
     goal = UntargetedClassification(wrapper)
@@ -32,5 +32,5 @@ RECIPE = Recipe(
     build=build,
     needs=("num2words", "word2number"),
     source="Ribeiro et al. 2020, https://arxiv.org/abs/2005.04118",
-    parts="as checklist, with names and places known by lists",
+    description="as checklist, with names and places known by lists",
 )

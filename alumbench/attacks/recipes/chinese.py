@@ -8,7 +8,7 @@ from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """TextAttack's recipe as it is."""
+    """TextAttack's recipe, unchanged."""
     from textattack.attack_recipes import ChineseRecipe
 
     return ChineseRecipe.build(wrapper)
@@ -20,5 +20,6 @@ RECIPE = Recipe(
     build=build,
     needs=("jieba", "pinyin", "openhownet", "xlm-roberta-base"),
     source="TextAttack 0.3.11, https://github.com/QData/TextAttack",
-    parts="swap Chinese words and characters for others of like meaning, look or sound; greedy by weighted saliency",
+    description="swap Chinese words and characters for others of similar meaning, look or sound; greedy by weighted "
+    "saliency",
 )

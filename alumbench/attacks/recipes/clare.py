@@ -1,21 +1,21 @@
-"""CLARE: words replaced, inserted and merged by what a masked language model proposes."""
+"""CLARE: words replaced, inserted and merged with a masked language model's predictions."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from alumbench.attacks.recipe import Recipe
+from alumbench.attacks.recipe import Recipe, SentenceSettings
 
 
 def assemble(wrapper: Any, masked_lm: Any, encoder: Any) -> Any:
-    """CLARE with TextAttack's numbers: 50 words a position, at probabilities of 5e-4, 0 and 5e-3.
+    """CLARE with TextAttack's settings: 50 words per position, with probabilities of at least 5e-4, 0 and 5e-3.
 
-    Part-of-speech tags for merges are NLTK's; TextAttack asks flair.
+    Part-of-speech tags for merges are from NLTK; TextAttack uses flair.
 
     Args:
         wrapper: the victim.
         masked_lm: the masked LM.
-        encoder: the constraint on sentences.
+        encoder: the sentence-similarity constraint.
     """
     from textattack import Attack
     from textattack.constraints.pre_transformation import RepeatModification, StopwordModification
@@ -23,7 +23,7 @@ def assemble(wrapper: Any, masked_lm: Any, encoder: Any) -> Any:
     from textattack.search_methods import GreedySearch
     from textattack.transformations import CompositeTransformation
 
-    from alumbench.attacks.masked_lm import MaskedLmInsertion, MaskedLmMerge, MaskedLmSwap
+    from alumbench.attacks.textattack.masked_lm import MaskedLmInsertion, MaskedLmMerge, MaskedLmSwap
 
     changes = CompositeTransformation(
         [
@@ -36,8 +36,8 @@ def assemble(wrapper: Any, masked_lm: Any, encoder: Any) -> Any:
     return Attack(UntargetedClassification(wrapper), constraints, changes, GreedySearch())
 
 
-#: How the encoder is asked.
-SENTENCES: dict[str, Any] = {
+#: Settings of the encoder.
+SENTENCES: SentenceSettings = {
     "threshold": 0.7,
     "metric": "cosine",
     "compare_against_original": True,
@@ -47,10 +47,10 @@ SENTENCES: dict[str, Any] = {
 
 
 def build(wrapper: Any) -> Any:
-    """With distilroberta-base and the Universal Sentence Encoder."""
+    """CLARE with distilroberta-base and the Universal Sentence Encoder."""
     from textattack.constraints.semantics.sentence_encoders import UniversalSentenceEncoder
 
-    from alumbench.attacks.masked_lm import named
+    from alumbench.attacks.textattack.masked_lm import named
 
     return assemble(wrapper, named("distilroberta-base", wrapper), UniversalSentenceEncoder(**SENTENCES))
 
@@ -64,6 +64,6 @@ RECIPE = Recipe(
         *("distilroberta-base", "universal-sentence-encoder"),
     ),
     source="Li et al. 2021, https://arxiv.org/abs/2009.07502",
-    parts="replace, insert and merge words by what a masked LM proposes (50 a position) while sentence similarity in a "
-    "window of 15 words is .7; greedy",
+    description="replace, insert and merge words by what a masked LM proposes (50 a position) while sentence "
+    "similarity in a window of 15 words is .7; greedy",
 )

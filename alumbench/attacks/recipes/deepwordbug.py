@@ -1,4 +1,4 @@
-"""DeepWordBug: one typo a word, the most important words first."""
+"""DeepWordBug: one typo per word, the most important words first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """TextAttack's recipe as it is; unlike the paper it leaves stopwords alone."""
+    """TextAttack's recipe, unchanged; unlike the paper, it does not change stopwords."""
     from textattack.attack_recipes import DeepWordBugGao2018
 
     return DeepWordBugGao2018.build(wrapper)
@@ -20,5 +20,6 @@ RECIPE = Recipe(
     build=build,
     needs=("stopwords",),
     source="Gao et al. 2018, https://arxiv.org/abs/1801.04354",
-    parts="swap, substitute, delete or insert one character of a word; at most 30 edits; greedy by word importance",
+    description="swap, substitute, delete or insert one character of a word; at most 30 edits; greedy by word "
+    "importance",
 )

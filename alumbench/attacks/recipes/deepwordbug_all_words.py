@@ -39,5 +39,5 @@ RECIPE = Recipe(
     version=1,
     build=build,
     source="Gao et al. 2018, https://arxiv.org/abs/1801.04354, stopwords not protected",
-    parts="as deepwordbug, stopwords may change too",
+    description="as deepwordbug, stopwords may change too",
 )

@@ -1,4 +1,4 @@
-"""Alzantot's attack as Jia et al. sped it up: another language model, each word changed once."""
+"""The faster version of Alzantot's attack by Jia et al.: another language model, each word changed once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """TextAttack's recipe as it is."""
+    """TextAttack's recipe, unchanged."""
     from textattack.attack_recipes import FasterGeneticAlgorithmJia2019
 
     return FasterGeneticAlgorithmJia2019.build(wrapper)
@@ -20,6 +20,6 @@ RECIPE = Recipe(
     build=build,
     needs=("stopwords", "counter-fitted-vectors", "learning-to-write"),
     source="Jia et al. 2019, https://arxiv.org/abs/1909.00986",
-    parts="swap words for counter-fitted neighbours (8; squared distance .5) that a language model lets pass, at "
+    description="swap words for counter-fitted neighbours (8; squared distance .5) that a language model accepts, at "
     "most 20% of them; genetic algorithm",
 )

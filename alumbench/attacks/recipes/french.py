@@ -8,13 +8,13 @@ from alumbench.attacks.recipe import Recipe
 
 
 def assemble(wrapper: Any, stopwords: str, wordnet: str, names: str) -> Any:
-    """TextAttack's parts for a language.
+    """TextAttack's recipe for a language.
 
     Args:
         wrapper: the victim.
-        stopwords: the language, as NLTK's stopword lists call it.
-        wordnet: as WordNet calls it.
-        names: as TextAttack's lists of names and places call it.
+        stopwords: the language's name in NLTK's stopword lists.
+        wordnet: its name in WordNet.
+        names: its name in TextAttack's lists of names and places.
     """
     from textattack import Attack
     from textattack.constraints.pre_transformation import RepeatModification, StopwordModification
@@ -35,10 +35,9 @@ def assemble(wrapper: Any, stopwords: str, wordnet: str, names: str) -> Any:
 
 
 def build(wrapper: Any) -> Any:
-    """TextAttack's recipe with a repair.
+    """TextAttack's recipe with one fix.
 
-    It hands "french" over as the stopwords themselves, so that the letters of that word are protected and no stopword
-    is.
+    TextAttack passes "french" as the list of stopwords, which protects the letters of that word and no stopword.
     """
     return assemble(wrapper, stopwords="french", wordnet="fra", names="fra")
 
@@ -49,5 +48,5 @@ RECIPE = Recipe(
     build=build,
     needs=("stopwords", "wordnet", "omw-1.4", "flair-ner-french"),
     source="TextAttack 0.3.11, https://github.com/QData/TextAttack",
-    parts="swap French words for WordNet synonyms, change names and places; greedy by word importance",
+    description="swap French words for WordNet synonyms, change names and places; greedy by word importance",
 )

@@ -1,6 +1,6 @@
-"""TextFooler's words under its constraints, found with the victim's gradient, to check black-box results.
+"""TextFooler's words and constraints, searched with the victim's gradient, to check black-box results.
 
-A model that withstands `textfooler-jia-minilm` and not this one has hidden its weakness from the search, not mended it.
+A model that withstands `textfooler-jia-minilm` but not this attack only hides its weakness from the search.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """Candidates and constraints of `textfooler-jia-minilm`; the search is ours.
+    """Candidates and constraints of `textfooler-jia-minilm`, with our own search.
 
-    At each step every text of a beam of 4 is differentiated, all swaps of it are ranked by first-order gain (eq. 1 of
-    Ebrahimi et al. 2018), and the model scores the first 16 that keep to the constraints.
+    Each step takes the gradient at every text of a beam of 4 and ranks all its swaps by first-order gain (eq. 1 of
+    Ebrahimi et al. 2018). The model scores the first 16 that satisfy the constraints.
     """
     from textattack import Attack
     from textattack.attack_recipes import TextFoolerJin2019
 
     from alumbench.attacks.gradient import WithGradient
-    from alumbench.attacks.gradient_search import GradientSearch, RankedSwap
-    from alumbench.attacks.substitutes import NeighbourSwap, with_stand_ins
+    from alumbench.attacks.textattack.gradient_search import GradientSearch, RankedSwap
+    from alumbench.attacks.textattack.substitutes import NeighbourSwap, with_stand_ins
 
     white = WithGradient(wrapper)
     made = with_stand_ins(TextFoolerJin2019, white)
@@ -40,5 +40,5 @@ RECIPE = Recipe(
     ),
     source="ours; gains of Ebrahimi et al. 2018, https://arxiv.org/abs/1712.06751, words and constraints of Jin et al. "
     "2020, https://arxiv.org/abs/1907.11932",
-    parts="white-box: the swaps of textfooler-jia-minilm, ranked by the victim's gradient; beam of 4",
+    description="white-box: the swaps of textfooler-jia-minilm, ranked by the victim's gradient; beam of 4",
 )

@@ -1,4 +1,4 @@
-"""HotFlip: at most two words flipped, found with the victim's gradient and a beam of ten."""
+"""HotFlip: at most two words replaced, found with the victim's gradient and a beam of ten."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from alumbench.attacks.recipe import Recipe
 
 
 def flips(wrapper: Any, synonyms: Callable[[str], Sequence[str]] | None, *constraints: Any) -> Any:
-    """HotFlip's word-level attack on a classifier of transformers; TextAttack's validator lets LSTMs alone through.
+    """HotFlip's word-level attack on a transformers classifier; TextAttack's validator accepts only LSTMs.
 
-    TextAttack takes one flip a text, the best in the whole vocabulary, and holds it against the constraints then, which
-    few pass; here, as in the paper, the best flips are sought among those that pass, ten a text.
+    TextAttack takes one flip per text, the best in the whole vocabulary, and then checks the constraints, which few
+    pass. Here, as in the paper, the ten best flips that pass are taken per text.
 
     Args:
         wrapper: the victim.
-        synonyms: words to flip a word to, None for the victim's whole vocabulary.
-        constraints: beside the paper's same part of speech, at most two words, and stopwords left alone.
+        synonyms: gives the words that may replace a word; None for the victim's whole vocabulary.
+        constraints: in addition to the paper's: same part of speech, at most two words, no stopwords.
     """
     from textattack import Attack
     from textattack.constraints.grammaticality import PartOfSpeech
@@ -26,7 +26,7 @@ def flips(wrapper: Any, synonyms: Callable[[str], Sequence[str]] | None, *constr
     from textattack.goal_functions import UntargetedClassification
 
     from alumbench.attacks.gradient import WithGradient
-    from alumbench.attacks.gradient_search import GradientSearch, RankedSwap
+    from alumbench.attacks.textattack.gradient_search import GradientSearch, RankedSwap
 
     white = WithGradient(wrapper)
     swap = RankedSwap(white, synonyms, one_token=True)
@@ -36,7 +36,7 @@ def flips(wrapper: Any, synonyms: Callable[[str], Sequence[str]] | None, *constr
 
 
 def build(wrapper: Any) -> Any:
-    """Flips to words of a cosine of .8 in counter-fitted vectors; the paper's vectors are the victim's own."""
+    """Flips to words with a cosine of .8 in counter-fitted vectors; the paper uses the victim's own vectors."""
     from textattack.constraints.semantics import WordEmbeddingDistance
     from textattack.transformations import WordSwapEmbedding
 
@@ -50,7 +50,6 @@ RECIPE = Recipe(
     build=build,
     needs=("stopwords", "averaged_perceptron_tagger_eng", "universal_tagset", "counter-fitted-vectors"),
     source="Ebrahimi et al. 2018, https://arxiv.org/abs/1712.06751",
-    parts="white-box: flip at most two words to others of the victim's vocabulary (cosine .8 in counter-fitted "
-    "vectors, "
-    "same part of speech); beam of 10",
+    description="white-box: flip at most two words to others of the victim's vocabulary (cosine .8 in counter-fitted "
+    "vectors, same part of speech); beam of 10",
 )

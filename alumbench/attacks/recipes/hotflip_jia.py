@@ -1,4 +1,4 @@
-"""HotFlip with published neighbour lists for the vectors that keep a word's meaning: runs offline."""
+"""HotFlip with published neighbour lists instead of the vectors that preserve meaning: runs offline."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from alumbench.attacks.recipes.hotflip import flips
 
 
 def build(wrapper: Any) -> Any:
-    """The parts of `hotflip` but for one: the at most 8 neighbours of Jia et al. 2019 for the cosine of .8."""
-    from alumbench.attacks.substitutes import NeighbourSwap
+    """The parts of `hotflip`, except one: up to 8 neighbours from Jia et al. 2019 instead of a cosine of .8."""
+    from alumbench.attacks.textattack.substitutes import NeighbourSwap
 
     return flips(wrapper, NeighbourSwap()._get_replacement_words)
 
@@ -22,5 +22,5 @@ RECIPE = Recipe(
     needs=("stopwords", "averaged_perceptron_tagger_eng", "universal_tagset", "counter-fitted-neighbours"),
     source="Ebrahimi et al. 2018, https://arxiv.org/abs/1712.06751; neighbours of Jia et al. 2019, "
     "https://aclanthology.org/D19-1423/",
-    parts="as hotflip, with published neighbour lists (at most 8 a word)",
+    description="as hotflip, with published neighbour lists (at most 8 a word)",
 )

@@ -1,4 +1,4 @@
-"""HotFlip to any word of the victim's vocabulary: an upper bound, for what it finds may mean something else."""
+"""HotFlip to any word of the victim's vocabulary: an upper bound, as the texts it finds may change meaning."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from alumbench.attacks.recipes.hotflip import flips
 
 
 def build(wrapper: Any) -> Any:
-    """The parts of `hotflip` without a bound on meaning: only part of speech and two words at most hold it.
+    """The parts of `hotflip` without a constraint on meaning: only the same part of speech and at most two words.
 
-    `good` may become `bad`, and the right label with it, so that its success is not a mistake of the victim's.
+    `good` may become `bad`, which changes the right label too, so a success need not be a mistake of the victim.
     """
     return flips(wrapper, None)
 
@@ -22,7 +22,6 @@ RECIPE = Recipe(
     build=build,
     needs=("stopwords", "averaged_perceptron_tagger_eng", "universal_tagset"),
     source="Ebrahimi et al. 2018, https://arxiv.org/abs/1712.06751",
-    parts="white-box: flip at most two words to any of the victim's vocabulary with the same part of speech, of "
-    "whatever "
-    "meaning; beam of 10",
+    description="white-box: flip at most two words to any of the victim's vocabulary with the same part of speech, of "
+    "whatever meaning; beam of 10",
 )

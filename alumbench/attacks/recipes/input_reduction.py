@@ -1,4 +1,4 @@
-"""Input reduction: how few words are enough for the same answer."""
+"""Input reduction: finds how few words suffice for the same answer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """TextAttack's recipe as it is: greedy instead of the paper's beam of five."""
+    """TextAttack's recipe, unchanged: greedy instead of the paper's beam of five."""
     from textattack.attack_recipes import InputReductionFeng2018
 
     attack = InputReductionFeng2018.build(wrapper)
@@ -19,7 +19,7 @@ def build(wrapper: Any) -> Any:
 
 
 def _score(goal: Any, output: Any, text: Any) -> Any:
-    """Its score is a share of the words: a text of none has nothing to take away, where it divides by zero."""
+    """TextAttack's score, but 0 for a text without words, where it would divide by the number of words."""
     return goal.score_words(output, text) if goal.initial_attacked_text.num_words else 0.0
 
 
@@ -29,6 +29,6 @@ RECIPE = Recipe(
     build=build,
     needs=("stopwords",),
     source="Feng et al. 2018, https://arxiv.org/abs/1804.07781",
-    parts="delete words while the predicted label stays",
+    description="delete words while the predicted label stays the same",
     goal="reduction",
 )

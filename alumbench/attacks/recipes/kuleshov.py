@@ -1,4 +1,4 @@
-"""Kuleshov et al.: counter-fitted synonyms under GPT-2 and a bound on the mean word vector."""
+"""Kuleshov et al.: counter-fitted synonyms, constrained by GPT-2 and a bound on the mean word vector."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """TextAttack's recipe but for the goal.
+    """TextAttack's recipe, except the goal.
 
-    There, as in the paper, it ends when the right label's probability is below .7; here when the label is another, as
-    all attacks do whose success is counted.
+    It ends when the label changes, like all attacks whose success is counted. TextAttack's ends, as in the paper, when
+    the right label's probability is below .7.
     """
     from textattack.attack_recipes import Kuleshov2017
 
@@ -26,5 +26,5 @@ RECIPE = Recipe(
     build=build,
     needs=("stopwords", "counter-fitted-vectors", "gpt2"),
     source="Kuleshov et al. 2018, https://openreview.net/forum?id=r1QZ3zbAZ",
-    parts="swap words for counter-fitted neighbours (15) under a language model, at most half of them; greedy",
+    description="swap words for counter-fitted neighbours (15) under a language model, at most half of them; greedy",
 )

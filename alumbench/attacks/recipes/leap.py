@@ -8,7 +8,7 @@ from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """TextAttack's recipe as it is: 60 particles, 20 rounds; 16% of the words is the paper's rate for AG's News."""
+    """TextAttack's recipe, unchanged: 60 particles, 20 rounds; 16% of the words is the paper's rate for AG's News."""
     from textattack.attack_recipes import LEAP2023
 
     return LEAP2023.build(wrapper)
@@ -20,5 +20,5 @@ RECIPE = Recipe(
     build=build,
     needs=("stopwords", "wordnet"),
     source="Xiao et al. 2023, https://arxiv.org/abs/2308.11284",
-    parts="swap words for WordNet synonyms, at most 16% of them; particle swarm",
+    description="swap words for WordNet synonyms, at most 16% of them; particle swarm",
 )

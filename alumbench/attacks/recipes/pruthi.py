@@ -8,7 +8,7 @@ from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """TextAttack's recipe as it is, with its default of one changed word (the paper also reports two)."""
+    """TextAttack's recipe, unchanged, with its default of one changed word (the paper also reports two)."""
     from textattack.attack_recipes import Pruthi2019
 
     return Pruthi2019.build(wrapper)
@@ -20,5 +20,5 @@ RECIPE = Recipe(
     build=build,
     needs=("stopwords",),
     source="Pruthi et al. 2019, https://arxiv.org/abs/1905.11268",
-    parts="swap, delete, insert or mistype one inner character of one word of four letters or more",
+    description="swap, delete, insert or mistype one inner character of one word of four letters or more",
 )

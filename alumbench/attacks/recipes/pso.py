@@ -8,7 +8,7 @@ from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """TextAttack's recipe as it is."""
+    """TextAttack's recipe, unchanged."""
     from textattack.attack_recipes import PSOZang2020
 
     return PSOZang2020.build(wrapper)
@@ -20,5 +20,5 @@ RECIPE = Recipe(
     build=build,
     needs=("stopwords", "hownet-candidates", "flair-upos"),
     source="Zang et al. 2020, https://aclanthology.org/2020.acl-main.540/",
-    parts="swap words for others with the same HowNet sememes; particle swarm",
+    description="swap words for others with the same HowNet sememes; particle swarm",
 )

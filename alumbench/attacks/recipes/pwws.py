@@ -1,4 +1,4 @@
-"""PWWS: WordNet synonyms, ordered by how much a word matters times how much its best synonym does."""
+"""PWWS: WordNet synonyms, ordered by a word's importance times the effect of its best synonym."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """TextAttack's recipe as it is: without the paper's swaps of named entities, which need the training set."""
+    """TextAttack's recipe, unchanged: without the paper's swaps of named entities, which need the training set."""
     from textattack.attack_recipes import PWWSRen2019
 
     return PWWSRen2019.build(wrapper)
@@ -20,5 +20,5 @@ RECIPE = Recipe(
     build=build,
     needs=("stopwords", "wordnet"),
     source="Ren et al. 2019, https://aclanthology.org/P19-1103/",
-    parts="swap words for WordNet synonyms; greedy by probability-weighted saliency",
+    description="swap words for WordNet synonyms; greedy by probability-weighted saliency",
 )

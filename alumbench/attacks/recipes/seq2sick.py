@@ -9,7 +9,7 @@ RECIPE = Recipe(
     version=1,
     build=None,
     source="Cheng et al. 2018, https://arxiv.org/abs/1803.01128",
-    parts="swap words for counter-fitted neighbours until a generated text shares no word with the first one",
-    refused="it wants a sequence-to-sequence model: "
+    description="swap words for counter-fitted neighbours until a generated text shares no word with the first one",
+    unsupported_reason="it needs a sequence-to-sequence model: "
     "its goal is an output text that shares no word with the original output, and a classifier gives label scores",
 )

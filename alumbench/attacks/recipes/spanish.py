@@ -9,10 +9,10 @@ from alumbench.attacks.recipes.french import assemble
 
 
 def build(wrapper: Any) -> Any:
-    """TextAttack's recipe with two repairs.
+    """TextAttack's recipe with two fixes.
 
-    It hands "spanish" over as the stopwords themselves, so that the letters of that word are protected and no stopword
-    is; and it asks WordNet for "esp", which has Spanish as "spa", so that it cannot be built.
+    TextAttack passes "spanish" as the list of stopwords, which protects the letters of that word and no stopword. It
+    also asks WordNet for "esp", where Spanish is "spa", so its recipe cannot be built.
     """
     return assemble(wrapper, stopwords="spanish", wordnet="spa", names="esp")
 
@@ -23,5 +23,5 @@ RECIPE = Recipe(
     build=build,
     needs=("stopwords", "wordnet", "omw-1.4", "flair-ner-multi"),
     source="TextAttack 0.3.11, https://github.com/QData/TextAttack",
-    parts="swap Spanish words for WordNet synonyms, change names and places; greedy by word importance",
+    description="swap Spanish words for WordNet synonyms, change names and places; greedy by word importance",
 )

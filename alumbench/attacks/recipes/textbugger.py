@@ -8,13 +8,13 @@ from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """TextAttack's recipe, whose wheel lacks a file that the homoglyph swap opens and this attack makes no use of.
+    """TextAttack's recipe; its homoglyph swap opens a file that the wheel lacks and this attack does not use.
 
-    The paper takes its five neighbours from GloVe vectors; TextAttack from counter-fitted ones.
+    The paper takes the five neighbours from GloVe vectors, TextAttack from counter-fitted vectors.
     """
     from textattack.attack_recipes import TextBuggerLi2018
 
-    from alumbench.attacks.homoglyphs import provided
+    from alumbench.attacks.textattack.homoglyphs import provided
 
     with provided():
         return TextBuggerLi2018.build(wrapper)
@@ -26,7 +26,6 @@ RECIPE = Recipe(
     build=build,
     needs=("stopwords", "counter-fitted-vectors", "universal-sentence-encoder"),
     source="Li et al. 2019, https://arxiv.org/abs/1812.05271",
-    parts="insert a space, delete or swap inner characters, take a look-alike, or a counter-fitted neighbour (5), "
-    "while "
-    "sentence similarity is .8; greedy by word importance",
+    description="insert a space, delete or swap inner characters, take a look-alike, or a counter-fitted neighbour "
+    "(5), while sentence similarity is .8; greedy by word importance",
 )

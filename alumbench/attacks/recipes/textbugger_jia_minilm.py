@@ -1,4 +1,4 @@
-"""TextBugger with published neighbour lists for its vectors and MiniLM for its encoder: runs offline."""
+"""TextBugger with published neighbour lists instead of its vectors and MiniLM as its encoder: runs offline."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """TextAttack's recipe but for two parts.
+    """TextAttack's recipe, except two parts.
 
-    Neighbours: the nearest 5 by counter-fitted vectors there, the first 5 of the lists of Jia et al. 2019 here.
-    Sentences: angular similarity .8 by the Universal Sentence Encoder there, by MiniLM here, which is another scale.
+    Neighbours: the first 5 in the lists of Jia et al. 2019, instead of the nearest 5 by counter-fitted vectors.
+    Sentences: angular similarity .8 by MiniLM, instead of the Universal Sentence Encoder; the two scales differ.
     """
     from textattack.attack_recipes import TextBuggerLi2018
 
-    from alumbench.attacks.homoglyphs import provided
-    from alumbench.attacks.substitutes import with_stand_ins
+    from alumbench.attacks.textattack.homoglyphs import provided
+    from alumbench.attacks.textattack.substitutes import with_stand_ins
 
     with provided():
         return with_stand_ins(TextBuggerLi2018, wrapper)
@@ -29,5 +29,5 @@ RECIPE = Recipe(
     needs=("stopwords", "counter-fitted-neighbours", "all-MiniLM-L6-v2"),
     source="Li et al. 2019, https://arxiv.org/abs/1812.05271; neighbours of Jia et al. 2019, "
     "https://aclanthology.org/D19-1423/",
-    parts="as textbugger, with published neighbour lists (5 a word) and MiniLM sentence similarity",
+    description="as textbugger, with published neighbour lists (5 a word) and MiniLM sentence similarity",
 )

@@ -8,7 +8,7 @@ from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """TextAttack's recipe as it is; its numbers are those of the released code where paper and code disagree."""
+    """TextAttack's recipe, unchanged; where paper and released code disagree, its settings are the code's."""
     from textattack.attack_recipes import TextFoolerJin2019
 
     return TextFoolerJin2019.build(wrapper)
@@ -26,6 +26,6 @@ RECIPE = Recipe(
         "universal-sentence-encoder",
     ),
     source="Jin et al. 2020, https://arxiv.org/abs/1907.11932",
-    parts="swap words for counter-fitted neighbours (50; cosine .5; same part of speech) while the encoder's angular "
-    "similarity in a window of 15 words is .84; greedy by word importance",
+    description="swap words for counter-fitted neighbours (50; cosine .5; same part of speech) while the encoder's "
+    "angular similarity in a window of 15 words is .84; greedy by word importance",
 )

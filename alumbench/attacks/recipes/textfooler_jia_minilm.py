@@ -1,4 +1,4 @@
-"""TextFooler with published neighbour lists for its vectors and MiniLM for its encoder: runs offline."""
+"""TextFooler with published neighbour lists instead of its vectors and MiniLM as its encoder: runs offline."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from alumbench.attacks.recipe import Recipe
 
 
 def build(wrapper: Any) -> Any:
-    """TextAttack's recipe but for two parts.
+    """TextAttack's recipe, except two parts.
 
-    Neighbours: 50 by counter-fitted vectors, at a cosine of .5 or more, there; the at most 8 of Jia et al. 2019 here.
-    Sentences: the same angular similarity (.84, in a window of 15 words, texts shorter than it let through, against the
-    text before the swap), of MiniLM's vectors in place of the Universal Sentence Encoder's, which is another scale.
+    Neighbours: up to 8 from Jia et al. 2019, instead of 50 by counter-fitted vectors at a cosine of .5 or more.
+    Sentences: the same angular similarity to the text before the swap (.84, in a window of 15 words; shorter texts
+    pass), by MiniLM instead of the Universal Sentence Encoder; the two scales differ.
     """
     from textattack.attack_recipes import TextFoolerJin2019
 
-    from alumbench.attacks.substitutes import with_stand_ins
+    from alumbench.attacks.textattack.substitutes import with_stand_ins
 
     return with_stand_ins(TextFoolerJin2019, wrapper)
 
@@ -34,5 +34,5 @@ RECIPE = Recipe(
     ),
     source="Jin et al. 2020, https://arxiv.org/abs/1907.11932; neighbours of Jia et al. 2019, "
     "https://aclanthology.org/D19-1423/",
-    parts="as textfooler, with published neighbour lists (at most 8 a word) and MiniLM sentence similarity",
+    description="as textfooler, with published neighbour lists (at most 8 a word) and MiniLM sentence similarity",
 )

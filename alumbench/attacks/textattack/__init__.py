@@ -1,0 +1,1 @@
+"""TextAttack as the recipes use it: imported without a network, made faster with the same results, and repaired."""

@@ -1,0 +1,82 @@
+"""The settings of an evaluation, as given on the command line and in Python calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alumbench.fields import AtLeast0, AtLeast1
+from alumbench.models.resolve import ModelOptions
+
+#: Runs from a plain installation, on anybody's data.
+DEFAULT_SUITE = "standard"
+#: Folder for evaluations of models that have no folder of their own.
+RESULTS = "alumbench-results"
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """The settings of a model's evaluation.
+
+    Attributes:
+        suite: a name of `alumbench suites`, or a TOML file; '' for `DEFAULT_SUITE`.
+        only: names of entries to run; all when empty.
+        data: the user's own examples in place of the suite's.
+        text_columns: their text columns; () for the task's, or to detect them.
+        label_column: their label column; '' for the training file's, or to detect it.
+        delimiter: of a CSV file; '' to detect it.
+        encoding: of a file; '' to detect it.
+        task: of a model without training.json; '' to infer it.
+        values: the meaning of values in the data's label column.
+        model: the model's settings besides its name; its `labels` are the names of its outputs.
+        attack_seed: seeds the attacks, with each example's id.
+        limit: examples that each entry is cut to, 0 for none; for a quick look, never for a leaderboard.
+        protect: protect context columns (such as a premise) from attacks.
+        skip_broken: skip an example in later attacks of the suite's ensemble once one attack broke it.
+        in_flight: examples attacked at a time.
+        workers: search processes; 0 to search in this process.
+        ray: address of a Ray cluster to search on; '' for none.
+        scoring: fixed or fast.
+        precision: of a checkpoint: fp32, tf32 or bf16.
+        batch_size: texts a call of a function or an endpoint, and texts a batch of embedding attacks.
+    """
+
+    suite: str = ""
+    only: tuple[str, ...] = ()
+    data: Path | None = None
+    text_columns: tuple[str, ...] = ()
+    label_column: str = ""
+    delimiter: str = ""
+    encoding: str = ""
+    task: str = ""
+    values: dict[str, str] = field(default_factory=dict)
+    model: ModelOptions = field(default_factory=ModelOptions)
+    attack_seed: int = 1
+    limit: AtLeast0 = 0
+    protect: bool = True
+    skip_broken: bool = False
+    in_flight: AtLeast1 = 64
+    workers: AtLeast0 = 0
+    ray: str = ""
+    scoring: str = "fixed"
+    precision: str = "fp32"
+    batch_size: AtLeast1 = 64
+
+    def folder_name(self, suite: str) -> str:
+        """Default name of the evaluation's folder; it distinguishes evaluations of the same model."""
+        said = {
+            f"limit{self.limit}": self.limit,
+            self.data.stem if self.data else "": self.data,
+            "unprotected": not self.protect,
+            "skip-broken": self.skip_broken,
+            self.scoring: self.scoring != "fixed",
+            self.precision: self.precision != "fp32",
+            "hard-labels": self.model.hard_labels,
+        }
+        return "-".join([suite, f"seed{self.attack_seed}", *(name for name, is_said in said.items() if is_said)])
+
+    @property
+    def special(self) -> bool:
+        """True if the result is not a plain evaluation; boards and comparisons use only plain ones by default."""
+        plain = EvaluationOptions(self.suite, self.only, attack_seed=self.attack_seed)
+        return self.folder_name("") != plain.folder_name("")

@@ -1,0 +1,1 @@
+"""Publishes a checkpoint and its figures in the hub's formats."""

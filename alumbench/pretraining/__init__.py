@@ -1,0 +1,1 @@
+"""Masked-LM pre-training, from nothing or continued: corpora, tokenizers, masking, packing."""

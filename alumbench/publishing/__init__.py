@@ -1,1 +1,0 @@
-"""A checkpoint and what was measured on it, in the forms that the hub reads."""

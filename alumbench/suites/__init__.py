@@ -1,1 +1,0 @@
-"""The suites that come with the package: versioned TOML files beside this one."""

@@ -1,0 +1,1 @@
+"""Claims checked against boards: each part compares two rows, and each verdict follows a rule fixed in advance."""

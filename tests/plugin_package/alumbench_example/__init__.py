@@ -1,0 +1,1 @@
+"""Plug-ins for alumbench, one file each."""

@@ -1,0 +1,1 @@
+"""Tests of masked-LM pre-training."""
