@@ -23,6 +23,11 @@ ROUNDED = 5e-3
 NEVER = -1000.0
 
 
+def print_note(line: str) -> None:
+    """Prints a line. Unlike `print`, which Ray replaces, it can be pickled by name."""
+    print(line)
+
+
 class AnswerReader:
     """Reads the answers of one classifier; all are interpreted like the first ones.
 
@@ -36,7 +41,7 @@ class AnswerReader:
         labels: Sequence[str],
         scores: str = AUTO,
         hard_labels: bool = False,
-        say: Callable[[str], None] = print,
+        say: Callable[[str], None] = print_note,
     ) -> None:
         """Stores the contract.
 
@@ -54,6 +59,10 @@ class AnswerReader:
             raise AlumbenchError(f"--scores {scores}: expected one of {', '.join(KINDS)}")
         self._who, self._labels, self.scores, self._hard, self._say = who, tuple(labels), scores, hard_labels, say
         self._said = scores != AUTO
+
+    def __getstate__(self) -> dict[str, object]:
+        """The state for another process, which prints its notes itself."""
+        return vars(self) | {"_say": print_note}
 
     def logits(self, answer: Any, count: int) -> Tensor:
         """Converts an answer to logits, (count, labels) float32. The logits of probabilities are their logarithms.

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from alumbench.errors import AlumbenchError, ClassifierStopped, shown
-from alumbench.models.answers import AUTO, PROBABILITIES, AnswerReader, named_scores
+from alumbench.models.answers import AUTO, PROBABILITIES, AnswerReader, named_scores, print_note
 from alumbench.models.classifier import Identity, Texts, check_labels, check_texts
 from alumbench.models.redaction import redacted
 
@@ -155,7 +155,7 @@ class HttpClassifier:
         """
         if self._options.requests_per_second:
             raise AlumbenchError(f"{self.name}: --rate-limit holds for one process, not for several")
-        return vars(self) | {"_pool": None, "_say": print}
+        return vars(self) | {"_pool": None, "_say": print_note}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         """Restores the state.

@@ -252,7 +252,8 @@ def test_it_is_told_from_another_by_address_format_and_version() -> None:
     assert from_http("http://x/y", LABELS, scores="logits").identity.details["scores"] == "logits"
 
 
-def test_it_goes_to_other_processes(server: Server) -> None:
+def test_it_goes_to_other_processes(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("builtins.print", lambda *_: None)  # Ray replaces it
     classifier = from_http(server.url, LABELS)
     classifier.predict([("a",)])
     assert pickle.loads(pickle.dumps(classifier)).predict([("bad",)]).argmax() == 0
