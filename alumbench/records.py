@@ -108,6 +108,22 @@ class Judged(Struct, frozen=True):
     passes: bool | None
 
 
+class Searched(Struct, frozen=True, omit_defaults=True):
+    """How far a search within a threat model came; see `alumbench.attacks.outcome.Searched`.
+
+    Attributes:
+        degree: steps between the original and the adversarial text, None without one.
+        largest: the most steps that the threat model allows for this text; 0: the set holds only the original.
+        exhausted: true if all members were scored.
+        by: the attack of an ensemble that found the adversarial text.
+    """
+
+    degree: Count | None
+    largest: Count
+    exhausted: bool = False
+    by: str = ""
+
+
 class Attacked(_OfExample, frozen=True, kw_only=True, omit_defaults=True):
     """A record of an attack on texts; see `alumbench.attacks.outcome.Outcome`.
 
@@ -128,6 +144,7 @@ class Attacked(_OfExample, frozen=True, kw_only=True, omit_defaults=True):
         changed: on boards: character ranges, by column, of the adversarial text's changed words.
         truncated: the texts that are longer than the model's limit.
         validity: the validity filter's result.
+        searched: how far a search within a threat model came.
     """
 
     outcome: Literal["robust", "broken", "already_wrong", "error", "timeout", "skipped"]
@@ -146,6 +163,7 @@ class Attacked(_OfExample, frozen=True, kw_only=True, omit_defaults=True):
     changed: dict[str, list[tuple[Count, Count]]] | None = None
     truncated: list[Literal["original", "adversarial"]] = []
     validity: Judged | None = None
+    searched: Searched | None = None
 
 
 class Worst(_OfExample, frozen=True, kw_only=True, omit_defaults=True):

@@ -33,7 +33,8 @@ class Kind:
     """A kind of named item.
 
     Attributes:
-        name: in messages; `alumbench NAMEs` lists it, and `alumbench.NAMEs` is its group of entry points.
+        name: in messages; `alumbench NAMEs` lists it, and `alumbench.NAMEs` is its group of entry points, with a
+            hyphen and an underscore for a space.
         package: the package with the built-in files; '' if there are none.
         folder: below the package, for TOML files; in a checkout it may be beside the package.
         attribute: its name in a Python file; '' for TOML files.
@@ -49,7 +50,7 @@ class Kind:
     @property
     def group(self) -> str:
         """Its group of entry points."""
-        return f"alumbench.{self.name}s"
+        return f"alumbench.{self.name.replace(' ', '_')}s"
 
     @property
     def suffix(self) -> str:
@@ -64,10 +65,16 @@ METHODS = Kind(
     others=frozenset({"checks", "context", "distributed", "method", "perturbing", "training_data"}),
 )
 RECIPES = Kind("recipe", "alumbench.attacks.recipes", attribute="RECIPE")
+THREAT_MODELS = Kind(
+    "threat model",
+    "alumbench.attacks.threat_models",
+    attribute="THREAT_MODEL",
+    others=frozenset({"threat_model"}),
+)
 TASKS = Kind("task", "alumbench.data", "catalog")
 SUITES = Kind("suite", "alumbench", "suites")
 CLASSIFIERS = Kind("classifier", attribute="CLASSIFIER")
-KINDS = (METHODS, RECIPES, TASKS, SUITES, CLASSIFIERS)
+KINDS = (METHODS, RECIPES, THREAT_MODELS, TASKS, SUITES, CLASSIFIERS)
 
 
 @dataclass(frozen=True)
@@ -237,7 +244,7 @@ def find(kind: Kind, reference: str, folder: str | Path = "") -> Found:
     for found in known:
         if found.name == reference:
             return found
-    raise unknown(kind.name, reference, [found.name for found in known], f"alumbench {kind.name}s")
+    raise unknown(kind.name, reference, [found.name for found in known], f"alumbench {kind.name.replace(' ', '-')}s")
 
 
 def is_path(kind: Kind, reference: str) -> bool:

@@ -49,6 +49,22 @@ OUTCOME_WORDS: Final[Mapping[str, OutcomeWords]] = MappingProxyType(
 )
 
 
+class Searched(NamedTuple):
+    """How far a search in the set of a threat model came.
+
+    Attributes:
+        degree: steps between the original and the adversarial text, None without one.
+        largest: the most steps that the threat model allows for this text; 0: the set holds only the original.
+        exhausted: whether all members were scored, so that a text that is not broken cannot be.
+        by: the member of an ensemble of attacks that found it, '' otherwise.
+    """
+
+    degree: int | None
+    largest: int
+    exhausted: bool = False
+    by: str = ""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The outcome of one search.
@@ -66,6 +82,7 @@ class Outcome:
             without one. It measures the surface of the text, not its meaning.
         message: what went wrong, for `error` and `timeout`.
         seconds: time taken.
+        searched: of a search within a threat model, how far it came; None otherwise.
     """
 
     outcome: OutcomeName
@@ -79,3 +96,4 @@ class Outcome:
     similarity: float | None
     message: str
     seconds: float
+    searched: Searched | None = None

@@ -12,6 +12,7 @@ from alumbench.old_names import RECIPE, TakesOldNames
 from alumbench.registry import RECIPES, find, names
 
 if TYPE_CHECKING:
+    from alumbench.attacks.single_search import Searches, SearchSpec
     from alumbench.models.checkpoint.identity import Fingerprint
 
 NO_MODELS: Mapping[str, str] = MappingProxyType({})
@@ -88,17 +89,23 @@ class Recipe(metaclass=TakesOldNames):
         problems = {name: RESOURCES[name].problem() for name in self.needs}
         return [f"{name}: {problem}" for name, problem in problems.items() if problem]
 
-    def check_models(self, models: Mapping[str, str] = NO_MODELS) -> list[str]:
-        """Problems of the models that an entry names: missing, unknown or damaged. Downloads nothing."""
+    def check_models(self, models: Mapping[str, str] = NO_MODELS, also: Sequence[str] = ()) -> list[str]:
+        """Problems of the models that an entry names: missing, unknown or damaged. Downloads nothing.
+
+        Args:
+            models: the models by name.
+            also: names that the entry's threat model requires.
+        """
         from alumbench.attacks.resources import REQUIRED_MODELS
 
-        absent = [name for name in self.required_models if not models.get(name)]
+        required = tuple(dict.fromkeys([*self.required_models, *also]))
+        absent = [name for name in required if not models.get(name)]
         if absent:
             example = ", ".join(f'{name} = "{REQUIRED_MODELS[name].example}"' for name in absent)
             return [f"recipe {self.name} needs models = {{ {example} }} in its suite entry"]
-        strange = sorted(set(models) - set(self.required_models))
+        strange = sorted(set(models) - set(required))
         if strange:
-            known = ", ".join(self.required_models) or "none"
+            known = ", ".join(required) or "none"
             return [f"recipe {self.name} takes no model {', '.join(strange)}; it takes {known}"]
         problems = [REQUIRED_MODELS[name].problem(value) for name, value in models.items()]
         return [problem for problem in problems if problem]
@@ -117,6 +124,21 @@ class Recipe(metaclass=TakesOldNames):
         asked = {name: RESOURCES[name].model for name in self.needs if RESOURCES[name].model} | dict(models)
         found = {name: find_cached(value) for name, value in sorted(asked.items())}
         return {name: identity(ModelFiles(path)) for name, path in found.items() if path is not None}
+
+    @property
+    def needs_threat_model(self) -> bool:
+        """True if it searches whatever set it is given, and has none of its own."""
+        return False
+
+    def searches(self, spec: SearchSpec) -> Searches:
+        """Makes the searches for single examples.
+
+        Raises:
+            AlumbenchError: It cannot attack a classifier, or something it needs is missing or damaged.
+        """
+        from alumbench.attacks.textattack.single_searches import TextAttackSearches
+
+        return TextAttackSearches(self, spec)
 
     def make(
         self,

@@ -323,6 +323,7 @@ class VictimWrapper:
         model: the transformers model, whose class TextAttack checks.
         on_query: called with the texts of each call; raises to stop an attack.
         protected: columns that may not change.
+        example: the texts of the example.
         unique: number of rows scored by the model since `begin`.
         shares: how variants of the example that are too long are cut, see `Victim.shares`.
         cut: whether the example is longer than the model reads, and the tokenizer can say where it is cut.
@@ -341,6 +342,7 @@ class VictimWrapper:
 
     def begin(self, example: Texts) -> None:
         """Starts another example, or none if it is empty, and forgets known answers."""
+        self.example = tuple(example)
         self._known: dict[TokenizedText, Tensor] = {}
         self.unique = 0
         self.shares: Shares | None = self.victim.shares(example, self.protected) if example else None

@@ -51,10 +51,13 @@ def doctor(suite_name: str) -> None:
             if entry.kind == "attack":
                 recipe = entry.load_recipe()
                 needed |= set(recipe.needs)
+                at = entry.load_threat_model()
+                needed |= set(at.model.needs) if at else set()
+                models = at.model.required_models if at else ()
                 wrong = (
                     [recipe.unsupported_reason]
                     if recipe.unsupported_reason
-                    else recipe.check_models(getattr(entry, "models", {}))
+                    else recipe.check_models(entry.models, models)
                 )
                 for problem in wrong:
                     click.echo(f"  entry {entry.name}: {problem}")

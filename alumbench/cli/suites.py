@@ -34,10 +34,10 @@ def _list(suite: Suite, source: str) -> None:
         about = "the task's dev set" if entry.kind == "clean" else f"tasks {', '.join(entry.tasks)}"
         if entry.kind == "attack":
             recipe = entry.load_recipe()
-            missing += recipe.missing() or recipe.check_models(entry.models)
-            about += (
-                f"; {recipe.signature}, {entry.examples or 'all'} examples, {entry.queries or 'any number of'} queries"
-            )
+            missing += entry.missing()
+            within = f" within {entry.threat_model}" if entry.threat_model else ""
+            limit = f"{entry.queries or 'any number of'} queries"
+            about += f"; {recipe.signature}{within}, {entry.examples or 'all'} examples, {limit}"
         if entry.kind == "embedding":
             about += f"; {_settings(entry)}, {entry.examples or 'all'} examples"
         click.echo(f"  {entry.name:24} {entry.kind:9} {about}; {'; '.join(missing) or 'here'}")

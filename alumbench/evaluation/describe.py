@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from alumbench.attacks.threat_models.threat_model import digest as digest_of
 from alumbench.data import Example, Task, data_hash
 from alumbench.data.source import DataOrigin
 from alumbench.evaluation.ensembles import SKIP_BROKEN
 from alumbench.evaluation.request import Request
-from alumbench.evaluation.results import EntryResult, ModelIdentity, Seeds
+from alumbench.evaluation.results import EntryResult, ModelIdentity, Seeds, ThreatModelResult
 from alumbench.evaluation.seeds import attack_seeds
 from alumbench.evaluation.suite_entry import SuiteEntry
 from alumbench.evaluation.thresholds import Thresholds
@@ -23,6 +24,7 @@ def describe(
     parts = [f"{request.suite.name}@{request.suite.version}", entry.name, f"data:{digest[:12]}", f"n:{len(examples)}"]
     protected = task.protected if request.protect and entry.kind == "attack" else ()
     models: dict[str, ModelIdentity] = {}
+    at = None
     if entry.kind == "attack":
         recipe = entry.load_recipe()
         models = {name: ModelIdentity(**model) for name, model in recipe.model_identities(entry.models).items()}
@@ -33,6 +35,11 @@ def describe(
             f"seed:{request.attack_seed}",
         ]
         parts += [f"protected:{','.join(protected)}"] if protected else []
+        at = entry.load_threat_model()
+        facts = at.model.facts(examples) if at else {}
+        if at:
+            parts += [f"set:{at.signature}" + (f":{digest_of(facts)}" if facts else "")]
+        parts += [f"qpw:{entry.queries_per_word}"] if entry.queries_per_word else []
         parts += _given_models(entry, models) + _how_often(entry, request) + _skipping(entry, request, task)
         own = request.suite.validity
         parts += [f"valid:{own.signature}"] if own != Thresholds() else []
@@ -56,6 +63,8 @@ def describe(
         summary=None,
         models=models or None,
         origin=origin.record() or None,
+        queries_per_word=entry.queries_per_word or None,
+        threat_model=ThreatModelResult(at.signature, facts, at.origin().record() or None) if at else None,
     )
 
 

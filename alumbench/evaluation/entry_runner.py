@@ -18,7 +18,7 @@ from alumbench.data import Example
 from alumbench.evaluation.ensembles import skipped
 from alumbench.evaluation.seeds import Key, attack_seeds, key_of
 from alumbench.evaluation.suite_entry import SuiteEntry
-from alumbench.records import Answered, Ascended, Ascent, Attacked, Record
+from alumbench.records import Answered, Ascended, Ascent, Attacked, Record, Searched
 from alumbench.storage import RecordLog
 
 if TYPE_CHECKING:
@@ -168,6 +168,7 @@ class EntryRun:
         from alumbench.attacks.execution.job import Job
         from alumbench.attacks.execution.run import run_job
 
+        at = self._entry.load_threat_model()
         entry, victim, traffic = self._entry, self._victim, self._victim.scorer.traffic
         job = Job(
             victim.files,
@@ -186,6 +187,10 @@ class EntryRun:
             classifier=victim.classifier,
             batch_size=victim.batch_size,
             hard_labels=victim.hard_labels,
+            threat_model=entry.threat_model,
+            threat_model_sha256=at.origin().sha256 if at else "",
+            facts=at.model.facts(self._examples) if at else {},
+            queries_per_word=entry.queries_per_word or None,
         )
         begun, asked = time.monotonic(), 0
         scored, slots = traffic.scored, traffic.slots
@@ -212,6 +217,7 @@ class EntryRun:
             attack_seed=seed,
             message=found.message,
             seconds=round(found.seconds, 4),
+            searched=None if found.searched is None else Searched(*found.searched),
         )
 
     def _perturb(self) -> None:

@@ -69,7 +69,9 @@ def evaluate(
     task = victim.task
     entries = request.suite.entries_for(task, request.only, own_data=request.data is not None)
     lacking = [
-        f"entry {entry.name}: {what}" for entry in entries for what in missing(entry) or without_gradient(entry, victim)
+        f"entry {entry.name}: {what}"
+        for entry in entries
+        for what in entry.missing() or without_gradient(entry, victim)
     ]
     if lacking:
         raise AlumbenchError(f"nothing was run: {'; '.join(lacking)}. --only runs other entries of the suite")
@@ -106,7 +108,7 @@ def evaluate(
             if entry.kind == "attack":
                 white_box = None if known is None else known.white_box
                 if white_box is None:
-                    white_box = uses_gradients(entry.load_recipe(), victim, entry.models)
+                    white_box = uses_gradients(entry, victim)
                 described = replace(described, white_box=white_box)
             document = _with_entry(document, entry.name, described)
             if document.model_checks is None:
@@ -228,14 +230,6 @@ def _with_trained_on(
     return [replace(first, trained_on=count), *others]
 
 
-def missing(entry: SuiteEntry) -> list[str]:
-    """Missing requirements of an attack, and how to get them."""
-    if entry.kind != "attack":
-        return []
-    recipe = entry.load_recipe()
-    return recipe.missing() or recipe.check_models(entry.models)
-
-
 def without_gradient(entry: SuiteEntry, victim: Victim) -> list[str]:
     """The reason why a white-box entry cannot run on a victim without gradients; empty if it can."""
     why = victim.no_gradient
@@ -244,7 +238,7 @@ def without_gradient(entry: SuiteEntry, victim: Victim) -> list[str]:
     if entry.kind == "embedding":
         return [f"it is white-box, and {victim} gives no gradient: {why}"]
     try:
-        uses_gradients(entry.load_recipe(), victim, entry.models)
+        uses_gradients(entry, victim)
     except AlumbenchError as error:
         return [str(error)]
     return []

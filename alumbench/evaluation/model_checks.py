@@ -9,14 +9,15 @@ from msgspec.structs import replace
 from torch import Tensor
 
 from alumbench.attacks.gradient import Gradient
-from alumbench.attacks.recipe import Recipe
 from alumbench.attacks.search import Searcher
+from alumbench.attacks.single_search import Limits
 from alumbench.attacks.victim import Victim
 from alumbench.data import Example
 from alumbench.engine.scheduler import query_model
 from alumbench.engine.scorer import Scorer
 from alumbench.errors import ClassifierStopped
 from alumbench.evaluation.results import ModelCheck
+from alumbench.evaluation.suite_entry import SuiteEntry
 
 #: Number of clean texts that are checked.
 TEXTS = 32
@@ -81,9 +82,11 @@ def _training_modules(victim: Victim) -> list[str] | None:
     return [name or "all" for name, module in model.named_modules() if module.training]
 
 
-def uses_gradients(recipe: Recipe, victim: Victim, models: Mapping[str, str]) -> bool:
+def uses_gradients(entry: SuiteEntry, victim: Victim) -> bool:
     """True if an attack is white-box: it uses more than the model's answers."""
-    return not Searcher(recipe, victim, seed=0, models=models).attack.is_black_box
+    limits = Limits(entry.load_threat_model())
+    searcher = Searcher(entry.load_recipe(), victim, seed=0, models=entry.models, limits=limits)
+    return searcher.searches.is_white_box
 
 
 def _probabilities(victim: Victim, examples: Sequence[Example]) -> Tensor:

@@ -16,7 +16,6 @@ from alumbench.data.example import content_id
 from alumbench.evaluation.contradictions import TIE, contradictions, contradictory
 from alumbench.evaluation.document import RECORDS
 from alumbench.evaluation.entry_runner import EntryRun
-from alumbench.evaluation.evaluate import missing
 from alumbench.evaluation.material import Material, of_records
 from alumbench.evaluation.request import Request
 from alumbench.evaluation.results import EntryResult, Identity
@@ -123,7 +122,7 @@ def rescore(
     again, lacking = 0, material.lacking if failed else ""
     ended: list[tuple[str, str]] = []
     if failed and sample and material.entry is not None and material.request is not None:
-        lacking = "".join(f"failed attacks: {what}" for what in missing(material.entry)[:1])
+        lacking = "".join(f"failed attacks: {what}" for what in material.entry.missing()[:1])
         if not lacking:
             draw = np.random.default_rng(sample.seed).permutation(len(failed))[: sample.size]
             chosen = [failed[i] for i in sorted(draw)]

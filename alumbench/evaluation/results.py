@@ -202,6 +202,20 @@ class ModelIdentity(Struct, frozen=True):
     configuration: Configuration
 
 
+class ThreatModelResult(Struct, frozen=True, omit_defaults=True):
+    """The set that an attack's adversarial texts must be in.
+
+    Attributes:
+        signature: name, degree and version: `chars-2@1`.
+        facts: properties of the data that are part of the set, such as its alphabet.
+        origin: its source, None if it is part of this package.
+    """
+
+    signature: Text
+    facts: dict[str, str] = {}
+    origin: dict[str, str] | None = None
+
+
 class EntryResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One entry of a suite as it was run.
 
@@ -222,6 +236,8 @@ class EntryResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
         origin: the origin of its attack, None for one of this package.
         white_box: True if the attack uses more than the model's answers.
         truncated: texts that the model does not read to their end.
+        threat_model: of an attack, None for its recipe's own set.
+        queries_per_word: queries that an attack on one example may cost per word, None for no limit.
     """
 
     kind: Literal["clean", "fixed", "attack", "embedding"]
@@ -240,6 +256,8 @@ class EntryResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
     origin: dict[str, str] | None = None
     white_box: bool | None = None
     truncated: Truncated | None = None
+    threat_model: ThreatModelResult | None = None
+    queries_per_word: Count | None = None
 
     @property
     def figures(self) -> Summary:

@@ -9,6 +9,7 @@ from alumbench.attacks import load_recipe
 from alumbench.attacks.recipe import Recipe
 from alumbench.attacks.recipes.embedding_pgd import LOSSES
 from alumbench.attacks.recipes.embedding_pgd import RECIPE as EMBEDDING_PGD
+from alumbench.attacks.threat_models.threat_model import ThreatModelAt, load_threat_model
 from alumbench.attacks.white_box import WhiteBoxAttack, WhiteBoxRecipe
 from alumbench.config import Amount, Count, Positive, Slug
 from alumbench.data import Source, Task
@@ -51,6 +52,9 @@ class SuiteEntry:
         losses: losses that a white-box attack's ascents maximize.
         restarts: its ascents of each loss from a random δ, besides the one from 0.
         settings: further settings of a white-box attack, which have no key of their own here.
+        threat_model: of an attack: `NAME-DEGREE@VERSION`, the set that adversarial texts must be in.
+        queries_per_word: model answers that an example may cost per word of its text, 0 for no limit; the smaller of
+            this and `queries` holds.
     """
 
     name: Slug
@@ -72,6 +76,8 @@ class SuiteEntry:
     losses: tuple[str, ...] = LOSSES
     restarts: Count = 1
     settings: Mapping[str, Setting] = field(default_factory=dict)
+    threat_model: str = ""
+    queries_per_word: Count = 0
 
     def __post_init__(self) -> None:
         """Sets the default recipe of an embedding attack."""
@@ -88,7 +94,7 @@ class SuiteEntry:
             raise unknown("kind", self.kind, KINDS)
         if self.collapse and self.kind != "fixed":
             raise AlumbenchError(f"collapse is for fixed sets, this entry is of kind {self.kind}")
-        for name in ("models", "seed_examples", "recipe"):
+        for name in ("models", "seed_examples", "recipe", "threat_model", "queries_per_word"):
             if getattr(self, name) and self.kind != "attack" and (name, self.kind) != ("recipe", "embedding"):
                 raise AlumbenchError(f"{name} is for attacks, this entry is of kind {self.kind}")
         if self.kind in ATTACKS:
@@ -123,6 +129,18 @@ class SuiteEntry:
         """The recipe of an attack."""
         return load_recipe(self.reference)
 
+    def missing(self) -> list[str]:
+        """What an attack lacks here, and how to get it."""
+        if self.kind != "attack":
+            return []
+        recipe, at = self.load_recipe(), self.load_threat_model()
+        absent = recipe.missing() or (at.model.missing() if at else [])
+        return absent or recipe.check_models(self.models, at.model.required_models if at else ())
+
+    def load_threat_model(self) -> ThreatModelAt | None:
+        """The threat model of an attack, None for the recipe's own."""
+        return load_threat_model(self.threat_model) if self.threat_model else None
+
     def origin(self) -> Origin:
         """The origin of an attack's recipe; empty for recipes of this package and for other kinds."""
         return find(RECIPES, self.reference).origin() if self.kind in ATTACKS else Origin()
@@ -143,8 +161,20 @@ class SuiteEntry:
         if self.recipe != f"{self.reference}@{recipe.version}":
             has = f"{self.origin() or 'this alumbench'} has {recipe.signature}"
             raise AlumbenchError(f"asks for {self.said_recipe}, {has}; a suite names the version it was made for")
+        if recipe.needs_threat_model and not self.threat_model:
+            raise AlumbenchError(
+                f"recipe {recipe.name} searches the set of a threat model; name one, such as "
+                f"threat_model = \"chars-2@1\" ('alumbench threat-models' lists them)"
+            )
+        if self.threat_model:
+            self._check_threat_model()
         if recipe.kind != self.kind:
             raise AlumbenchError(f"recipe {recipe.name} is for entries of kind {recipe.kind}, this is of {self.kind}")
+
+    def _check_threat_model(self) -> None:
+        at = load_threat_model(self.threat_model)
+        if at.version is None:
+            raise AlumbenchError(f"threat_model = {at.name}: name its version too, {at.signature}")
 
 
 def _check_settings(entry: SuiteEntry) -> None:

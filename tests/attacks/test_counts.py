@@ -83,7 +83,7 @@ def test_a_protected_column_never_changes(pair_victim, right, recipe_ready, monk
         victim = renamed(pair_victim, monkeypatch, columns, (columns[side],))
         asked = []
         searcher = Searcher(recipe, victim, 1, query_budget=60)
-        searcher.attack.goal_function.model.on_query = asked.extend
+        searcher.searches.attack.goal_function.model.on_query = asked.extend
         for example in right[:8]:
             asked.clear()
             found = searcher.run(example)
@@ -101,7 +101,7 @@ def test_no_text_with_a_changed_premise_becomes_an_answer(pair_victim, right, re
     victim = renamed(pair_victim, monkeypatch, columns, columns[:1])
     searcher = Searcher(recipe_ready(name), victim, 1, query_budget=80)
     asked = []
-    searcher.attack.goal_function.model.on_query = asked.extend
+    searcher.searches.attack.goal_function.model.on_query = asked.extend
     for example in right[:6]:
         asked.clear()
         searcher.run(example)
@@ -115,7 +115,7 @@ def test_without_protection_the_premise_does_change(pair_victim, right, monkeypa
     victim = renamed(pair_victim, monkeypatch, columns, columns[:1])
     searcher = Searcher(load_recipe("deepwordbug-all-words"), victim, 1, query_budget=80, protect=False)
     asked = []
-    searcher.attack.goal_function.model.on_query = asked.extend
+    searcher.searches.attack.goal_function.model.on_query = asked.extend
     searcher.run(right[0])
     assert {texts[0] for texts in asked} > {right[0].texts[0]}
 

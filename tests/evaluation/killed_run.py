@@ -18,8 +18,8 @@ from pathlib import Path
 import torch
 
 from alumbench import storage
-from alumbench.attacks.search import _Search
 from alumbench.attacks.textattack.loader import load_textattack
+from alumbench.attacks.textattack.single_searches import _Search
 from alumbench.attacks.victim import Victim
 from alumbench.evaluation.evaluate import EVALUATION, RECORDS, Request, evaluate
 from alumbench.evaluation.suite import load_suite

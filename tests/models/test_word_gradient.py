@@ -82,7 +82,7 @@ EXAMPLES = [
 def test_the_word_with_the_largest_gradient_goes_first(recipe: str) -> None:
     assert has_gradient(BagOfWords()) and isinstance(BagOfWords(), Classifier)
     searcher = Searcher(load_recipe(recipe), TextVictim(BagOfWords(), TASK), 1)
-    assert not searcher.attack.is_black_box
+    assert searcher.searches.is_white_box
     wrapper = with_word_gradient(VictimWrapper(TextVictim(BagOfWords(), TASK)))
     gradient = wrapper.get_grad(EXAMPLES[0].texts[0])["gradient"]
     assert gradient.shape == (7, 1) and list(np.argsort(-np.abs(gradient[:, 0]))[:2]) == [5, 1]  # great, fine

@@ -13,7 +13,9 @@ import torch
 
 from alumbench.attacks.recipe import load_recipe
 from alumbench.attacks.search import Searcher
+from alumbench.attacks.single_search import Limits
 from alumbench.attacks.text_victim import Described, TextVictim
+from alumbench.attacks.threat_models.threat_model import load_threat_model
 from alumbench.attacks.victim import BATCH_SIZE, Victim
 from alumbench.data import Task
 from alumbench.engine.scorer import Scorer
@@ -58,6 +60,10 @@ class Job:
         classifier: the classifier to attack if there is no checkpoint; it takes texts. It is sent by name or by value.
         batch_size: texts per call of the classifier.
         hard_labels: whether answers are only labels.
+        threat_model: reference of the set that adversarial texts must be in, '' for the recipe's own.
+        threat_model_sha256: hash of its file, as `recipe_sha256`.
+        facts: properties of the data that are part of the set.
+        queries_per_word: model answers allowed per word of an example, None for no limit.
     """
 
     files: ModelFiles
@@ -77,6 +83,10 @@ class Job:
     classifier: Classifier | None = field(default=None, compare=False)  # `files` holds its identity
     batch_size: int = BATCH_SIZE
     hard_labels: bool = False
+    threat_model: str = ""
+    threat_model_sha256: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    queries_per_word: int | None = None
 
     def victim(self, scorer: Scorer | None = None, device: str = "") -> Victim:
         """The checkpoint or classifier, loaded here.
@@ -131,4 +141,8 @@ class Job:
         origin = find(RECIPES, self.recipe).origin()
         if origin.sha256 != self.recipe_sha256:
             raise AlumbenchError(f"recipe {recipe.signature}: its file changed, or differs on this node")
-        return Searcher(recipe, victim, self.seed, self.query_budget, self.seconds, self.protect, self.models)
+        at = load_threat_model(self.threat_model) if self.threat_model else None
+        if at is not None and at.origin().sha256 != self.threat_model_sha256:
+            raise AlumbenchError(f"threat model {at.signature}: its file changed, or differs on this node")
+        limits = Limits(at, self.facts, self.queries_per_word)
+        return Searcher(recipe, victim, self.seed, self.query_budget, self.seconds, self.protect, self.models, limits)

@@ -1,0 +1,175 @@
+"""Searches of ours: they move in the set of a threat model and take no part of TextAttack."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ROBUST, Outcome, OutcomeName, Searched
+from alumbench.attacks.problem import BudgetSpent, Problem
+from alumbench.attacks.recipe import Recipe
+from alumbench.attacks.single_search import (
+    SearchSpec,
+    SingleSearch,
+    ended_early,
+    floats,
+    similarity,
+    words_changed,
+)
+from alumbench.attacks.threat_models.threat_model import Setting, Spans, ThreatModelAt
+from alumbench.attacks.victim import VictimWrapper
+from alumbench.attacks.words import words_of
+from alumbench.data import Example
+from alumbench.engine.rng_state import seed_of
+from alumbench.engine.scheduler import Ended
+from alumbench.errors import AlumbenchError
+
+#: What a search needs of the classifier: any label, scores, or a gradient.
+Access = Literal["labels", "scores", "gradient"]
+
+
+@dataclass(frozen=True)
+class SearchRecipe(Recipe):
+    """A search in the set of any threat model; a suite's entry names both. All else is as in `Recipe`.
+
+    Attributes:
+        search: searches one problem; it returns when it is done, and `Problem.found` has the result.
+        access: what it needs of the classifier.
+        suits: whether it can search a threat model; the reason if not, '' if it can.
+    """
+
+    build: Callable[..., Any] | None = field(default=None, kw_only=True)
+    search: Callable[[Problem], None] = field(kw_only=True)
+    access: Access = field(default="scores", kw_only=True)
+    suits: Callable[[ThreatModelAt], str] = field(default=lambda at: "", kw_only=True)
+
+    kind: ClassVar[str] = "attack"
+
+    @property
+    def needs_threat_model(self) -> bool:
+        """True: it has no set of its own."""
+        return True
+
+    def searches(self, spec: SearchSpec) -> SetSearches:
+        """Makes the searches for single examples.
+
+        Raises:
+            AlumbenchError: It cannot search this set or attack this classifier, or something is missing.
+        """
+        at, victim = spec.limits.threat_model, spec.victim
+        if at is None:
+            raise AlumbenchError(
+                f'recipe {self.name} searches the set of a threat model: name one, such as threat_model = "chars-2"'
+            )
+        if why := self.suits(at):
+            raise AlumbenchError(f"recipe {self.name} cannot search {at.name}: {why}")
+        if self.access == "scores" and victim.hard_labels:
+            raise AlumbenchError(
+                f"recipe {self.name} needs scores, and {victim} answers with labels alone; hard-label needs none"
+            )
+        if self.access == "gradient" and (why := victim.no_gradient):
+            raise AlumbenchError(f"recipe {self.name} needs a gradient, which {victim} does not have: {why}")
+        problems = self.missing() or at.model.missing() or self.check_models(spec.models, at.model.required_models)
+        if problems:
+            raise AlumbenchError(f"recipe {self.name} within {at.name} needs {'; '.join(problems)}")
+        return SetSearches(self, spec, at)
+
+
+class SetSearches:
+    """Makes the searches of one recipe against one victim within one threat model."""
+
+    def __init__(self, recipe: SearchRecipe, spec: SearchSpec, at: ThreatModelAt) -> None:
+        """Stores the parts."""
+        self._recipe, self._spec, self._at = recipe, spec, at
+        self._setting = Setting(spec.limits.facts, spec.models, str(spec.victim.device))
+
+    @property
+    def is_white_box(self) -> bool:
+        """True if it uses the gradient."""
+        return self._recipe.access == "gradient"
+
+    def search(self, example: Example) -> SingleSearch:
+        """The search for one example."""
+        return _Search(example, self._recipe, self._spec, self._at, self._setting)
+
+    def release(self, search: SingleSearch) -> None:
+        """Does nothing: searches share no state."""
+
+    def running(self) -> contextlib.AbstractContextManager[None]:
+        """An empty context."""
+        return contextlib.nullcontext()
+
+
+class _Search(SingleSearch):
+    """One example's search."""
+
+    def __init__(
+        self, example: Example, recipe: SearchRecipe, spec: SearchSpec, at: ThreatModelAt, setting: Setting
+    ) -> None:
+        self.example, self._recipe, self._spec, self._at, self._setting = example, recipe, spec, at, setting
+        self._wrapper = VictimWrapper(spec.victim, protected=spec.protected)
+        self._label = spec.victim.task.labels.index(str(example.label))
+        self._words = sum(len(words_of(text)) for text in example.texts)
+        self._problem: Problem | None = None
+
+    def run(self) -> Any:
+        """Scores the original, then searches; returns the original's logits."""
+        texts, spec = self.example.texts, self._spec
+        self._wrapper.begin(texts)
+        members = self._at.around(texts, _spans(self._wrapper, spec.protected), self._setting)
+        random = np.random.default_rng(seed_of(f"{spec.seed}|{self._recipe.signature}|{self.example.id}"))
+        budget = spec.budget(self._words)
+        self._problem = problem = Problem(members, self._label, self._wrapper, random, budget, self._recipe.name)
+        with contextlib.suppress(BudgetSpent):
+            problem.score([members.start()])
+        logits = self._wrapper([texts])[0] if budget == 0 else problem.known(texts)
+        if int(logits.argmax()) == self._label and members.largest:
+            with contextlib.suppress(BudgetSpent):
+                self._recipe.search(problem)
+        return logits
+
+    def outcome(self, ended: Ended, seconds: float, limit: float | None) -> Outcome:
+        problem = self._problem
+        queries, unique = (problem.queries, self._wrapper.unique) if problem else (0, 0)
+        if ended.error is not None or problem is None:
+            assert ended.error is not None
+            return ended_early(
+                ended.error, self._spec.victim, self.example, queries, min(unique, queries), seconds, limit
+            )
+        found, logits = problem.found, ended.value
+        wrong = int(logits.argmax()) != self._label
+        kind: OutcomeName = ALREADY_WRONG if wrong else BROKEN if found else ROBUST
+        columns, old = self._spec.victim.task.columns, self.example.texts
+        new = found.texts if found else old
+        return Outcome(
+            outcome=kind,
+            scores=floats(logits.softmax(-1)),
+            adversarial=dict(zip(columns, new, strict=True)) if found else None,
+            adversarial_scores=floats(problem.found_logits.softmax(-1)) if problem.found_logits is not None else None,
+            queries=queries,
+            queries_unique=unique,
+            words=self._words,
+            words_changed=sum(
+                words_changed(words_of(before), words_of(after)) for before, after in zip(old, new, strict=True)
+            ),
+            similarity=similarity("\n".join(old), "\n".join(new)) if found else None,
+            message="",
+            seconds=seconds,
+            searched=Searched(
+                degree=found.degree if found else None,
+                largest=problem.set.largest,
+                exhausted=problem.exhausted,
+                by=problem.by if problem.by != self._recipe.name else "",
+            ),
+        )
+
+
+def _spans(wrapper: VictimWrapper, protected: tuple[str, ...]) -> Spans:
+    """The part of each text that may change: nothing of protected columns, of others what the victim reads."""
+    columns, texts = wrapper.victim.task.columns, wrapper.example
+    read = wrapper.victim.view(texts, wrapper.shares).read if wrapper.cut else [(0, len(text)) for text in texts]
+    return tuple((0, 0) if column in protected else span for column, span in zip(columns, read, strict=True))

@@ -1,0 +1,233 @@
+"""The interface of threat models: for each text a set of texts, with a degree that says how far they may be from it."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from alumbench.errors import AlumbenchError
+from alumbench.registry import THREAT_MODELS, find
+
+if TYPE_CHECKING:
+    from alumbench.data import Example
+    from alumbench.origins import Origin
+
+Texts = tuple[str, ...]
+#: Begin and end, in characters, of the part of each text that may change; (0, 0) for a text that may not.
+Spans = tuple[tuple[int, int], ...]
+#: A degree in a reference: `chars-2`, `chars-2-readable`, `synonyms-30%`, `./mine.py-2`.
+_REFERENCE = re.compile(
+    r"(?P<head>.+?)-(?P<degree>\d{1,6})(?P<percent>%?)(?P<tail>(?:-[a-z-]+)?)(?:@(?P<version>\d+))?"
+)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A text of the set.
+
+    Attributes:
+        texts: one string per column.
+        degree: steps from the original.
+        path: what was changed, in the set's own terms; () for the original.
+    """
+
+    texts: Texts
+    degree: int = 0
+    path: tuple[Hashable, ...] = ()
+
+
+class PerturbationSet(ABC):
+    """The set around one example. Searches move in it by steps, each one degree further from the original.
+
+    Attributes:
+        original: the example's texts.
+        largest: the most steps; 0 if the set holds only the original.
+    """
+
+    original: Texts
+    largest: int
+
+    @abstractmethod
+    def positions(self, member: Member) -> Sequence[Hashable]:
+        """The places at which one more step can be made, in the order of the text; none at `largest` steps."""
+
+    @abstractmethod
+    def steps(self, member: Member, position: Hashable) -> Sequence[Member]:
+        """The members one step further at that place. Which of them are admissible, `admissible` says."""
+
+    @abstractmethod
+    def probe(self, member: Member, position: Hashable) -> Texts:
+        """The text without what is at that place, to rank places by. It need not be in the set."""
+
+    @abstractmethod
+    def degree_of(self, texts: Texts) -> int | None:
+        """The least number of steps in which the texts can be reached, None if they are not in the set.
+
+        It looks only at the texts, so that it can judge texts of any origin.
+        """
+
+    def admissible(self, members: Sequence[Member]) -> list[bool]:
+        """For each member, whether it satisfies what holds for whole texts, such as a sentence similarity."""
+        return [True] * len(members)
+
+    def contains(self, texts: Texts) -> bool:
+        """True if the texts are in the set."""
+        return self.degree_of(texts) is not None
+
+    def start(self) -> Member:
+        """The original."""
+        return Member(self.original)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """All that a set depends on besides the example and the degree.
+
+    Attributes:
+        facts: properties of the data that are part of the set, such as its alphabet, by name.
+        models: models that the set uses, by name: folders or hub ids.
+        device: the device of those models.
+    """
+
+    facts: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
+    device: str = "cpu"
+
+
+class ThreatModel(ABC):
+    """A family of sets with a degree. A file of this folder or a plug-in has one `THREAT_MODEL = …`.
+
+    Attributes:
+        name: its name without a degree.
+        version: increased whenever a set could change.
+        description: what the attacker may do, in one line.
+        unit: what a degree counts: `character`, `word`, …
+        percent: whether a degree is a percentage of the words of the text.
+        source: paper and link.
+        not_promised: what the set does not promise, in one sentence.
+        needs: names in `resources.RESOURCES`.
+        required_models: names in `resources.REQUIRED_MODELS` that a suite's entry has to give.
+        can_enumerate: whether short texts have few enough members to score them all.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    description: ClassVar[str]
+    unit: ClassVar[str]
+    percent: ClassVar[bool] = False
+    source: ClassVar[str]
+    not_promised: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]] = ()
+    required_models: ClassVar[tuple[str, ...]] = ()
+    can_enumerate: ClassVar[bool] = True
+
+    def facts(self, examples: Sequence[Example]) -> dict[str, str]:
+        """Properties of the data that are part of the set; they are recorded and part of the signature."""
+        return {}
+
+    @abstractmethod
+    def around(self, texts: Texts, spans: Spans, degree: int, setting: Setting) -> PerturbationSet:
+        """The set around one example.
+
+        Args:
+            texts: the original, one string per column.
+            spans: the part of each text that may change.
+            degree: the most steps, or a percentage of the words if `percent`.
+            setting: all else.
+
+        Raises:
+            AlumbenchError: Something that it needs is missing.
+        """
+
+    def at(self, degree: int) -> str:
+        """The name of the family at a degree."""
+        return f"{self.name}-{degree}{'%' if self.percent else ''}"
+
+    def missing(self) -> list[str]:
+        """A remedy for each resource that is missing or damaged here."""
+        from alumbench.attacks.resources import RESOURCES
+
+        problems = {name: RESOURCES[name].problem() for name in self.needs}
+        return [f"{name}: {problem}" for name, problem in problems.items() if problem]
+
+
+@dataclass(frozen=True)
+class ThreatModelAt:
+    """A threat model at a degree: `chars-2@1`.
+
+    Attributes:
+        reference: the name or path of the family, without degree and version.
+        degree: the most steps, or the percentage of words.
+        version: the version asked for, None for the installed one.
+        model: the family.
+    """
+
+    reference: str
+    degree: int
+    version: int | None
+    model: ThreatModel
+
+    @property
+    def name(self) -> str:
+        """Family and degree, without the version: `chars-2`, `chars-2-readable`, `synonyms-30%`."""
+        return self.model.at(self.degree)
+
+    @property
+    def signature(self) -> str:
+        """`chars-2@1`."""
+        return f"{self.name}@{self.model.version}"
+
+    def origin(self) -> Origin:
+        """The origin of its file; empty if it is part of this package."""
+        return find(THREAT_MODELS, self.reference).origin()
+
+    def around(self, texts: Texts, spans: Spans, setting: Setting) -> PerturbationSet:
+        """The set around one example; see `ThreatModel.around`."""
+        return self.model.around(texts, spans, self.degree, setting)
+
+
+def load_threat_model(reference: str, folder: str = "") -> ThreatModelAt:
+    """Loads a threat model at a degree.
+
+    Args:
+        reference: `chars-2`, `chars-2@1`, `chars-2-readable`, `synonyms-30%`, `./mine.py-2`.
+        folder: the folder that a relative path starts from.
+
+    Raises:
+        AlumbenchError: It has no degree or an impossible one, there is none of that name (the nearest is offered), or
+            this alumbench has another version.
+    """
+    parts = _REFERENCE.fullmatch(reference)
+    if parts is None:
+        find(THREAT_MODELS, reference.partition("@")[0], folder)  # an unknown name is the better message
+        raise AlumbenchError(f"threat model {reference}: give its degree too, such as {reference.partition('@')[0]}-1")
+    name, degree = parts["head"] + parts["tail"], int(parts["degree"])
+    found = find(THREAT_MODELS, name, folder)
+    model = found.load()
+    if not isinstance(model, ThreatModel):
+        raise AlumbenchError(f"{found.where}: {found.attribute} must be an instance of a ThreatModel")
+    found.named(model.name)
+    asked = int(parts["version"]) if parts["version"] else None
+    at = ThreatModelAt(name, degree, asked, model)
+    if bool(parts["percent"]) != model.percent:
+        unit = "percentage of words" if model.percent else f"number of {model.unit}s"
+        example = model.at(30 if model.percent else 2)
+        raise AlumbenchError(f"threat model {reference}: its degree is a {unit}, such as {example}")
+    if degree < 1 or (model.percent and degree > 100):
+        raise AlumbenchError(f"threat model {reference}: a degree of {degree} is not possible; {at.model.unit}s from 1")
+    if asked not in (None, model.version):
+        raise AlumbenchError(
+            f"asks for {at.name}@{asked}, {found.origin() or 'this alumbench'} has {at.signature}; a suite names the "
+            f"version it was made for"
+        )
+    return at
+
+
+def digest(facts: Mapping[str, str]) -> str:
+    """The facts' part of a signature: `alphabet:1a2b3c4d`, '' without facts."""
+    import hashlib
+
+    return ",".join(f"{name}:{hashlib.sha256(value.encode()).hexdigest()[:8]}" for name, value in sorted(facts.items()))
