@@ -22,7 +22,7 @@ from alumbench.registry import RECIPES, SUITES, find, is_path, names
 #: Keys added after suites were published: a suite that does not set them keeps its old digest.
 LATER = {
     **{"parts": {}, "seeds": 1, "seed_examples": 0, "ensembles": (), "validity": asdict(Thresholds())},
-    **{"losses": LOSSES, "restarts": 1, "settings": {}},
+    **{"losses": LOSSES, "restarts": 1, "settings": {}, "threat_model": "", "queries_per_word": 0},
 }
 
 

@@ -44,6 +44,6 @@ RECIPE = SearchRecipe(
     search=search,
     suits=suits,
     access="labels",
-    source="ours",
+    source="ours; the exact worst case of small sets, as Huang et al. 2019 bound it, https://arxiv.org/abs/1909.01492",
     description=f"all members of the set, {CHUNK} at a time, until one is misclassified; exact, and dear beyond k = 1",
 )
