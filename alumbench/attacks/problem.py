@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from alumbench.attacks.threat_models.threat_model import Member, PerturbationSet, Texts
+from alumbench.attacks.threat_models.threat_model import Member, PerturbationSet, Texts, ThreatModel
 from alumbench.attacks.victim import VictimWrapper
 
+#: What a search needs of the classifier: any label, scores, or a gradient.
+Access = Literal["labels", "scores", "gradient"]
 #: Members scored per request by searches that stop at the first that is misclassified.
 CHUNK = 32
 
@@ -42,6 +44,7 @@ class Problem:
 
     Attributes:
         set: the set to search.
+        threat_model: the family that the set is of; None outside an evaluation.
         label: number of the right label.
         random: the search's own generator.
         found: the best misclassified member so far, None without one.
@@ -64,6 +67,7 @@ class Problem:
         """Stores the problem; nothing is scored yet."""
         self.set, self.label, self.random, self.attack = members, label, random, attack
         self.wrapper, self.hard_labels = wrapper, wrapper.victim.hard_labels
+        self.threat_model: ThreatModel | None = None
         self.found: Member | None = None
         self.found_logits: Tensor | None = None
         self.by = ""
@@ -76,6 +80,12 @@ class Problem:
     def left(self) -> float:
         """Queries left, infinite without a budget."""
         return math.inf if self._budget is None else self._budget - self.queries
+
+    def gives(self, access: Access) -> bool:
+        """True if the classifier gives a search what it needs."""
+        if access == "gradient":
+            return not self.wrapper.victim.no_gradient
+        return access == "labels" or not self.hard_labels
 
     def known(self, texts: Texts) -> Tensor:
         """Logits, (labels,), of texts scored before."""

@@ -13,6 +13,7 @@ from alumbench.registry import RECIPES, find, names
 
 if TYPE_CHECKING:
     from alumbench.attacks.single_search import Searches, SearchSpec
+    from alumbench.attacks.threat_models.threat_model import ThreatModelAt
     from alumbench.models.checkpoint.identity import Fingerprint
 
 NO_MODELS: Mapping[str, str] = MappingProxyType({})
@@ -124,6 +125,10 @@ class Recipe(metaclass=TakesOldNames):
         asked = {name: RESOURCES[name].model for name in self.needs if RESOURCES[name].model} | dict(models)
         found = {name: find_cached(value) for name, value in sorted(asked.items())}
         return {name: identity(ModelFiles(path)) for name, path in found.items() if path is not None}
+
+    def signature_within(self, at: ThreatModelAt) -> str:
+        """Its part of the signature of an entry with a threat model."""
+        return self.signature
 
     @property
     def needs_threat_model(self) -> bool:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
 from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ROBUST, Outcome, OutcomeName, Searched
-from alumbench.attacks.problem import BudgetSpent, Problem
-from alumbench.attacks.recipe import Recipe
+from alumbench.attacks.problem import Access, BudgetSpent, Problem
+from alumbench.attacks.recipe import Recipe, load_recipe
 from alumbench.attacks.single_search import (
     SearchSpec,
     SingleSearch,
@@ -20,16 +20,13 @@ from alumbench.attacks.single_search import (
     similarity,
     words_changed,
 )
-from alumbench.attacks.threat_models.threat_model import Setting, Spans, ThreatModelAt
+from alumbench.attacks.threat_models.threat_model import Setting, Spans, ThreatModel, ThreatModelAt
 from alumbench.attacks.victim import VictimWrapper
 from alumbench.attacks.words import words_of
 from alumbench.data import Example
 from alumbench.engine.rng_state import seed_of
 from alumbench.engine.scheduler import Ended
 from alumbench.errors import AlumbenchError
-
-#: What a search needs of the classifier: any label, scores, or a gradient.
-Access = Literal["labels", "scores", "gradient"]
 
 
 @dataclass(frozen=True)
@@ -39,15 +36,22 @@ class SearchRecipe(Recipe):
     Attributes:
         search: searches one problem; it returns when it is done, and `Problem.found` has the result.
         access: what it needs of the classifier.
-        suits: whether it can search a threat model; the reason if not, '' if it can.
+        suits: why it cannot search a threat model, '' if it can.
+        members: for an ensemble of searches, the names of those that it runs within a threat model.
     """
 
     build: Callable[..., Any] | None = field(default=None, kw_only=True)
     search: Callable[[Problem], None] = field(kw_only=True)
     access: Access = field(default="scores", kw_only=True)
     suits: Callable[[ThreatModelAt], str] = field(default=lambda at: "", kw_only=True)
+    members: Callable[[ThreatModel], Sequence[str]] = field(default=lambda model: (), kw_only=True)
 
     kind: ClassVar[str] = "attack"
+
+    def signature_within(self, at: ThreatModelAt) -> str:
+        """`name@version`, of an ensemble with its members: `standard@1(charmer@1+beam@1)`."""
+        members = "+".join(load_recipe(name).signature for name in self.members(at.model))
+        return f"{self.signature}({members})" if members else self.signature
 
     @property
     def needs_threat_model(self) -> bool:
@@ -89,8 +93,10 @@ class SetSearches:
 
     @property
     def is_white_box(self) -> bool:
-        """True if it uses the gradient."""
-        return self._recipe.access == "gradient"
+        """True if it uses the gradient, or one of its members does."""
+        members = [load_recipe(name) for name in self._recipe.members(self._at.model)]
+        gradient = any(getattr(recipe, "access", "") == "gradient" for recipe in [self._recipe, *members])
+        return gradient and not self._spec.victim.no_gradient
 
     def search(self, example: Example) -> SingleSearch:
         """The search for one example."""
@@ -124,6 +130,7 @@ class _Search(SingleSearch):
         random = np.random.default_rng(seed_of(f"{spec.seed}|{self._recipe.signature}|{self.example.id}"))
         budget = spec.budget(self._words)
         self._problem = problem = Problem(members, self._label, self._wrapper, random, budget, self._recipe.name)
+        problem.threat_model = self._at.model
         with contextlib.suppress(BudgetSpent):
             problem.score([members.start()])
         logits = self._wrapper([texts])[0] if budget == 0 else problem.known(texts)

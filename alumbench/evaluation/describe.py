@@ -26,16 +26,15 @@ def describe(
     models: dict[str, ModelIdentity] = {}
     at = None
     if entry.kind == "attack":
-        recipe = entry.load_recipe()
+        recipe, at = entry.load_recipe(), entry.load_threat_model()
         models = {name: ModelIdentity(**model) for name, model in recipe.model_identities(entry.models).items()}
         parts += [
-            f"atk:{recipe.signature}",
+            f"atk:{recipe.signature_within(at) if at else recipe.signature}",
             f"q:{entry.queries or 'inf'}",
             f"s:{entry.seconds or 'inf'}",
             f"seed:{request.attack_seed}",
         ]
         parts += [f"protected:{','.join(protected)}"] if protected else []
-        at = entry.load_threat_model()
         facts = at.model.facts(examples) if at else {}
         if at:
             parts += [f"set:{at.signature}" + (f":{digest_of(facts)}" if facts else "")]

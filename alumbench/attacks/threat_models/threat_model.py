@@ -110,6 +110,8 @@ class ThreatModel(ABC):
         not_promised: what the set does not promise, in one sentence.
         needs: names in `resources.RESOURCES`.
         required_models: names in `resources.REQUIRED_MODELS` that a suite's entry has to give.
+        standard: names of the searches of the `standard` attack within it, cheap to dear.
+        quick: the same of the `quick` attack.
         can_enumerate: whether short texts have few enough members to score them all.
     """
 
@@ -122,6 +124,8 @@ class ThreatModel(ABC):
     not_promised: ClassVar[str]
     needs: ClassVar[tuple[str, ...]] = ()
     required_models: ClassVar[tuple[str, ...]] = ()
+    standard: ClassVar[tuple[str, ...]] = ("charmer-fast", "coordinate-gradient", "charmer", "beam", "hard-label")
+    quick: ClassVar[tuple[str, ...]] = ("charmer-fast", "hard-label")
     can_enumerate: ClassVar[bool] = True
 
     def facts(self, examples: Sequence[Example]) -> dict[str, str]:

@@ -1,0 +1,35 @@
+"""The strongest attack within a threat model: its searches in turn, cheap to dear, until one succeeds.
+
+The worst case over several attacks is the idea of AutoAttack. A threat model names its searches; those that need a
+gradient or scores which the classifier does not give are left out, and the records say which one succeeded. Then all
+look for a success of a lower degree. There are no parameters.
+"""
+
+from __future__ import annotations
+
+from alumbench.attacks.ensemble_search import members, search_in_turn
+from alumbench.attacks.problem import Problem
+from alumbench.attacks.set_search import SearchRecipe
+from alumbench.attacks.threat_models.threat_model import ThreatModel
+
+
+def of(model: ThreatModel) -> tuple[str, ...]:
+    """The searches within a threat model."""
+    return model.standard
+
+
+def search(problem: Problem) -> None:
+    """Runs them in turn."""
+    assert problem.threat_model is not None
+    search_in_turn(problem, members(of(problem.threat_model)), refine=True)
+
+
+RECIPE = SearchRecipe(
+    name="standard",
+    version=1,
+    search=search,
+    members=of,
+    access="labels",
+    source="ours; the worst case over attacks of Croce and Hein 2020, https://arxiv.org/abs/2003.01690",
+    description="the strongest: all searches that the threat model names, cheap to dear, until one succeeds",
+)
