@@ -6,8 +6,10 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ROBUST, TIMEOUT
+from alumbench.attacks.recipes.embedding_pgd import radius_of
+from alumbench.attacks.threat_models.embedding import THREAT_MODEL as EMBEDDING_BALL
 from alumbench.evaluation.results import EntryResult
-from alumbench.records import Attacked, Record, adversarial_scores_of
+from alumbench.records import Ascended, Attacked, Record, adversarial_scores_of
 
 #: True if the first answer is right, by outcome; the other outcomes say nothing about it.
 RIGHT_AT_FIRST = {"correct": True, "wrong": False, ROBUST: True, BROKEN: True, ALREADY_WRONG: False}
@@ -81,6 +83,10 @@ def contradictory(records: Iterable[Record], labels: Sequence[str]) -> Iterator[
 
 def _of_attack(record: Record, described: EntryResult, gold: int) -> Iterator[str]:
     outcome, scores = record.outcome, adversarial_scores_of(record)
+    # Of other attacks it is not known in which norm their ball is.
+    ascent = record.ascent if isinstance(record, Ascended) and radius_of(described.signature) is not None else None
+    if ascent is not None and not EMBEDDING_BALL.contains(ascent):
+        yield f"δ is {ascent.moved:.4g} times as long as the radius, which is outside of the ball"
     if isinstance(record, Attacked):
         if (outcome == BROKEN) != (record.adversarial is not None):
             yield f"outcome {outcome} {'with' if outcome != BROKEN else 'without'} an adversarial text"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 import pytest
 import torch
@@ -9,6 +11,9 @@ import torch
 from alumbench.attacks.outcome import BROKEN, ROBUST
 from alumbench.attacks.victim import Victim
 from alumbench.errors import AlumbenchError
+from alumbench.evaluation.evaluate import RECORDS
+from alumbench.evaluation.rescoring import rescore_stored
+from alumbench.evaluation.stored import Stored
 from alumbench.evaluation.suite import load_suite
 from alumbench.evaluation.summary import summarize
 from alumbench.models.checkpoint import checkpoint_task, find_model
@@ -105,6 +110,18 @@ def test_what_counts_as_stuck(outcome, ascent, stuck, opened):
 def test_older_records_say_nothing_of_their_ascents(opened):
     older = msgspec.convert({**COMMON, "outcome": ROBUST}, Ascended)
     assert set(plain(summarize("embedding", opened.task, [older]))) == {"measures"}
+
+
+def test_a_perturbation_outside_of_the_ball_is_found_in_the_records(pair_checkpoint, opened, write_suite, tmp_path):
+    run(pair_checkpoint, tmp_path / "out", write_suite(text=EMBEDDING), opened)
+    file = tmp_path / "out" / RECORDS
+    found = [json.loads(line) for line in file.read_text().splitlines()]
+    forged = next(record for record in found if record["outcome"] == BROKEN)
+    forged["ascent"]["moved"] = 2.5
+    file.write_text("".join(json.dumps(record) + "\n" for record in found))
+    fallen = {one.entry: one.fallen for one in rescore_stored(Stored.read(tmp_path / "out"), opened, None)}
+    line = f"{forged['id']}: δ is 2.5 times as long as the radius, which is outside of the ball"
+    assert fallen == {"clean": (), "pgd": (line,)}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from rapidfuzz.distance import DamerauLevenshtein
 
 from alumbench.attacks.threat_models.threat_model import Member, PerturbationSet, Setting, Spans, Texts, ThreatModel
 from alumbench.data import Example
-from alumbench.errors import AlumbenchError
 
 #: A character belongs to the alphabet of the data from this share of all its characters on.
 FREQUENT = 1e-4
@@ -33,16 +32,21 @@ class Place(NamedTuple):
 class CharacterEdits(PerturbationSet):
     """Insert, delete, substitute one character, or swap two neighbours, at most `largest` times.
 
-    Inserted and substituted characters are of the alphabet. No text becomes empty.
+    Inserted and substituted characters are of the alphabet of the data, or occur in the part of the text that may
+    change. So a character may always be copied, and the number of steps is the Damerau–Levenshtein distance whatever
+    the script of the text. No text becomes blank.
     """
 
     def __init__(self, texts: Texts, spans: Spans, degree: int, alphabet: str) -> None:
         """Stores the set; see `ThreatModel.around`."""
-        self.original, self._alphabet = texts, alphabet
+        self.original = texts
         # What follows the part that may change stays; edits move it.
         self._before = [begin for begin, _ in spans]
         self._after = [len(text) - end if end else len(text) for text, (_, end) in zip(texts, spans, strict=True)]
         self.largest = degree if any(end > begin for begin, end in spans) else 0
+        own = "".join(text[begin:end] for text, (begin, end) in zip(texts, spans, strict=True))
+        self._alphabet = "".join(dict.fromkeys(alphabet + "".join(sorted(own))))
+        self._allowed = frozenset(self._alphabet)
 
     def positions(self, member: Member) -> Sequence[Hashable]:
         """Gaps and characters from left to right, as the positions of Charmer's algorithm 1."""
@@ -88,21 +92,23 @@ class CharacterEdits(PerturbationSet):
     def degree_of(self, texts: Texts) -> int | None:
         """The Damerau–Levenshtein distance (unrestricted: with edits between swapped characters), over all columns."""
         total = 0
+        if len(texts) != len(self.original):
+            return None
         for column, (old, new) in enumerate(zip(self.original, texts, strict=True)):
             if old == new:
                 continue
-            begin, end = self._before[column], len(old) - self._after[column]
+            begin, end = self._range(column, old)
             if end <= begin or not new.strip() or not self._unchanged_around(column, new):
                 return None
-            if Counter(char for char in new if char not in self._alphabet) - Counter(old):
+            inner = slice(*self._range(column, new))
+            if not self._allowed.issuperset(new[inner]):
                 return None
-            total += DamerauLevenshtein.distance(old, new, score_cutoff=self.largest)
+            total += DamerauLevenshtein.distance(old[begin:end], new[inner], score_cutoff=self.largest)
         return total if total <= self.largest else None
 
     def _unchanged_around(self, column: int, new: str) -> bool:
         old, begin, after = self.original[column], self._before[column], self._after[column]
-        kept = old[len(old) - after :]
-        return new.startswith(old[:begin]) and new.endswith(kept) and len(new) >= begin + after
+        return new.startswith(old[:begin]) and new.endswith(old[len(old) - after :]) and len(new) >= begin + after
 
     def _range(self, column: int, text: str) -> tuple[int, int]:
         return self._before[column], len(text) - self._after[column]
@@ -122,18 +128,10 @@ class Chars(ThreatModel):
     not_promised = "one character can change the meaning (`not` to `now`) or make another word"
 
     def facts(self, examples: Sequence[Example]) -> dict[str, str]:
-        """The alphabet: characters that make up at least 0.01% of the data's, no control characters.
-
-        Raises:
-            AlumbenchError: The examples have no characters.
-        """
+        """The alphabet: characters that make up at least 0.01% of the data's, no control characters, in their order."""
         counts = Counter(char for example in examples for text in example.texts for char in text)
         total = sum(counts.values())
-        chars = sorted(
-            char for char, count in counts.items() if count >= FREQUENT * total and (char.isprintable() or char == " ")
-        )
-        if not chars:
-            raise AlumbenchError(f"threat model {self.name}: the data have no characters, so there is no alphabet")
+        chars = sorted(char for char, count in counts.items() if count >= FREQUENT * total and char.isprintable())
         return {"alphabet": "".join(chars)}
 
     def around(self, texts: Texts, spans: Spans, degree: int, setting: Setting) -> PerturbationSet:

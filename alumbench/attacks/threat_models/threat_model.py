@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from alumbench.errors import AlumbenchError
 from alumbench.registry import THREAT_MODELS, find
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 Texts = tuple[str, ...]
 #: Begin and end, in characters, of the part of each text that may change; (0, 0) for a text that may not.
 Spans = tuple[tuple[int, int], ...]
-#: A degree in a reference: `chars-2`, `chars-2-readable`, `synonyms-30%`, `./mine.py-2`.
+#: A degree in a reference: `chars-2`, `chars-2-readable`, `synonyms-30%`, `embedding-0.1`, `./mine.py-2`.
 _REFERENCE = re.compile(
-    r"(?P<head>.+?)-(?P<degree>\d{1,6})(?P<percent>%?)(?P<tail>(?:-[a-z-]+)?)(?:@(?P<version>\d+))?"
+    r"(?P<head>.+?)-(?P<degree>\d{1,6}(?:\.\d{1,6})?)(?P<percent>%?)(?P<tail>(?:-[a-z-]+)?)(?:@(?P<version>\d+))?"
 )
 
 
@@ -97,17 +97,37 @@ class Setting:
     device: str = "cpu"
 
 
-class ThreatModel(ABC):
-    """A family of sets with a degree. A file of this folder or a plug-in has one `THREAT_MODEL = …`.
+class Family(ABC):
+    """What all threat models have: a name, a degree, and what is said of them. A file has one `THREAT_MODEL = …`.
 
     Attributes:
         name: its name without a degree.
         version: increased whenever a set could change.
         description: what the attacker may do, in one line.
         unit: what a degree counts: `character`, `word`, …
-        percent: whether a degree is a percentage of the words of the text.
         source: paper and link.
         not_promised: what the set does not promise, in one sentence.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    description: ClassVar[str]
+    unit: ClassVar[str]
+    source: ClassVar[str]
+    not_promised: ClassVar[str]
+
+    @abstractmethod
+    def at(self, degree: Any) -> str:
+        """The name of the family at a degree."""
+
+
+class ThreatModel(Family):
+    """A family of sets of texts with a degree. A file of this folder or a plug-in has one `THREAT_MODEL = …`.
+
+    All else is as in `Family`.
+
+    Attributes:
+        percent: whether a degree is a percentage of the words of the text.
         needs: names in `resources.RESOURCES`.
         required_models: names in `resources.REQUIRED_MODELS` that a suite's entry has to give.
         standard: names of the searches of the `standard` attack within it, cheap to dear.
@@ -115,13 +135,7 @@ class ThreatModel(ABC):
         can_enumerate: whether short texts have few enough members to score them all.
     """
 
-    name: ClassVar[str]
-    version: ClassVar[int]
-    description: ClassVar[str]
-    unit: ClassVar[str]
     percent: ClassVar[bool] = False
-    source: ClassVar[str]
-    not_promised: ClassVar[str]
     needs: ClassVar[tuple[str, ...]] = ()
     required_models: ClassVar[tuple[str, ...]] = ()
     standard: ClassVar[tuple[str, ...]] = ("charmer-fast", "coordinate-gradient", "charmer", "beam", "hard-label")
@@ -193,6 +207,24 @@ class ThreatModelAt:
         return self.model.around(texts, spans, self.degree, setting)
 
 
+def load_family(reference: str, folder: str = "") -> Family:
+    """Loads a threat model without a degree, by its name or path: `chars`, `chars-readable`, `./mine.py`.
+
+    Args:
+        reference: the name or path.
+        folder: the folder that a relative path starts from.
+
+    Raises:
+        AlumbenchError: There is none of that name (the nearest is offered), or its file has no valid threat model.
+    """
+    found = find(THREAT_MODELS, reference, folder)
+    family = found.load()
+    if not isinstance(family, Family):
+        raise AlumbenchError(f"{found.where}: {found.attribute} must be an instance of a ThreatModel")
+    found.named(family.name)
+    return family
+
+
 def load_threat_model(reference: str, folder: str = "") -> ThreatModelAt:
     """Loads a threat model at a degree.
 
@@ -208,15 +240,16 @@ def load_threat_model(reference: str, folder: str = "") -> ThreatModelAt:
     if parts is None:
         find(THREAT_MODELS, reference.partition("@")[0], folder)  # an unknown name is the better message
         raise AlumbenchError(f"threat model {reference}: give its degree too, such as {reference.partition('@')[0]}-1")
-    name, degree = parts["head"] + parts["tail"], int(parts["degree"])
-    found = find(THREAT_MODELS, name, folder)
-    model = found.load()
+    name = parts["head"] + parts["tail"]
+    model = load_family(name, folder)
     if not isinstance(model, ThreatModel):
-        raise AlumbenchError(f"{found.where}: {found.attribute} must be an instance of a ThreatModel")
-    found.named(model.name)
-    asked = int(parts["version"]) if parts["version"] else None
+        raise AlumbenchError(
+            f"threat model {reference}: has no texts; an entry of kind '{model.name}' searches it and has the "
+            f"{model.unit} as a key"
+        )
+    degree, asked = int(parts["degree"].partition(".")[0]), int(parts["version"]) if parts["version"] else None
     at = ThreatModelAt(name, degree, asked, model)
-    if bool(parts["percent"]) != model.percent:
+    if bool(parts["percent"]) != model.percent or "." in parts["degree"]:
         unit = "percentage of words" if model.percent else f"number of {model.unit}s"
         example = model.at(30 if model.percent else 2)
         raise AlumbenchError(f"threat model {reference}: its degree is a {unit}, such as {example}")
@@ -224,7 +257,7 @@ def load_threat_model(reference: str, folder: str = "") -> ThreatModelAt:
         raise AlumbenchError(f"threat model {reference}: a degree of {degree} is not possible; {at.model.unit}s from 1")
     if asked not in (None, model.version):
         raise AlumbenchError(
-            f"asks for {at.name}@{asked}, {found.origin() or 'this alumbench'} has {at.signature}; a suite names the "
+            f"asks for {at.name}@{asked}, {at.origin() or 'this alumbench'} has {at.signature}; a suite names the "
             f"version it was made for"
         )
     return at
