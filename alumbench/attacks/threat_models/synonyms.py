@@ -52,7 +52,7 @@ class Synonyms(WordThreatModel):
 
     def installed(self) -> dict[str, str]:
         """Also the hash of the neighbours' file and WordNet's version."""
-        versions = {NEIGHBOURS: published_sha256, WORDNET: wordnet_version}
+        versions: dict[str, Callable[[], str]] = {NEIGHBOURS: published_sha256, WORDNET: wordnet_version}
         return super().installed() | {name: versions[name]() for name in self.lists}
 
     def proposals(self, texts: Texts, slots: Sequence[Slot], setting: Setting) -> Proposals:
