@@ -31,7 +31,6 @@ from alumbench.evaluation.suite_entry import SuiteEntry
 from alumbench.evaluation.summary import summarize
 from alumbench.evaluation.thresholds import Thresholds
 from alumbench.evaluation.validity import judge, summarize_validity
-from alumbench.origins import Origin
 from alumbench.records import Attacked, Record, Worst, as_json
 from alumbench.storage import RecordLog, write_json
 
@@ -185,9 +184,9 @@ def _check_same(where: str, there: EntryResult, now: EntryResult) -> None:
             f"{now.data_sha256[:12]} now); give another --out"
         )
     changes = made_otherwise(there, now)
-    before, here = (Origin.read(one.origin or {}) for one in (there, now))
-    if before != here:
-        changes = f"the recipe's file ({before} there, {here} now)"
+    for what, here in now.origins.items():
+        if (before := there.origins[what]) != here:
+            changes = f"the {what}'s file ({before} there, {here} now)"
     if changes:
         raise AlumbenchError(
             f"{where}: cannot resume, changed since it was started: {changes}. "

@@ -128,9 +128,10 @@ def _suite(recorded: SuiteIdentity, suites: Sequence[Suite]) -> Suite:
 
 
 def _not_here(identity: Identity, described: EntryResult) -> str:
-    """The package of an entry's suite or attack, if it is missing here or has changed; '' if not."""
-    for what, origin in (("suite", identity.suite.origin), ("attack", described.origin)):
-        absent = Origin.read(origin or {}).absent()
+    """The package of an entry's suite, recipe or threat model, if it is missing here or has changed; '' if not."""
+    named = {"suite": Origin.read(identity.suite.origin or {}), **described.origins}
+    for what, origin in named.items():
+        absent = origin.absent()
         if absent:
             return f"its {what} comes from another package: {absent}"
     return ""

@@ -16,6 +16,7 @@ from alumbench.data import Task
 from alumbench.data.source import DataOrigin
 from alumbench.evaluation.thresholds import Thresholds
 from alumbench.models.checkpoint.identity import Configuration
+from alumbench.origins import Origin
 from alumbench.records import Count, Positive, Sha256, Text, Whole, as_json
 
 #: Version of the format of evaluation.json.
@@ -258,6 +259,12 @@ class EntryResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
     truncated: Truncated | None = None
     threat_model: ThreatModelResult | None = None
     queries_per_word: Count | None = None
+
+    @property
+    def origins(self) -> dict[str, Origin]:
+        """The origins of its recipe and its threat model; empty ones for those of this package."""
+        within = self.threat_model.origin if self.threat_model else None
+        return {"recipe": Origin.read(self.origin or {}), "threat model": Origin.read(within or {})}
 
     @property
     def figures(self) -> Summary:

@@ -9,13 +9,13 @@ from alumbench.attacks import load_recipe
 from alumbench.attacks.recipe import Recipe
 from alumbench.attacks.recipes.embedding_pgd import LOSSES
 from alumbench.attacks.recipes.embedding_pgd import RECIPE as EMBEDDING_PGD
-from alumbench.attacks.threat_models.threat_model import ThreatModelAt, load_threat_model
+from alumbench.attacks.threat_models.threat_model import ThreatModelAt, load_threat_model, without_degree
 from alumbench.attacks.white_box import WhiteBoxAttack, WhiteBoxRecipe
 from alumbench.config import Amount, Count, Positive, Slug
 from alumbench.data import Source, Task
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.origins import Origin
-from alumbench.registry import RECIPES, find, is_path
+from alumbench.registry import RECIPES, THREAT_MODELS, find, is_path
 
 KINDS = ("clean", "fixed", "attack", "embedding")
 ATTACKS = ("attack", "embedding")
@@ -52,7 +52,8 @@ class SuiteEntry:
         losses: losses that a white-box attack's ascents maximize.
         restarts: its ascents of each loss from a random δ, besides the one from 0.
         settings: further settings of a white-box attack, which have no key of their own here.
-        threat_model: of an attack: `NAME-DEGREE@VERSION`, the set that adversarial texts must be in.
+        threat_model: of an attack: `NAME-DEGREE@VERSION`, or `PATH.py-DEGREE@VERSION`, the set that adversarial texts
+            must be in.
         queries_per_word: model answers that an example may cost per word of its text, 0 for no limit; the smaller of
             this and `queries` holds.
     """
@@ -124,6 +125,13 @@ class SuiteEntry:
         if not is_path(RECIPES, self.reference):
             return self.recipe
         return self.recipe.replace("\\", "/").rpartition("/")[2]
+
+    @property
+    def said_threat_model(self) -> str:
+        """Its threat model as written in the suite, a path cut to the file's name."""
+        if not is_path(THREAT_MODELS, without_degree(self.threat_model)):
+            return self.threat_model
+        return self.threat_model.replace("\\", "/").rpartition("/")[2]
 
     def load_recipe(self) -> Recipe:
         """The recipe of an attack."""

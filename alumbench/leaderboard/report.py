@@ -26,6 +26,9 @@ PARTS = {
     "seeds": "attack seeds",
     "worst": "worst case over",
     "from": "attack from",
+    "set": "threat model",
+    "set-from": "threat model from",
+    "qpw": "query budget per word",
     "embedding-pgd@1": "embedding-pgd: norm, radius, steps",
     "embedding-pgd@2": "embedding-pgd: norm, radius, steps, losses, random restarts",
 }

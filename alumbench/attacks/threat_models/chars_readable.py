@@ -38,7 +38,7 @@ class CharsReadable(Chars):
             texts, slots, [typos(texts[column][begin:end], letters) for column, begin, end in slots], degree
         )
 
-    def at(self, degree: int) -> str:
+    def at(self, degree: float | str) -> str:
         """The degree stands in the middle."""
         return f"chars-{degree}-readable"
 

@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from alumbench.errors import AlumbenchError
 from alumbench.registry import THREAT_MODELS, find
@@ -97,7 +97,7 @@ class Setting:
     device: str = "cpu"
 
 
-class Family(ABC):
+class Family:
     """What all threat models have: a name, a degree, and what is said of them. A file has one `THREAT_MODEL = …`.
 
     Attributes:
@@ -105,6 +105,8 @@ class Family(ABC):
         version: increased whenever a set could change.
         description: what the attacker may do, in one line.
         unit: what a degree counts: `character`, `word`, …
+        symbol: the letter that stands for a degree.
+        percent: whether a degree is a percentage of the words of the text.
         source: paper and link.
         not_promised: what the set does not promise, in one sentence.
     """
@@ -113,21 +115,27 @@ class Family(ABC):
     version: ClassVar[int]
     description: ClassVar[str]
     unit: ClassVar[str]
+    symbol: ClassVar[str] = "k"
+    percent: ClassVar[bool] = False
     source: ClassVar[str]
     not_promised: ClassVar[str]
 
-    @abstractmethod
-    def at(self, degree: Any) -> str:
-        """The name of the family at a degree."""
+    def at(self, degree: float | str) -> str:
+        """The name of the family at a degree, or at a letter that stands for any: `chars-2`, `chars-k`."""
+        return f"{self.name}-{degree}{'%' if self.percent else ''}"
+
+    @property
+    def signature(self) -> str:
+        """The name with its letter, and the version: `chars-k@1`, `synonyms-r%@1`."""
+        return f"{self.at('r' if self.percent else self.symbol)}@{self.version}"
 
 
-class ThreatModel(Family):
+class ThreatModel(Family, ABC):
     """A family of sets of texts with a degree. A file of this folder or a plug-in has one `THREAT_MODEL = …`.
 
     All else is as in `Family`.
 
     Attributes:
-        percent: whether a degree is a percentage of the words of the text.
         needs: names in `resources.RESOURCES`.
         required_models: names in `resources.REQUIRED_MODELS` that a suite's entry has to give.
         standard: names of the searches of the `standard` attack within it, cheap to dear.
@@ -135,7 +143,6 @@ class ThreatModel(Family):
         can_enumerate: whether short texts have few enough members to score them all.
     """
 
-    percent: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()
     required_models: ClassVar[tuple[str, ...]] = ()
     standard: ClassVar[tuple[str, ...]] = ("charmer-fast", "coordinate-gradient", "charmer", "beam", "hard-label")
@@ -159,10 +166,6 @@ class ThreatModel(Family):
         Raises:
             AlumbenchError: Something that it needs is missing.
         """
-
-    def at(self, degree: int) -> str:
-        """The name of the family at a degree."""
-        return f"{self.name}-{degree}{'%' if self.percent else ''}"
 
     def missing(self) -> list[str]:
         """A remedy for each resource that is missing or damaged here."""
@@ -207,6 +210,16 @@ class ThreatModelAt:
         return self.model.around(texts, spans, self.degree, setting)
 
 
+def without_degree(reference: str) -> str:
+    """The name or path of a family in a reference; the reference itself if it has no degree.
+
+    >>> without_degree("chars-2-readable@1"), without_degree("./mine.py-2"), without_degree("chars")
+    ('chars-readable', './mine.py', 'chars')
+    """
+    parts = _REFERENCE.fullmatch(reference)
+    return parts["head"] + parts["tail"] if parts else reference
+
+
 def load_family(reference: str, folder: str = "") -> Family:
     """Loads a threat model without a degree, by its name or path: `chars`, `chars-readable`, `./mine.py`.
 
@@ -240,7 +253,7 @@ def load_threat_model(reference: str, folder: str = "") -> ThreatModelAt:
     if parts is None:
         find(THREAT_MODELS, reference.partition("@")[0], folder)  # an unknown name is the better message
         raise AlumbenchError(f"threat model {reference}: give its degree too, such as {reference.partition('@')[0]}-1")
-    name = parts["head"] + parts["tail"]
+    name = without_degree(reference)
     model = load_family(name, folder)
     if not isinstance(model, ThreatModel):
         raise AlumbenchError(
