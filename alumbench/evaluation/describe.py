@@ -14,6 +14,7 @@ from alumbench.evaluation.results import EntryResult, ModelIdentity, Seeds, Thre
 from alumbench.evaluation.seeds import attack_seeds
 from alumbench.evaluation.suite_entry import SuiteEntry
 from alumbench.evaluation.thresholds import Thresholds
+from alumbench.origins import Origin
 
 
 def describe(
@@ -26,8 +27,9 @@ def describe(
     models: dict[str, ModelIdentity] = {}
     at = None
     if entry.kind == "attack":
-        recipe = entry.load_recipe()
-        models = {name: ModelIdentity(**model) for name, model in recipe.model_identities(entry.models).items()}
+        recipe, at = entry.load_recipe(), entry.load_threat_model()
+        identities = recipe.model_identities(entry.models, at.model.needs if at else ())
+        models = {name: ModelIdentity(**model) for name, model in identities.items()}
         parts += [
             f"atk:{recipe.signature}",
             f"q:{entry.queries or 'inf'}",
@@ -35,7 +37,6 @@ def describe(
             f"seed:{request.attack_seed}",
         ]
         parts += [f"protected:{','.join(protected)}"] if protected else []
-        at = entry.load_threat_model()
         facts = at.model.facts(examples) if at else {}
         if at:
             parts += [f"set:{at.signature}" + (f":{digest_of(facts)}" if facts else "")]
@@ -45,8 +46,8 @@ def describe(
         parts += [f"valid:{own.signature}"] if own != Thresholds() else []
     if entry.kind == "embedding":
         parts += [entry.white_box()[1]]
-    origin = entry.origin()
-    parts += [origin.signature] if origin else []
+    origin, origin_of_set = entry.origin(), at.origin() if at else Origin()
+    parts += [one.signature for one in (origin, origin_of_set) if one]
     seeds = len(attack_seeds(entry, request)) if entry.kind == "attack" else 1
     return EntryResult(
         kind=entry.kind,  # type: ignore[arg-type]  # one of KINDS, which `Entry.check` looks at
@@ -64,7 +65,7 @@ def describe(
         models=models or None,
         origin=origin.record() or None,
         queries_per_word=entry.queries_per_word or None,
-        threat_model=ThreatModelResult(at.signature, facts, at.origin().record() or None) if at else None,
+        threat_model=ThreatModelResult(at.signature, facts, origin_of_set.record() or None) if at else None,
     )
 
 

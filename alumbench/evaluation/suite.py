@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from alumbench.attacks.recipes.embedding_pgd import LOSSES
+from alumbench.attacks.threat_models.threat_model import names_file
 from alumbench.config import Positive, Slug, convert
 from alumbench.data import Source, Task
 from alumbench.errors import AlumbenchError, unknown
@@ -79,6 +80,8 @@ class Suite:
         for entry, own in zip(said["entries"], self.entries, strict=True):
             entry["source"] = [Source.without_later(source) for source in entry["source"]]
             entry["recipe"] = own.said_recipe
+            if own.threat_model:
+                entry["threat_model"] = own.said_threat_model
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     def entries_for(self, task: Task, only: Sequence[str] = (), own_data: bool = False) -> list[SuiteEntry]:
@@ -137,7 +140,8 @@ def suite_names() -> list[str]:
 def load_suite(name: str, run_files: bool = True) -> Suite:
     """A suite by name, or from a TOML file.
 
-    A recipe's path in it is relative to the TOML's folder; so is a source's `file`, if it exists there.
+    Paths of recipes and threat models in it are relative to the TOML's folder; so is a source's `file`, if it exists
+    there.
 
     Args:
         name: a name or a path.
@@ -168,15 +172,20 @@ def load_suite(name: str, run_files: bool = True) -> Suite:
 
 
 def _placed(values: dict[str, object], folder: Path, where: str, run_files: bool) -> dict[str, object]:
-    """A suite's values with complete paths of its recipes; malformed values are left to `convert`."""
+    """A suite's values with complete paths of its recipes and threat models; malformed values are left to `convert`."""
     entries = values.get("entry")
     listed = [entries] if isinstance(entries, dict) else entries if isinstance(entries, list) else []
     for entry in listed:
-        recipe = entry.get("recipe") if isinstance(entry, dict) else None
-        if isinstance(recipe, str) and is_path(RECIPES, recipe.partition("@")[0]):
-            if not run_files:
-                raise AlumbenchError(f"{where}: names the Python file {recipe}, which runs only if you name the suite")
-            entry["recipe"] = str(folder / Path(recipe).expanduser())
+        for key in ("recipe", "threat_model") if isinstance(entry, dict) else ():
+            named = entry.get(key)
+            if not isinstance(named, str):
+                continue
+            if names_file(named) if key == "threat_model" else is_path(RECIPES, named.partition("@")[0]):
+                if not run_files:
+                    raise AlumbenchError(
+                        f"{where}: names the Python file {named}, which runs only if you name the suite"
+                    )
+                entry[key] = str(folder / Path(named).expanduser())
     return values
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from alumbench.errors import AlumbenchError
-from alumbench.registry import THREAT_MODELS, find
+from alumbench.registry import THREAT_MODELS, find, is_path
 
 if TYPE_CHECKING:
     from alumbench.data import Example
@@ -20,7 +20,7 @@ Texts = tuple[str, ...]
 Spans = tuple[tuple[int, int], ...]
 #: A degree in a reference: `chars-2`, `chars-2-readable`, `synonyms-30%`, `./mine.py-2`.
 _REFERENCE = re.compile(
-    r"(?P<head>.+?)-(?P<degree>\d{1,6})(?P<percent>%?)(?P<tail>(?:-[a-z-]+)?)(?:@(?P<version>\d+))?"
+    r"(?P<head>.+?)-(?P<degree>\d{1,6})(?P<percent>%?)(?P<tail>(?:-[a-z-]+)?)(?:@(?P<version>\d{1,9}))?"
 )
 
 
@@ -72,6 +72,10 @@ class PerturbationSet(ABC):
     def admissible(self, members: Sequence[Member]) -> list[bool]:
         """For each member, whether it satisfies what holds for whole texts, such as a sentence similarity."""
         return [True] * len(members)
+
+    def degrees_of(self, texts: Sequence[Texts]) -> list[int | None]:
+        """`degree_of` for several texts; a set that asks a model about whole texts asks once for all of them."""
+        return [self.degree_of(text) for text in texts]
 
     def contains(self, texts: Texts) -> bool:
         """True if the texts are in the set."""
@@ -187,6 +191,12 @@ class ThreatModelAt:
     def around(self, texts: Texts, spans: Spans, setting: Setting) -> PerturbationSet:
         """The set around one example; see `ThreatModel.around`."""
         return self.model.around(texts, spans, self.degree, setting)
+
+
+def names_file(reference: str) -> bool:
+    """True if a reference to a threat model at a degree names a Python file: `./mine.py-2@1`."""
+    parts = _REFERENCE.fullmatch(reference)
+    return is_path(THREAT_MODELS, parts["head"] + parts["tail"] if parts else reference.partition("@")[0])
 
 
 def load_threat_model(reference: str, folder: str = "") -> ThreatModelAt:
