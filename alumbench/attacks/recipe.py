@@ -141,6 +141,10 @@ class Recipe(metaclass=TakesOldNames):
         """True if it searches whatever set it is given, and has none of its own."""
         return False
 
+    def why_not_within(self, at: ThreatModelAt) -> str:
+        """Why it cannot search the set of a threat model, '' if it can."""
+        return "it keeps the label, and no text of a set is a success then" if self.goal == "reduction" else ""
+
     def searches(self, spec: SearchSpec) -> Searches:
         """Makes the searches for single examples.
 
