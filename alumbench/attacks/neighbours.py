@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 from pathlib import Path
 
 from alumbench.data import mirror
 from alumbench.errors import AlumbenchError
-from alumbench.parsing import read_json
+from alumbench.parsing import read_bytes, read_json
 
 #: Path of the published neighbour lists in a mirror.
 NEIGHBOURS = "data/word_substitutions/counterfitted_neighbors.json"
@@ -19,12 +20,30 @@ def published() -> dict[str, list[str]]:
     Raises:
         AlumbenchError: The mirror does not have the file, or it does not hold lists of words by word.
     """
+    return _read(*_place())
+
+
+def published_sha256() -> str:
+    """The hash of their file.
+
+    Raises:
+        AlumbenchError: It cannot be read.
+    """
+    return _sha256(*_place())
+
+
+def _place() -> tuple[Path, int]:
+    """The file, and when it was changed; 0 without one."""
     path = (mirror() or Path()) / NEIGHBOURS
     try:
-        changed = path.stat().st_mtime_ns
+        return path, path.stat().st_mtime_ns
     except OSError:
-        changed = 0
-    return _read(path, changed)
+        return path, 0
+
+
+@cache
+def _sha256(path: Path, changed: int) -> str:
+    return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
 @cache

@@ -111,8 +111,14 @@ class Recipe(metaclass=TakesOldNames):
         problems = [REQUIRED_MODELS[name].problem(value) for name, value in models.items()]
         return [problem for problem in problems if problem]
 
-    def model_identities(self, models: Mapping[str, str] = NO_MODELS) -> dict[str, Fingerprint]:
+    def model_identities(
+        self, models: Mapping[str, str] = NO_MODELS, also: Sequence[str] = ()
+    ) -> dict[str, Fingerprint]:
         """The identity of each transformers model that it uses besides the victim, by name or resource.
+
+        Args:
+            models: the models that a suite's entry names.
+            also: resources that the entry's threat model needs.
 
         Raises:
             AlumbenchError: A model's file cannot be read.
@@ -122,7 +128,7 @@ class Recipe(metaclass=TakesOldNames):
         from alumbench.models.checkpoint.identity import identity
         from alumbench.models.hub_cache import find_cached
 
-        asked = {name: RESOURCES[name].model for name in self.needs if RESOURCES[name].model} | dict(models)
+        asked = {name: RESOURCES[name].model for name in (*self.needs, *also) if RESOURCES[name].model} | dict(models)
         found = {name: find_cached(value) for name, value in sorted(asked.items())}
         return {name: identity(ModelFiles(path)) for name, path in found.items() if path is not None}
 
@@ -134,6 +140,10 @@ class Recipe(metaclass=TakesOldNames):
     def needs_threat_model(self) -> bool:
         """True if it searches whatever set it is given, and has none of its own."""
         return False
+
+    def why_not_within(self, at: ThreatModelAt) -> str:
+        """Why it cannot search the set of a threat model, '' if it can."""
+        return "it keeps the label, and no text of a set is a success then" if self.goal == "reduction" else ""
 
     def searches(self, spec: SearchSpec) -> Searches:
         """Makes the searches for single examples.

@@ -18,9 +18,10 @@ from alumbench.attacks.single_search import (
     ended_early,
     floats,
     similarity,
+    strayed,
     words_changed,
 )
-from alumbench.attacks.threat_models.threat_model import Setting, Spans, ThreatModel, ThreatModelAt
+from alumbench.attacks.threat_models.threat_model import ThreatModel, ThreatModelAt
 from alumbench.attacks.victim import VictimWrapper
 from alumbench.attacks.words import words_of
 from alumbench.data import Example
@@ -58,6 +59,10 @@ class SearchRecipe(Recipe):
         """True: it has no set of its own."""
         return True
 
+    def why_not_within(self, at: ThreatModelAt) -> str:
+        """`suits`: why it cannot search the set of a threat model, '' if it can."""
+        return self.suits(at)
+
     def searches(self, spec: SearchSpec) -> SetSearches:
         """Makes the searches for single examples.
 
@@ -69,7 +74,7 @@ class SearchRecipe(Recipe):
             raise AlumbenchError(
                 f'recipe {self.name} searches the set of a threat model: name one, such as threat_model = "chars-2"'
             )
-        if why := self.suits(at):
+        if why := self.why_not_within(at):
             raise AlumbenchError(f"recipe {self.name} cannot search {at.name}: {why}")
         if self.access == "scores" and victim.hard_labels:
             raise AlumbenchError(
@@ -89,7 +94,6 @@ class SetSearches:
     def __init__(self, recipe: SearchRecipe, spec: SearchSpec, at: ThreatModelAt) -> None:
         """Stores the parts."""
         self._recipe, self._spec, self._at = recipe, spec, at
-        self._setting = Setting(spec.limits.facts, spec.models, str(spec.victim.device))
 
     @property
     def is_white_box(self) -> bool:
@@ -100,7 +104,7 @@ class SetSearches:
 
     def search(self, example: Example) -> SingleSearch:
         """The search for one example."""
-        return _Search(example, self._recipe, self._spec, self._at, self._setting)
+        return _Search(example, self._recipe, self._spec, self._at)
 
     def release(self, search: SingleSearch) -> None:
         """Does nothing: searches share no state."""
@@ -113,10 +117,8 @@ class SetSearches:
 class _Search(SingleSearch):
     """One example's search."""
 
-    def __init__(
-        self, example: Example, recipe: SearchRecipe, spec: SearchSpec, at: ThreatModelAt, setting: Setting
-    ) -> None:
-        self.example, self._recipe, self._spec, self._at, self._setting = example, recipe, spec, at, setting
+    def __init__(self, example: Example, recipe: SearchRecipe, spec: SearchSpec, at: ThreatModelAt) -> None:
+        self.example, self._recipe, self._spec, self._at = example, recipe, spec, at
         self._wrapper = VictimWrapper(spec.victim, protected=spec.protected)
         self._label = spec.victim.task.labels.index(str(example.label))
         self._words = sum(len(words_of(text)) for text in example.texts)
@@ -126,7 +128,8 @@ class _Search(SingleSearch):
         """Scores the original, then searches; returns the original's logits."""
         texts, spec = self.example.texts, self._spec
         self._wrapper.begin(texts)
-        members = self._at.around(texts, _spans(self._wrapper, spec.protected), self._setting)
+        members = spec.set_around(self._wrapper)
+        assert members is not None  # `searches` asked for a threat model
         random = np.random.default_rng(seed_of(f"{spec.seed}|{self._recipe.signature}|{self.example.id}"))
         budget = spec.budget(self._words)
         self._problem = problem = Problem(members, self._label, self._wrapper, random, budget, self._recipe.name)
@@ -152,7 +155,8 @@ class _Search(SingleSearch):
         kind: OutcomeName = ALREADY_WRONG if wrong else BROKEN if found else ROBUST
         columns, old = self._spec.victim.task.columns, self.example.texts
         new = found.texts if found else old
-        return Outcome(
+        degree = problem.set.degree_of(found.texts) if found else None
+        outcome = Outcome(
             outcome=kind,
             scores=floats(logits.softmax(-1)),
             adversarial=dict(zip(columns, new, strict=True)) if found else None,
@@ -167,16 +171,10 @@ class _Search(SingleSearch):
             message="",
             seconds=seconds,
             searched=Searched(
-                degree=found.degree if found else None,
+                degree=degree,
                 largest=problem.set.largest,
                 exhausted=problem.exhausted,
                 by=problem.by if problem.by != self._recipe.name else "",
             ),
         )
-
-
-def _spans(wrapper: VictimWrapper, protected: tuple[str, ...]) -> Spans:
-    """The part of each text that may change: nothing of protected columns, of others what the victim reads."""
-    columns, texts = wrapper.victim.task.columns, wrapper.example
-    read = wrapper.victim.view(texts, wrapper.shares).read if wrapper.cut else [(0, len(text)) for text in texts]
-    return tuple((0, 0) if column in protected else span for column, span in zip(columns, read, strict=True))
+        return strayed(self._at, outcome) if found and degree is None else outcome

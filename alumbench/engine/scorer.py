@@ -65,7 +65,7 @@ class Scorer:
 
     Attributes:
         scoring: `fixed` or `fast`.
-        precision: `fp32`, `tf32` (CUDA only) or `bf16`.
+        precision: `fp32`, `tf32` (CUDA only) or `bf16`, for models without one of their own.
         models: the local models for names that come from other processes.
         traffic: statistics so far.
         spent: seconds that the last `answers` took.
@@ -88,14 +88,15 @@ class Scorer:
     def answers(self, model: BatchedModel, rows: Sequence[TokenizedText]) -> list[Answer]:
         """One answer per row, or the exception that the row caused."""
         model = self.models.get(model, model)
-        if self.precision == "tf32" and model.device.type != "cuda":
+        precision = model.precision or self.precision
+        if precision == "tf32" and model.device.type != "cuda":
             raise AlumbenchError(f"precision tf32 is for CUDA devices; this model is on {model.device}")
         self.traffic.rows += len(rows)
         distinct = list(dict.fromkeys(rows))
         found: dict[TokenizedText, Answer] = {}
         start = time.perf_counter()
         cut = self._fixed if self.scoring == "fixed" else self._fast
-        with _precision(self.precision, model.device):
+        with _precision(precision, model.device):
             for batch, size, width in cut(model, distinct):
                 found.update(zip(batch, self._score(model, batch, size, width), strict=True))
         self.spent = time.perf_counter() - start

@@ -46,12 +46,14 @@ class BatchedModel(ABC):
         pad_left: whether padding is on the left.
         longest: maximum tokens of a row, None for no limit.
         texts_a_batch: texts per call of a model whose rows are texts; None for a model of token rows.
+        precision: the precision that it always answers in; '' for the scorer's.
     """
 
     pad_id: int | None
     pad_left: bool = False
     longest: int | None
     texts_a_batch: int | None = None
+    precision: str = ""
 
     def filling(self, rows: Sequence[TokenizedText]) -> int:
         """The padding token for a batch of these rows."""

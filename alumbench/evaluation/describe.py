@@ -28,7 +28,8 @@ def describe(
     at = None
     if entry.kind == "attack":
         recipe, at = entry.load_recipe(), entry.load_threat_model()
-        models = {name: ModelIdentity(**model) for name, model in recipe.model_identities(entry.models).items()}
+        identities = recipe.model_identities(entry.models, at.model.needs if at else ())
+        models = {name: ModelIdentity(**model) for name, model in identities.items()}
         parts += [
             f"atk:{recipe.signature_within(at) if at else recipe.signature}",
             f"q:{entry.queries or 'inf'}",

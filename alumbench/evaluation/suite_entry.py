@@ -122,16 +122,16 @@ class SuiteEntry:
     @property
     def said_recipe(self) -> str:
         """Its recipe as written in the suite, a path cut to the file's name, since folders differ by machine."""
-        if not is_path(RECIPES, self.reference):
-            return self.recipe
-        return self.recipe.replace("\\", "/").rpartition("/")[2]
+        return _file_name(self.recipe) if is_path(RECIPES, self.reference) else self.recipe
 
     @property
     def said_threat_model(self) -> str:
-        """Its threat model as written in the suite, a path cut to the file's name."""
-        if not is_path(THREAT_MODELS, without_degree(self.threat_model)):
-            return self.threat_model
-        return self.threat_model.replace("\\", "/").rpartition("/")[2]
+        """Its threat model as written in the suite, a path cut in the same way."""
+        return (
+            _file_name(self.threat_model)
+            if is_path(THREAT_MODELS, without_degree(self.threat_model))
+            else self.threat_model
+        )
 
     def load_recipe(self) -> Recipe:
         """The recipe of an attack."""
@@ -183,6 +183,13 @@ class SuiteEntry:
         at = load_threat_model(self.threat_model)
         if at.version is None:
             raise AlumbenchError(f"threat_model = {at.name}: name its version too, {at.signature}")
+        recipe = self.load_recipe()
+        if why := recipe.why_not_within(at):
+            raise AlumbenchError(f"recipe {recipe.name} cannot search {at.name}: {why}")
+
+
+def _file_name(reference: str) -> str:
+    return reference.replace("\\", "/").rpartition("/")[2]
 
 
 def _check_settings(entry: SuiteEntry) -> None:

@@ -28,26 +28,25 @@ class LocalModel(BatchedModel):
 
     Attributes:
         path: its folder.
+        precision: the precision that it always answers in; '' for that of the run.
         model: the network, in evaluation mode and float32.
         tokenizer: its tokenizer.
     """
 
-    def __init__(self, files: ModelFiles, kind: Any, device: str) -> None:
+    def __init__(self, files: ModelFiles, kind: Any, device: str, precision: str = "") -> None:
         """Loads the model.
 
         Args:
             files: the folder, checked.
             kind: the `AutoModel…` class to load it with.
             device: where it runs.
+            precision: the precision that it always answers in; '' for that of the run.
 
         Raises:
             AlumbenchError: It cannot be loaded, or has no weights for a part of the requested class.
         """
-        self.path = files.path
-        self.tokenizer = load_tokenizer(files)
-        self.model = _load(files, kind).to(device).eval()
-        check_vocabulary(files, self.tokenizer, self.model)
-        fit(self.tokenizer, self.model)
+        self.path, self.precision = files.path, precision
+        self.tokenizer, self.model = _parts(files.path, kind, device)
         self._tokens = Tokens(self.tokenizer)
         self.pad_id, self.pad_left = self.tokenizer.pad_token_id, self.tokenizer.padding_side == "left"
         self.longest = longest(self.tokenizer, self.model)
@@ -60,6 +59,10 @@ class LocalModel(BatchedModel):
         """The device that it runs on."""
         return torch.device(self.model.device)
 
+    def read(self, text: str) -> tuple[int, int]:
+        """Begin and end, in characters, of the part of a text that it reads."""
+        return self._tokens.view((text,)).read[0]
+
     def rows(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, cut to the length that the model can read."""
         return [list(row.ids) for row in self._tokens.rows([(text,) for text in texts], self.pad_id or 0)]
@@ -69,11 +72,11 @@ class SentenceEncoder(LocalModel):
     """Sentence vectors: the mean of the last layer's states."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _sentence_encoder, (self.path, str(self.device))
+        return _sentence_encoder, (self.path, str(self.device), self.precision)
 
     def on(self, device: str) -> SentenceEncoder:
         """The same model on this device."""
-        return _sentence_encoder(self.path, device)
+        return _sentence_encoder(self.path, device, self.precision)
 
     def answers(self, rows: Sequence[Sequence[int]]) -> list[Tensor]:
         """A vector for each row of token ids, (hidden,)."""
@@ -92,11 +95,11 @@ class MaskedLm(LocalModel):
     """A masked language model."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _masked_lm, (self.path, str(self.device))
+        return _masked_lm, (self.path, str(self.device), self.precision)
 
     def on(self, device: str) -> MaskedLm:
         """The same model on this device."""
-        return _masked_lm(self.path, device)
+        return _masked_lm(self.path, device, self.precision)
 
     def answers(self, rows: Sequence[Sequence[int]], wanted: Sequence[Sequence[int]]) -> list[Tensor]:
         """The logits of each row of token ids at its wanted positions, (positions, vocabulary)."""
@@ -123,6 +126,16 @@ class MaskedLm(LocalModel):
         return next((mark for mark in found if any(token.startswith(mark) for token in self.tokens)), "##")
 
 
+@cache
+def _parts(path: Path, kind: Any, device: str) -> tuple[Any, Any]:
+    """Tokenizer and network, shared by models that answer in different precisions."""
+    files = ModelFiles(path)
+    tokenizer, model = load_tokenizer(files), _load(files, kind).to(device).eval()
+    check_vocabulary(files, tokenizer, model)
+    fit(tokenizer, model)
+    return tokenizer, model
+
+
 def _load(files: ModelFiles, kind: Any) -> Any:
     """Loads the model; only a pooler may be missing, since the mean of all states does not need it."""
     return load_model(files, kind, kind.__name__.removeprefix("Auto"), lambda _: lambda name: "pooler" in name)[0]
@@ -135,32 +148,32 @@ def _found(name: str) -> ModelFiles:
     return find_model(str(path))
 
 
-def sentence_encoder(name: str, device: str) -> SentenceEncoder:
-    """The sentence encoder of that name, loaded once per process and device."""
-    return _sentence_encoder(_found(name).path, device)
+def sentence_encoder(name: str, device: str, precision: str = "") -> SentenceEncoder:
+    """The sentence encoder of that name, loaded once per process, device and precision; see `LocalModel`."""
+    return _sentence_encoder(_found(name).path, device, precision)
 
 
-def masked_lm(name: str, device: str) -> MaskedLm:
-    """The masked LM of that path or name, loaded once per process and device.
+def masked_lm(name: str, device: str, precision: str = "") -> MaskedLm:
+    """The masked LM of that path or name, loaded once per process, device and precision; see `LocalModel`.
 
     Raises:
         AlumbenchError: It is not found, has no weights or no head for masked words, or its tokenizer has no mask.
     """
-    return _masked_lm(_found(name).path, device)
+    return _masked_lm(_found(name).path, device, precision)
 
 
 @cache
-def _sentence_encoder(path: Path, device: str) -> SentenceEncoder:
+def _sentence_encoder(path: Path, device: str, precision: str) -> SentenceEncoder:
     from transformers import AutoModel
 
-    return SentenceEncoder(ModelFiles(path), AutoModel, device)
+    return SentenceEncoder(ModelFiles(path), AutoModel, device, precision)
 
 
 @cache
-def _masked_lm(path: Path, device: str) -> MaskedLm:
+def _masked_lm(path: Path, device: str, precision: str) -> MaskedLm:
     from transformers import AutoModelForMaskedLM
 
-    found = MaskedLm(ModelFiles(path), AutoModelForMaskedLM, device)
+    found = MaskedLm(ModelFiles(path), AutoModelForMaskedLM, device, precision)
     if found.tokenizer.mask_token_id is None:
         raise AlumbenchError(f"{path}: its tokenizer has no mask token, so it is not a masked LM; name another model")
     return found

@@ -20,7 +20,7 @@ Texts = tuple[str, ...]
 Spans = tuple[tuple[int, int], ...]
 #: A degree in a reference: `chars-2`, `chars-2-readable`, `synonyms-30%`, `embedding-0.1`, `./mine.py-2`.
 _REFERENCE = re.compile(
-    r"(?P<head>.+?)-(?P<degree>\d{1,6}(?:\.\d{1,6})?)(?P<percent>%?)(?P<tail>(?:-[a-z-]+)?)(?:@(?P<version>\d+))?"
+    r"(?P<head>.+?)-(?P<degree>\d{1,6}(?:\.\d{1,6})?)(?P<percent>%?)(?P<tail>(?:-[a-z-]+)?)(?:@(?P<version>\d{1,9}))?"
 )
 
 
@@ -72,6 +72,10 @@ class PerturbationSet(ABC):
     def admissible(self, members: Sequence[Member]) -> list[bool]:
         """For each member, whether it satisfies what holds for whole texts, such as a sentence similarity."""
         return [True] * len(members)
+
+    def degrees_of(self, texts: Sequence[Texts]) -> list[int | None]:
+        """`degree_of` for several texts; a set that asks a model about whole texts asks once for all of them."""
+        return [self.degree_of(text) for text in texts]
 
     def contains(self, texts: Texts) -> bool:
         """True if the texts are in the set."""
