@@ -39,7 +39,7 @@ from alumbench.models.auxiliary import SentenceEncoder, sentence_encoder
 #: Least angular similarity of sentences: TextFooler's (Jin et al. 2020, section 3.3), as in TextAttack's recipe.
 SIMILARITY = 0.84
 #: Texts are judged with this much less, as the last digits of vectors differ between machines and batches.
-ROUNDING = 1e-4
+ROUNDING = 1e-5
 #: Resources that every such set needs.
 NEEDS = ("stopwords", "averaged_perceptron_tagger_eng", "universal_tagset", "all-MiniLM-L6-v2")
 
