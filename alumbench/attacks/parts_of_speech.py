@@ -45,10 +45,6 @@ class TagWeights:
             scores += vector if value == 1 else value * vector
         return self.tags[int(scores.argmax())]
 
-    def predict(self, features: Mapping[str, int], return_conf: bool = False) -> tuple[str, None]:
-        """The interface of NLTK's perceptron, without its confidence."""
-        return self.best(features), None
-
 
 class TaggedText:
     """A text whose words, or others in their places, have parts of speech.
@@ -96,7 +92,7 @@ class Tagger(PerceptronTagger):  # type: ignore[misc]
             LookupError: They are not on this machine.
         """
         super().__init__()
-        self.model = TagWeights(self.model)
+        self._best = TagWeights(self.model).best
 
     def tag_in_place(self, tags: Sequence[str], tokens: Sequence[str], at: int, word: str) -> str:
         """The tag of `word` in the place of token `at`.
@@ -113,10 +109,10 @@ class Tagger(PerceptronTagger):  # type: ignore[misc]
         begin = max(0, at - 2)
         near = [*tokens[max(0, begin - 2) : at], word, *tokens[at + 1 : at + 3]]
         context = [*self.START[begin:], *map(self.normalize, near), *self.END][: at - begin + 5]
-        found = [*reversed(self.START), *tags][begin : begin + 2]  # of the two before `begin`
+        found: list[str] = [*reversed(self.START), *tags][begin : begin + 2]  # of the two before `begin`
         for number, token in enumerate([*tokens[begin:at], word]):
             features = (number, token, context, found[-1], found[-2])
-            tag = self.tagdict.get(token) or self.model.best(self._get_features(*features))
+            tag = self.tagdict.get(token) or self._best(self._get_features(*features))
             found.append(tag)
         return found[-1]
 
