@@ -96,10 +96,13 @@ class WordSet(ChoiceSet):
 
     def degree_of(self, texts: Texts) -> int | None:
         """The number of words that differ, None if the texts are not in the set."""
-        choice = self._judge.choice_of(texts)
-        if choice and self.similarities([texts])[0] < SIMILARITY - ROUNDING:
-            return None
-        return None if choice is None else len(choice)
+        return self.degrees_of([texts])[0]
+
+    def degrees_of(self, texts: Sequence[Texts]) -> list[int | None]:
+        """`degree_of`; the texts that are products of the choices are encoded together."""
+        choices = {new: choice for new in texts if (choice := self._judge.choice_of(new)) is not None}
+        near = dict(zip(choices, self.similarities(list(choices)), strict=True))
+        return [len(choices[new]) if new in near and near[new] >= SIMILARITY - ROUNDING else None for new in texts]
 
     def _angular(self, pairs: Sequence[tuple[int, str]], vectors: Sequence[Tensor]) -> list[float]:
         if not pairs:

@@ -17,7 +17,7 @@ from alumbench.attacks.threat_models.word_sets import Proposals, WordSet, is_sto
 from alumbench.errors import AlumbenchError
 from alumbench.models.auxiliary import MaskedLm, masked_lm
 from tests.attacks import tiny_lm
-from tests.attacks.threat_models.walks import one_by_one, walked
+from tests.attacks.threat_models.walking import one_by_one, random_walks
 
 TEXT = "Two old singers wait in the quiet garden , and the tired BAKER sleeps near the fox ."
 
@@ -106,7 +106,7 @@ def test_tolerated_words_are_judged_and_not_searched(folder):
 def test_steps_that_are_admissible_are_in_the_set(folder):
     members = around(folder, TEXT, 30)
     assert members.largest == 16 * 30 // 100
-    assert any(members.admissible(walked(members, walks=3)))
+    assert any(members.admissible(random_walks(members, walks=3)))
     assert members.degree_of((TEXT.replace("old", "xylophone"),)) is None
     assert members.degree_of((TEXT.replace(" ,", ""),)) is None
 

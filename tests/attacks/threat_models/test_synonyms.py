@@ -27,7 +27,7 @@ from alumbench.engine.token_rows import TokenizedText
 from alumbench.errors import AlumbenchError
 from alumbench.models.auxiliary import SentenceEncoder, sentence_encoder
 from tests.attacks.conftest import dev
-from tests.attacks.threat_models.walks import one_by_one, walked
+from tests.attacks.threat_models.walking import one_by_one, random_walks
 
 TEXT = "The acting is not bad , but this Movie is VERY dull and the plot never finds an honest ending ."
 NAMES = ("synonyms", "synonyms-jia", "synonyms-wordnet")
@@ -86,7 +86,7 @@ def test_the_lists_alone_are_subsets():
 @pytest.mark.parametrize("reference", ["synonyms-10%", "synonyms-30%", *(f"{name}-100%" for name in NAMES)])
 def test_steps_that_are_admissible_are_in_the_set(reference):
     members = around(reference, TEXT)
-    found = walked(members, walks=4)
+    found = random_walks(members, walks=4)
     kept = Counter(members.admissible(found))
     assert kept[True] > 0
     assert kept[False] > 0 or not reference.endswith("-100%")
@@ -96,7 +96,7 @@ def test_a_pair_counts_and_compares_each_column():
     members = around("synonyms-30%", TEXT, "A teacher reads a difficult book .", "", protected=())
     assert {slot.column for slot in members.slots} == {0, 1}
     assert members.largest == (19 + 6) * 30 // 100
-    walked(members, walks=1)
+    random_walks(members, walks=1)
     one = around("synonyms-30%", TEXT, "A teacher reads a difficult book .", protected=(0,))
     assert {slot.column for slot in one.slots} == {1}
     assert one.largest == 1
@@ -214,7 +214,8 @@ def test_similar_texts_are_encoded_once_and_together(monkeypatch):
     members.admissible(steps)
     assert rows == [1 + len(steps)]
     members.admissible(steps[:5])
-    assert rows == [1 + len(steps), 5]
+    members.degrees_of([*(step.texts for step in steps[:5]), ("unlisted",), members.original])
+    assert rows == [1 + len(steps), 5, 5]
 
 
 def test_searches_in_flight_share_the_encoders_batches(victim, monkeypatch):
