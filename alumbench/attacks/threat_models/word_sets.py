@@ -39,7 +39,7 @@ from alumbench.models.auxiliary import SentenceEncoder, sentence_encoder
 #: Least angular similarity of sentences: TextFooler's (Jin et al. 2020, section 3.3), as in TextAttack's recipe.
 SIMILARITY = 0.84
 #: Texts are judged with this much less, as the last digits of vectors differ between machines and batches.
-ROUNDING = 1e-4
+ROUNDING = 1e-5
 #: Resources that every such set needs.
 NEEDS = ("stopwords", "averaged_perceptron_tagger_eng", "universal_tagset", "all-MiniLM-L6-v2")
 
@@ -96,10 +96,13 @@ class WordSet(ChoiceSet):
 
     def degree_of(self, texts: Texts) -> int | None:
         """The number of words that differ, None if the texts are not in the set."""
-        choice = self._judge.choice_of(texts)
-        if choice and self.similarities([texts])[0] < SIMILARITY - ROUNDING:
-            return None
-        return None if choice is None else len(choice)
+        return self.degrees_of([texts])[0]
+
+    def degrees_of(self, texts: Sequence[Texts]) -> list[int | None]:
+        """`degree_of`; the texts that are products of the choices are encoded together."""
+        choices = {new: choice for new in texts if (choice := self._judge.choice_of(new)) is not None}
+        near = dict(zip(choices, self.similarities(list(choices)), strict=True))
+        return [len(choices[new]) if new in near and near[new] >= SIMILARITY - ROUNDING else None for new in texts]
 
     def _angular(self, pairs: Sequence[tuple[int, str]], vectors: Sequence[Tensor]) -> list[float]:
         if not pairs:
