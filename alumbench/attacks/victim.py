@@ -349,6 +349,10 @@ class VictimWrapper:
         tells = self.tokenizer is not None and bool(self.tokenizer.is_fast)
         self.cut = bool(example) and tells and self.victim.cut([example])[0]
 
+    def forget(self) -> None:
+        """Forgets known answers, which takes their memory back; asked again, a row is scored again."""
+        self._known.clear()
+
     def rows(self, texts: Sequence[Texts]) -> list[TokenizedText]:
         """Variants of the example as the model reads them."""
         return self.victim.rows(texts, None if self.shares is None else [self.shares] * len(texts))
