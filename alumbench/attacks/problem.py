@@ -74,6 +74,7 @@ class Problem:
         self.queries, self.exhausted = 0, False
         self._budget = budget
         self._known: dict[Texts, Tensor] = {}
+        self._scored: dict[Texts, Member] = {}
         self._admissible: dict[Texts, bool] = {}
 
     @property
@@ -86,6 +87,10 @@ class Problem:
         if access == "gradient":
             return not self.wrapper.victim.no_gradient
         return access == "labels" or not self.hard_labels
+
+    def scored(self) -> list[tuple[Member, float]]:
+        """The members scored so far by whatever search, each with its margin, in their order."""
+        return [(member, self._judged(self._known[texts])[0]) for texts, member in self._scored.items()]
 
     def known(self, texts: Texts) -> Tensor:
         """Logits, (labels,), of texts scored before."""
@@ -114,6 +119,12 @@ class Problem:
         self._ask(texts, [], [])
         return np.array([self._judged(self._known[text])[0] for text in texts])
 
+    def draw(self, degrees: Sequence[int]) -> list[Member | None]:
+        """One random member of each degree, see `PerturbationSet.sample`; None for those that are not admissible."""
+        drawn = [self.set.sample(int(degree), self.random) for degree in degrees]
+        fits = iter(self.admissible([member for member in drawn if member]))
+        return [member if member and next(fits) else None for member in drawn]
+
     def first_broken(self, members: Sequence[Member], chunk: int = CHUNK) -> bool:
         """Scores members in their order, `chunk` at a time, until one is misclassified; whether one was."""
         return any(bool(self.score(members[at : at + chunk]).broken.any()) for at in range(0, len(members), chunk))
@@ -133,6 +144,7 @@ class Problem:
             self._known.update(zip(paid, self.wrapper(paid), strict=True))
         for member, fits in zip(members, kept, strict=True):
             if fits and member.texts in self._known:
+                self._scored.setdefault(member.texts, member)
                 self._remember(member)
         if len(paid) < len(new):
             raise BudgetSpent
