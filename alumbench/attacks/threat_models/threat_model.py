@@ -107,9 +107,9 @@ class PerturbationSet(ABC):
             positions = self.positions(member)
             if not positions:
                 break
-            steps = self.steps(member, positions[random.integers(len(positions))])
+            steps = self.steps(member, positions[int(random.integers(len(positions)))])
             if steps:
-                member = steps[random.integers(len(steps))]
+                member = steps[int(random.integers(len(steps)))]
         found = self.member_of(member.texts)
         return found if found and found.degree else None
 
@@ -177,6 +177,7 @@ class ThreatModel(Family, ABC):
         standard: names of the searches of the `standard` attack within it, cheap to dear.
         quick: the same of the `quick` attack.
         can_enumerate: whether short texts have few enough members to score them all.
+        is_product: whether its sets are products of choices, `choices.ChoiceSet`.
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
@@ -184,6 +185,7 @@ class ThreatModel(Family, ABC):
     standard: ClassVar[tuple[str, ...]] = ("charmer-fast", "coordinate-gradient", "charmer", "beam", "hard-label")
     quick: ClassVar[tuple[str, ...]] = ("charmer-fast", "hard-label")
     can_enumerate: ClassVar[bool] = True
+    is_product: ClassVar[bool] = False
 
     def facts(self, examples: Sequence[Example]) -> dict[str, str]:
         """Properties of the data that are part of the set; they are recorded and part of the signature."""
