@@ -55,7 +55,7 @@ class FirstOrder:
 
     def _embedded(self, tokens: list[int]) -> np.ndarray:
         found = self._embed(torch.tensor([tokens], device=self._device))[0]
-        return found.float().cpu().numpy()  # type: ignore[no-any-return]
+        return found.float().cpu().numpy()
 
 
 def _apart(old: Ids, new: Ids) -> tuple[int, int, int]:

@@ -80,6 +80,7 @@ class Problem:
         self.queries, self.exhausted = 0, False
         self._budget = budget
         self._known: dict[Texts, Tensor] = {}
+        self._scored: dict[Texts, Member] = {}
         self._admissible: dict[Texts, bool] = {}
 
     @property
@@ -100,6 +101,10 @@ class Problem:
         if access == "gradient":
             return not self.wrapper.victim.no_gradient
         return access == "labels" or not self.hard_labels
+
+    def scored(self) -> list[tuple[Member, float]]:
+        """The members scored so far by whatever search, each with its margin, in their order."""
+        return [(member, self._judged(self._known[texts])[0]) for texts, member in self._scored.items()]
 
     def known(self, texts: Texts) -> Tensor:
         """Logits, (labels,), of texts scored before."""
@@ -132,6 +137,12 @@ class Problem:
         finally:
             self._remember_probes([text for text in texts if text in self._known])
         return np.array([self._judged(self._known[text])[0] for text in texts])
+
+    def draw(self, degrees: Sequence[int]) -> list[Member | None]:
+        """One random member of each degree, see `PerturbationSet.sample`; None for those that are not admissible."""
+        drawn = [self.set.sample(int(degree), self.random) for degree in degrees]
+        fits = iter(self.admissible([member for member in drawn if member]))
+        return [member if member and next(fits) else None for member in drawn]
 
     def gradients(self, texts: Sequence[Texts]) -> list[TokenGradient]:
         """For each text, its tokens and the gradient of the margin of the victim's own answer at them.
@@ -176,6 +187,7 @@ class Problem:
             self._known.update(zip(paid, self.wrapper(paid), strict=True))
         for member, fits in zip(members, kept, strict=True):
             if fits and member.texts in self._known:
+                self._scored.setdefault(member.texts, member)
                 self._remember(member)
         if len(paid) < len(new):
             raise BudgetSpent

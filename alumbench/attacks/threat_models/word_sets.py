@@ -118,6 +118,7 @@ class WordThreatModel(ThreatModel):
 
     unit = "word"
     percent = True
+    is_product = True
     needs: ClassVar[tuple[str, ...]] = NEEDS
     not_promised: ClassVar[str] = (
         "a proposed word can change the meaning, or be ungrammatical in its place: lists know neither the sense of a "
