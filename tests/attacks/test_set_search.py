@@ -105,6 +105,7 @@ def far(problem: Problem) -> None:
     for place in problem.set.positions(start):
         for step in problem.set.steps(start, place):
             after = [other for to in problem.set.positions(step) for other in problem.set.steps(step, to)]
+            after = [member for member in after if problem.set.degree_of(member.texts) == 2]
             if after and problem.first_broken(after):
                 return
 
