@@ -123,6 +123,7 @@ class _Search(SingleSearch):
         self._label = spec.victim.task.labels.index(str(example.label))
         self._words = sum(len(words_of(text)) for text in example.texts)
         self._problem: Problem | None = None
+        self._degree: int | None = None
 
     def run(self) -> Any:
         """Scores the original, then searches; returns the original's logits."""
@@ -137,9 +138,13 @@ class _Search(SingleSearch):
         with contextlib.suppress(BudgetSpent):
             problem.score([members.start()])
         logits = self._wrapper([texts])[0] if budget == 0 else problem.known(texts)
-        if int(logits.argmax()) == self._label and members.largest:
+        largest = members.largest
+        if int(logits.argmax()) == self._label and largest:
             with contextlib.suppress(BudgetSpent):
                 self._recipe.search(problem)
+            members.largest = largest  # an ensemble lowers it, and the budget may end meanwhile
+        if problem.found:
+            self._degree = members.degree_of(problem.found.texts)
         return logits
 
     def outcome(self, ended: Ended, seconds: float, limit: float | None) -> Outcome:
@@ -155,7 +160,6 @@ class _Search(SingleSearch):
         kind: OutcomeName = ALREADY_WRONG if wrong else BROKEN if found else ROBUST
         columns, old = self._spec.victim.task.columns, self.example.texts
         new = found.texts if found else old
-        degree = problem.set.degree_of(found.texts) if found else None
         outcome = Outcome(
             outcome=kind,
             scores=floats(logits.softmax(-1)),
@@ -171,10 +175,10 @@ class _Search(SingleSearch):
             message="",
             seconds=seconds,
             searched=Searched(
-                degree=degree,
+                degree=self._degree,
                 largest=problem.set.largest,
                 exhausted=problem.exhausted,
                 by=problem.by if problem.by != self._recipe.name else "",
             ),
         )
-        return strayed(self._at, outcome) if found and degree is None else outcome
+        return strayed(self._at, outcome) if found and self._degree is None else outcome
