@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -58,6 +58,10 @@ class SearchRecipe(Recipe):
     def needs_threat_model(self) -> bool:
         """True: it has no set of its own."""
         return True
+
+    def words_in(self, texts: Mapping[str, str]) -> int:
+        """The words of an example, as its records count them: those of `attacks/words.py`."""
+        return sum(len(words_of(text)) for text in texts.values())
 
     def why_not_within(self, at: ThreatModelAt) -> str:
         """`suits`: why it cannot search the set of a threat model, '' if it can."""
@@ -121,7 +125,7 @@ class _Search(SingleSearch):
         self.example, self._recipe, self._spec, self._at = example, recipe, spec, at
         self._wrapper = VictimWrapper(spec.victim, protected=spec.protected)
         self._label = spec.victim.task.labels.index(str(example.label))
-        self._words = sum(len(words_of(text)) for text in example.texts)
+        self._words = recipe.words_in(dict(zip(spec.victim.task.columns, example.texts, strict=True)))
         self._problem: Problem | None = None
         self._degree: int | None = None
 
@@ -179,6 +183,8 @@ class _Search(SingleSearch):
                 largest=problem.set.largest,
                 exhausted=problem.exhausted,
                 by=problem.by if problem.by != self._recipe.name else "",
+                words=problem.set.words,
+                reached=problem.reached,
             ),
         )
         return strayed(self._at, outcome) if found and self._degree is None else outcome

@@ -16,8 +16,9 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from alumbench.errors import AlumbenchError
-from alumbench.evaluation.contradictions import contradictory
+from alumbench.evaluation.contradictions import TIE, contradictory
 from alumbench.evaluation.ensembles import Ensemble, summarize_ensemble
+from alumbench.evaluation.membership import claims_of_entry, disagreements
 from alumbench.evaluation.reliability_flags import flags
 from alumbench.evaluation.results import ColumnResult, EnsembleResult, EntryResult, Flag, Measure, Summary
 from alumbench.evaluation.seeds import key_of, main_records, summarize_seeds
@@ -174,6 +175,8 @@ class BoardEntry:
             yield f"does not have the {self.content.records.n} records that it states"
         for name, described in self.content.entries.items():
             yield from (f"entry {name}: {problem}" for problem in self._problems_of(name, described))
+        for name, problem in disagreements(self.content.entries, self.records, TIE):
+            yield f"entry {name}: {problem}"
         for signature, found in (self.content.ensembles or {}).items():
             yield from (f"ensemble {signature}: {problem}" for problem in self._problems_of_ensemble(signature, found))
 
@@ -203,6 +206,7 @@ class BoardEntry:
         for (identity, _), times in Counter(map(key_of, records)).items():
             if times > 1:
                 yield f"record {identity} occurs {times} times"
+        yield from claims_of_entry(described)
         task, summary = self.content.task, described.figures
         try:
             again = summarize(described.kind, task, main_records(records), described.goal)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -45,10 +45,12 @@ class PerturbationSet(ABC):
     Attributes:
         original: the example's texts.
         largest: the most steps; 0 if the set holds only the original.
+        words: the words of which a percentage is taken, 0 for a set whose degree is a number of steps.
     """
 
     original: Texts
     largest: int
+    words: int = 0
 
     @abstractmethod
     def positions(self, member: Member) -> Sequence[Hashable]:
@@ -84,6 +86,16 @@ class PerturbationSet(ABC):
     def start(self) -> Member:
         """The original."""
         return Member(self.original)
+
+    def beyond(self, level: Sequence[Member]) -> Iterator[Member]:
+        """All members one step further than any of `level`, each text once and none of `level` or the original."""
+        seen = {member.texts for member in level} | {self.original}
+        for member in level:
+            for position in self.positions(member):
+                for step in self.steps(member, position):
+                    if step.texts not in seen:
+                        seen.add(step.texts)
+                        yield step
 
 
 @dataclass(frozen=True)
@@ -212,6 +224,26 @@ class ThreatModelAt:
     def around(self, texts: Texts, spans: Spans, setting: Setting) -> PerturbationSet:
         """The set around one example; see `ThreatModel.around`."""
         return self.model.around(texts, spans, self.degree, setting)
+
+
+def degree_in(reference: str) -> tuple[int, bool]:
+    """The degree in a reference or signature, and whether it is a percentage; nothing is loaded.
+
+    Raises:
+        ValueError: There is none, or it is no whole number.
+
+    >>> degree_in("chars-2@1"), degree_in("synonyms-30%@1")
+    ((2, False), (30, True))
+    """
+    parts = _REFERENCE.fullmatch(reference)
+    if parts is None:
+        raise ValueError(reference)
+    return int(parts["degree"]), bool(parts["percent"])
+
+
+def most_steps(degree: int, percent: bool, words: int) -> int:
+    """The most steps that a degree allows; a percentage of the words is rounded down."""
+    return degree * words // 100 if percent else degree
 
 
 def without_degree(reference: str) -> str:
