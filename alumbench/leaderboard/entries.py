@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.contradictions import TIE, contradictory
+from alumbench.evaluation.degrees import summarize_within
 from alumbench.evaluation.ensembles import Ensemble, summarize_ensemble
 from alumbench.evaluation.membership import claims_of_entry, disagreements
 from alumbench.evaluation.reliability_flags import flags
@@ -213,6 +214,9 @@ class BoardEntry:
         except ValueError as error:  # a metric that these labels do not allow
             yield f"its measures cannot be computed: {error}"
             return
+        if described.threat_model is not None:
+            attacked = [record for record in main_records(records) if isinstance(record, Attacked)]
+            again = replace(again, within=summarize_within(attacked, described.threat_model.signature))
         if summary.seeds:
             again = replace(again, attack_seeds=summarize_seeds(records))
         for key in sorted(set(Summary.__struct_fields__) - {"validity"}, key=Summary.__struct_fields__.index):
