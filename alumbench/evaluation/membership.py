@@ -231,12 +231,23 @@ def _fewest_queries(members: PerturbationSet, enough: int) -> int:
         return 0
     limit, count, level = min(enough, MOST_MEMBERS), 1, [members.start()]
     for _ in range(members.largest):
-        further: list[Member] = list(itertools.islice(members.beyond(level), limit + 1))
+        further: list[Member] = list(itertools.islice(_beyond(members, level), limit + 1))
         count += len(further)
         if count > limit or not further:
             break
         level = further
     return count
+
+
+def _beyond(members: PerturbationSet, level: Sequence[Member]) -> Iterator[Member]:
+    """Members one step further than any of `level`, each text once."""
+    seen = {member.texts for member in level} | {members.original}
+    for member in level:
+        for position in members.positions(member):
+            for step in members.steps(member, position):
+                if step.texts not in seen:
+                    seen.add(step.texts)
+                    yield step
 
 
 def _is_broken(record: Attacked, margin: float) -> bool:

@@ -20,14 +20,15 @@ from alumbench.evaluation.contradictions import TIE, contradictory
 from alumbench.evaluation.degrees import summarize_within
 from alumbench.evaluation.ensembles import Ensemble, summarize_ensemble
 from alumbench.evaluation.membership import claims_of_entry, disagreements
+from alumbench.evaluation.optimality import optimality_in
 from alumbench.evaluation.reliability_flags import flags
 from alumbench.evaluation.results import ColumnResult, EnsembleResult, EntryResult, Flag, Measure, Summary
 from alumbench.evaluation.seeds import key_of, main_records, summarize_seeds
 from alumbench.evaluation.stored import SPECIAL, Results, is_plain, protocol_signature
 from alumbench.evaluation.summary import summarize
 from alumbench.evaluation.validity import summarize_validity, without_remedies
-from alumbench.leaderboard.compare import PAIRED
 from alumbench.leaderboard.config import TRAINING, Board, Column
+from alumbench.leaderboard.measures import AGAINST_ENUMERATION, paired_by
 from alumbench.leaderboard.reading import read_content, read_records
 from alumbench.leaderboard.submission import Reference, Submission, make_submission
 from alumbench.models.checkpoint.provenance import Training
@@ -139,6 +140,8 @@ class BoardEntry:
         entry = self.columns.get(column.entry)
         if entry is None:
             return None
+        if column.measure in AGAINST_ENUMERATION:
+            return self._against_enumeration(column)
         figures = entry.figures
         return (figures.groups or {}).get(column.group) if column.group else figures.all_measures.get(column.measure)
 
@@ -153,7 +156,8 @@ class BoardEntry:
 
     def right(self, column: Column) -> dict[str, bool]:
         """By example of a column, True if the answer is right."""
-        return {record.id: PAIRED[column.measure](record) for record in self.records_of(column)}
+        is_right = paired_by(column.measure)
+        return {record.id: is_right(record) for record in self.records_of(column)} if is_right else {}
 
     def problems(self) -> Iterator[str]:
         """The problems that keep it off its board, one line each."""
@@ -243,6 +247,11 @@ class BoardEntry:
         if measure == "training_seconds" and seconds is not None:
             return Measure(value=seconds, n=0)
         return None
+
+    def _against_enumeration(self, column: Column) -> Measure | None:
+        main = {name: main_records(records) for name, records in self.records.items()}
+        found = optimality_in(column.entry, self.content.entries, main)
+        return None if found is None else found[AGAINST_ENUMERATION.index(column.measure)]
 
     def _ensembles(self) -> dict[str, EnsembleResult]:
         own = dict(self.content.ensembles or {})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from alumbench.attacks.problem import CHUNK, Problem
 from alumbench.attacks.set_search import SearchRecipe
-from alumbench.attacks.threat_models.threat_model import ThreatModelAt
+from alumbench.attacks.threat_models.threat_model import Member, ThreatModelAt
 
 
 def search(problem: Problem) -> None:
@@ -14,10 +16,21 @@ def search(problem: Problem) -> None:
     """
     level = [problem.set.start()]
     for _ in range(problem.set.largest):
-        level = list(problem.set.beyond(level))
+        level = list(_next(problem, level))
         if problem.first_broken(level):
             return
     problem.exhausted = True
+
+
+def _next(problem: Problem, level: list[Member]) -> Iterator[Member]:
+    """All members one step further, each text once."""
+    seen = {member.texts for member in level} | {problem.set.original}
+    for member in level:
+        for position in problem.set.positions(member):
+            for step in problem.set.steps(member, position):
+                if step.texts not in seen:
+                    seen.add(step.texts)
+                    yield step
 
 
 def suits(at: ThreatModelAt) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -86,16 +86,6 @@ class PerturbationSet(ABC):
     def start(self) -> Member:
         """The original."""
         return Member(self.original)
-
-    def beyond(self, level: Sequence[Member]) -> Iterator[Member]:
-        """All members one step further than any of `level`, each text once and none of `level` or the original."""
-        seen = {member.texts for member in level} | {self.original}
-        for member in level:
-            for position in self.positions(member):
-                for step in self.steps(member, position):
-                    if step.texts not in seen:
-                        seen.add(step.texts)
-                        yield step
 
 
 @dataclass(frozen=True)
