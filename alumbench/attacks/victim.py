@@ -359,6 +359,10 @@ class VictimWrapper:
         read = self.victim.view(texts, self.shares).read if self.cut else [(0, len(text)) for text in texts]
         return tuple((0, 0) if column in self.protected else span for column, span in zip(columns, read, strict=True))
 
+    def forget(self) -> None:
+        """Forgets known answers, which takes their memory back; asked again, a row is scored again."""
+        self._known.clear()
+
     def rows(self, texts: Sequence[Texts]) -> list[TokenizedText]:
         """Variants of the example as the model reads them."""
         return self.victim.rows(texts, None if self.shares is None else [self.shares] * len(texts))

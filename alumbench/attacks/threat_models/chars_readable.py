@@ -22,6 +22,7 @@ class CharsReadable(Chars):
         "at most k words, one edit each"
     )
     unit = "word"
+    is_product = True
     source = "Pruthi et al. 2019, https://arxiv.org/abs/1905.11268; Jones et al. 2020, https://arxiv.org/abs/2005.01229"
     not_promised = "one letter can make another word (`prefect` of `perfect`, `united` of `untied`)"
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from alumbench.attacks.threat_models.threat_model import Member, PerturbationSet, Texts
+
+if TYPE_CHECKING:
+    import numpy as np
 
 #: Pairs of a slot's number and the number of its choice, in the order of the text.
 Path = tuple[tuple[int, int], ...]
@@ -114,6 +117,21 @@ class ChoiceSet(PerturbationSet):
         if choice and not self.admissible([self.member(choice)])[0]:
             return None
         return len(choice)
+
+    def member_of(self, texts: Texts) -> Member | None:
+        """The member with these texts and the fewest choices, admissible or not; None if there is none."""
+        choice = self.choice_of(texts)
+        return None if choice is None else self.member(choice)
+
+    def nearer(self, member: Member) -> list[Member]:
+        """One member per choice, without it."""
+        choice = self.choice(member)
+        return [self.member({at: choice[at] for at in choice if at != undone}) for undone in choice]
+
+    def sample(self, degree: int, random: np.random.Generator) -> Member | None:
+        """A random member: slots without repetition and a choice for each, both drawn uniformly."""
+        drawn = random.permutation(len(self.slots))[: min(degree, self.largest)].tolist()
+        return self.member({at: int(random.integers(len(self.choices[at]))) for at in drawn}) if drawn else None
 
     def choice_of(self, texts: Texts) -> dict[int, int] | None:
         """The fewest choices that make these texts, by position; None if none do, or only more than `largest`."""

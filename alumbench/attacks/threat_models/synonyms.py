@@ -91,6 +91,7 @@ def wordnet_version() -> str:
 
 @lru_cache(maxsize=2**14)
 def _lemmas(word: str, letter: str) -> tuple[str, ...]:
+    find_nltk_data()
     from nltk.corpus import wordnet
 
     found = [lemma for synset in wordnet.synsets(word, letter) for lemma in synset.lemma_names()]

@@ -8,10 +8,13 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from alumbench.attacks.threat_models.edits import undone
 from alumbench.errors import AlumbenchError
 from alumbench.registry import THREAT_MODELS, find
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from alumbench.data import Example
     from alumbench.origins import Origin
 
@@ -45,10 +48,12 @@ class PerturbationSet(ABC):
     Attributes:
         original: the example's texts.
         largest: the most steps; 0 if the set holds only the original.
+        words: the words of which a percentage is taken, 0 for a set whose degree is a number of steps.
     """
 
     original: Texts
     largest: int
+    words: int = 0
 
     @abstractmethod
     def positions(self, member: Member) -> Sequence[Hashable]:
@@ -80,6 +85,39 @@ class PerturbationSet(ABC):
     def contains(self, texts: Texts) -> bool:
         """True if the texts are in the set."""
         return self.degree_of(texts) is not None
+
+    def member_of(self, texts: Texts) -> Member | None:
+        """The member with these texts, of the least degree; None if there is none. Its path may be empty.
+
+        A set whose members satisfy a condition on whole texts need not test it here: `admissible` does.
+        """
+        degree = self.degree_of(texts)
+        return None if degree is None else Member(texts, degree)
+
+    def nearer(self, member: Member) -> list[Member]:
+        """Members of a lower degree, each without one of the changes of this one, in the order of the text.
+
+        Here the changes are short stretches of character edits; a set whose steps are longer strings has its own.
+        """
+        found = [self.member_of(texts) for texts in undone(self.original, member.texts)]
+        return [one for one in found if one is not None and one.degree < member.degree]
+
+    def sample(self, degree: int, random: np.random.Generator) -> Member | None:
+        """A random member: `degree` steps, each at a place and to a text drawn uniformly.
+
+        Returns:
+            The member, of a lower degree where steps undo one another; None where they lead back to the original.
+        """
+        member = self.start()
+        for _ in range(degree):
+            positions = self.positions(member)
+            if not positions:
+                break
+            steps = self.steps(member, positions[int(random.integers(len(positions)))])
+            if steps:
+                member = steps[int(random.integers(len(steps)))]
+        found = self.member_of(member.texts)
+        return found if found and found.degree else None
 
     def start(self) -> Member:
         """The original."""
@@ -145,6 +183,7 @@ class ThreatModel(Family, ABC):
         standard: names of the searches of the `standard` attack within it, cheap to dear.
         quick: the same of the `quick` attack.
         can_enumerate: whether short texts have few enough members to score them all.
+        is_product: whether its sets are products of choices, `choices.ChoiceSet`.
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
@@ -152,6 +191,7 @@ class ThreatModel(Family, ABC):
     standard: ClassVar[tuple[str, ...]] = ("charmer-fast", "coordinate-gradient", "charmer", "beam", "hard-label")
     quick: ClassVar[tuple[str, ...]] = ("charmer-fast", "hard-label")
     can_enumerate: ClassVar[bool] = True
+    is_product: ClassVar[bool] = False
 
     def facts(self, examples: Sequence[Example]) -> dict[str, str]:
         """Properties of the data that are part of the set; they are recorded and part of the signature."""
@@ -212,6 +252,26 @@ class ThreatModelAt:
     def around(self, texts: Texts, spans: Spans, setting: Setting) -> PerturbationSet:
         """The set around one example; see `ThreatModel.around`."""
         return self.model.around(texts, spans, self.degree, setting)
+
+
+def degree_in(reference: str) -> tuple[int, bool]:
+    """The degree in a reference or signature, and whether it is a percentage; nothing is loaded.
+
+    Raises:
+        ValueError: There is none, or it is no whole number.
+
+    >>> degree_in("chars-2@1"), degree_in("synonyms-30%@1")
+    ((2, False), (30, True))
+    """
+    parts = _REFERENCE.fullmatch(reference)
+    if parts is None:
+        raise ValueError(reference)
+    return int(parts["degree"]), bool(parts["percent"])
+
+
+def most_steps(degree: int, percent: bool, words: int) -> int:
+    """The most steps that a degree allows; a percentage of the words is rounded down."""
+    return degree * words // 100 if percent else degree
 
 
 def without_degree(reference: str) -> str:
