@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from alumbench.attacks.outcome import ERROR, ROBUST, TIMEOUT
+from alumbench.attacks.single_search import budget_of
 from alumbench.evaluation.results import EntryResult, Flag, Measure, ModelCheck
 from alumbench.evaluation.seeds import main_records
-from alumbench.records import Attacked, Record
+from alumbench.records import Attacked, Record, Searched
 
 #: The flag of a model that is no better than always answering one label.
 AT_CHANCE = "clean-accuracy-at-chance"
@@ -52,6 +53,7 @@ def flags(
     for name, entry in attacks.items():
         main = main_records(records.get(name, []))
         found += [*failures(name, main), *saturated(name, entry, main), *beaten(name, entry, attacks)]
+        found += empty_sets(name, entry)
     return [flag for at, flag in enumerate(found) if flag not in found[:at]]
 
 
@@ -150,13 +152,42 @@ def failures(name: str, records: Sequence[Record]) -> Iterator[Flag]:
 
 
 def saturated(name: str, entry: EntryResult, records: Sequence[Record]) -> Iterator[Flag]:
-    """A flag if more than `MOST_SPENT` of the examples not broken spent the whole query budget."""
-    budget = entry.query_budget or 0
+    """Flags if more than `MOST_SPENT` of the examples not broken spent the whole budget, or spent it at once."""
     kept = [record for record in records if isinstance(record, Attacked) and record.outcome == ROBUST]
-    spent = sum(record.queries >= budget for record in kept) if budget else 0
-    if spent > MOST_SPENT * len(kept):
-        detail = f"{spent} of {len(kept)} examples not broken spent all {budget} queries: more might break them"
+    spent = [record for record in kept if _spent(record, entry)]
+    if len(spent) > MOST_SPENT * len(kept):
+        whole = "their whole budget" if entry.queries_per_word else f"all {entry.query_budget} queries"
+        detail = f"{len(spent)} of {len(kept)} examples not broken spent {whole}: more might break them"
         yield _flag("budget-saturated", name, detail)
+    first = [record for record in spent if record.searched is not None and _in_first_step(record.searched)]
+    if len(first) > MOST_SPENT * len(kept):
+        detail = (
+            f"on {len(first)} of {len(kept)} examples not broken the budget ended within the first step: the figure is "
+            f"of the budget, not of the threat model"
+        )
+        yield _flag("budget-ends-in-first-step", name, detail)
+
+
+def empty_sets(name: str, entry: EntryResult) -> Iterator[Flag]:
+    """A flag if the threat model's set holds only the original for some examples, which cannot be attacked then."""
+    within = entry.figures.within
+    if within and within.empty_sets and entry.threat_model:
+        detail = (
+            f"for {within.empty_sets} of {entry.n} examples {entry.threat_model.signature} has no text but the "
+            f"original, so they count as robust if they are answered right"
+        )
+        yield _flag("empty-sets", name, detail)
+
+
+def _spent(record: Attacked, entry: EntryResult) -> bool:
+    """True if a search spent its whole query budget and left something to search."""
+    budget = budget_of(record.words, entry.query_budget or None, entry.queries_per_word)
+    unsearched = record.searched is None or bool(record.searched.largest and not record.searched.exhausted)
+    return budget is not None and record.queries >= budget and unsearched
+
+
+def _in_first_step(searched: Searched) -> bool:
+    return searched.reached is not None and searched.reached <= 1
 
 
 def beaten(name: str, entry: EntryResult, attacks: Mapping[str, EntryResult]) -> Iterator[Flag]:
