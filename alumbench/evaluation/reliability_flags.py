@@ -81,10 +81,23 @@ def model_flags(check: ModelCheck) -> Iterator[Flag]:
 
 
 def too_few_attacks(attacks: Mapping[str, EntryResult]) -> Iterator[Flag]:
-    """A flag if fewer than two attacks look for another label."""
-    looking = [name for name, entry in attacks.items() if entry.goal == "untargeted"]
-    if attacks and len(looking) < 2:
+    """A flag if fewer than two attacks look for another label, members of ensembles counted, and none is exact."""
+    looking = {name: _members(entry) for name, entry in attacks.items() if entry.goal == "untargeted"}
+    if attacks and sum(looking.values()) < 2 and not any(_is_exact(attacks[name]) for name in looking):
         yield _flag("fewer-than-two-attacks", "", f"{', '.join(looking) or 'none'} alone; others may find more")
+
+
+def _members(entry: EntryResult) -> int:
+    """Number of attacks that an entry's recipe runs, by its signature: `atk:standard@1(beam@1+charmer@1)`."""
+    recipe = next((part for part in entry.signature.split("|") if part.startswith("atk:")), "")
+    return 1 + recipe.count("+")
+
+
+def _is_exact(entry: EntryResult) -> bool:
+    """True if all members of the set of each robust example were scored: no other attack within it finds more."""
+    within, outcomes = entry.figures.within, entry.figures.outcomes or {}
+    failed = outcomes.get(ERROR, 0) + outcomes.get(TIMEOUT, 0)
+    return within is not None and not failed and within.exhausted == outcomes.get(ROBUST, 0)
 
 
 def at_chance(name: str, entry: EntryResult, records: Sequence[Record], labels: Sequence[str]) -> Iterator[Flag]:
