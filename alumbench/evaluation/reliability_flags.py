@@ -165,13 +165,9 @@ def failures(name: str, records: Sequence[Record]) -> Iterator[Flag]:
 
 
 def saturated(name: str, entry: EntryResult, records: Sequence[Record]) -> Iterator[Flag]:
-    """Flags if more than `MOST_SPENT` of the examples not broken spent the whole budget, or spent it at once."""
+    """A flag if more than `MOST_SPENT` of the examples not broken spent the whole budget, or spent it at once."""
     kept = [record for record in records if isinstance(record, Attacked) and record.outcome == ROBUST]
     spent = [record for record in kept if _spent(record, entry)]
-    if len(spent) > MOST_SPENT * len(kept):
-        whole = "their whole budget" if entry.queries_per_word else f"all {entry.query_budget} queries"
-        detail = f"{len(spent)} of {len(kept)} examples not broken spent {whole}: more might break them"
-        yield _flag("budget-saturated", name, detail)
     first = [record for record in spent if record.searched is not None and _in_first_step(record.searched)]
     if len(first) > MOST_SPENT * len(kept):
         detail = (
@@ -179,6 +175,10 @@ def saturated(name: str, entry: EntryResult, records: Sequence[Record]) -> Itera
             f"of the budget, not of the threat model"
         )
         yield _flag("budget-ends-in-first-step", name, detail)
+    elif len(spent) > MOST_SPENT * len(kept):
+        whole = "their whole budget" if entry.queries_per_word else f"all {entry.query_budget} queries"
+        detail = f"{len(spent)} of {len(kept)} examples not broken spent {whole}: more might break them"
+        yield _flag("budget-saturated", name, detail)
 
 
 def empty_sets(name: str, entry: EntryResult) -> Iterator[Flag]:

@@ -19,6 +19,7 @@ from alumbench.evaluation.reliability_flags import flags
 from alumbench.evaluation.request import Request
 from alumbench.evaluation.results import ModelCheck
 from alumbench.evaluation.suite import load_suite
+from alumbench.evaluation.suite_entry import SuiteEntry
 from alumbench.models.checkpoint import checkpoint_task, find_model
 from alumbench.parsing import read_json
 from alumbench.records import Searched
@@ -322,11 +323,11 @@ def test_answers_are_right_by_a_sets_own_labels(examined):
 
 def test_gradients_are_known_by_the_attack_itself(examined, mirror):
     victim, _ = examined
-    assert not uses_gradients(load_recipe("deepwordbug-all-words"), victim, {})
+    assert not uses_gradients(SuiteEntry("typos", "attack", recipe="deepwordbug-all-words@1"), victim)
     recipe = load_recipe("hotflip-jia")
     if recipe.missing():
         pytest.skip("; ".join(recipe.missing()))
-    assert uses_gradients(recipe, victim, {})
+    assert uses_gradients(SuiteEntry("hotflip", "attack", recipe=recipe.signature), victim)
 
 
 def test_they_are_stored(evaluated, pair_checkpoint, write_suite, tmp_path):

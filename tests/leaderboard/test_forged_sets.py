@@ -153,6 +153,7 @@ SEEN_BY_CHECK: dict[str, Forgery] = {
     ),
     "other alphabet": (NOTHING, other_alphabet, "entry two: its threat model and the facts of the data in it"),
     "exact where another breaks": (of("exact", "broken", called_robust, 1), NOTHING, "none misclassified, and typos"),
+    "larger set than was searched": (NOTHING, larger_set, "its set has 1 steps, in entry two 2"),
     "set of another size": (of("typos", "robust", searched(largest=0)), NOTHING, "its set has"),
 }
 SEEN_BY_VERIFY: dict[str, Forgery] = {
@@ -188,7 +189,6 @@ SEEN_BY_VERIFY: dict[str, Forgery] = {
         NOTHING,
         "recorded 500 words, it has",
     ),
-    "larger set than was searched": (NOTHING, larger_set, "recorded largest degree 1, its set has 2"),
 }
 
 
