@@ -74,7 +74,7 @@ def evaluate(**changes: Any) -> ab.Evaluation:
         ({"only": "clean"}, "only: expected a list of texts, found text"),
         ({"device": "gpu"}, 'device: expected "auto" or "cpu" or "cuda"'),
         ({"hard_labels": "no"}, "hard_labels: expected true or false"),
-        ({"threat_model": 2}, "threat_model: expected text, found 2"),
+        ({"threat_model": 2}, "threat_model: expected text, found a number"),
         ({"threat_model": "chars"}, "threat model chars: give its degree too, such as chars-1"),
         ({"threat_model": "chars-2", "recipe": "pwsw"}, "unknown recipe 'pwsw'. Did you mean 'pwws'"),
         ({"recipe": "exhaustive"}, "recipe exhaustive searches the set of a threat model; name one"),
