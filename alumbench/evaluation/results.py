@@ -385,6 +385,26 @@ class Flag(Struct, frozen=True):
         return f"{self.flag}{about}: {self.detail}"
 
 
+class OneAttack(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One attack that was named without a suite; see `alumbench.evaluation.one_attack`.
+
+    Attributes:
+        recipe: name or path of its recipe, '' for the standard search of the threat model.
+        threat_model: name or path with a degree, '' for the recipe's own set.
+        examples: number to attack, the same draw for everybody; 0 for all.
+        queries: model answers that an example may cost, 0 for no limit.
+        queries_per_word: the same per word of the example.
+        models: models that the recipe or the threat model leaves open, by name.
+    """
+
+    recipe: str = ""
+    threat_model: str = ""
+    examples: Count = 0
+    queries: Count = 0
+    queries_per_word: Count = 0
+    models: dict[str, str] = {}
+
+
 class SuiteIdentity(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A suite by its name, version and content.
 
@@ -393,12 +413,14 @@ class SuiteIdentity(Struct, frozen=True, kw_only=True, omit_defaults=True):
         version: its version.
         sha256: hash of its content.
         origin: its source, None for a suite of this package.
+        attack: the only attack of a suite that was made for it, None for a suite of a file.
     """
 
     name: str
     version: Whole
     sha256: Sha256
     origin: dict[str, str] | None = None
+    attack: OneAttack | None = None
 
     @property
     def signature(self) -> str:

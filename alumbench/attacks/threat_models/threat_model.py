@@ -23,7 +23,8 @@ Texts = tuple[str, ...]
 Spans = tuple[tuple[int, int], ...]
 #: A degree in a reference: `chars-2`, `chars-2-readable`, `synonyms-30%`, `embedding-0.1`, `./mine.py-2`.
 _REFERENCE = re.compile(
-    r"(?P<head>.+?)-(?P<degree>\d{1,6}(?:\.\d{1,6})?)(?P<percent>%?)(?P<tail>(?:-[a-z-]+)?)(?:@(?P<version>\d{1,9}))?"
+    r"(?P<head>.+?)-(?P<degree>\d{1,6}(?:\.\d{1,6})?)(?P<percent>%?)(?P<tail>(?:-[a-z-]+)?)(?:@(?P<version>\d{1,9}))?",
+    re.ASCII,
 )
 
 
