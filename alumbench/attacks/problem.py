@@ -102,9 +102,10 @@ class Problem:
             return not self.wrapper.victim.no_gradient
         return access == "labels" or not self.hard_labels
 
-    def scored(self) -> list[tuple[Member, float]]:
-        """The members scored so far by whatever search, each with its margin, in their order."""
-        return [(member, self._judged(self._known[texts])[0]) for texts, member in self._scored.items()]
+    def scored(self, after: int = 0) -> list[tuple[Member, float]]:
+        """The members scored so far by whatever search, each with its margin, in order; the first are left out."""
+        members = itertools.islice(self._scored.values(), after, None)
+        return [(member, self._judged(self._known[member.texts])[0]) for member in members]
 
     def known(self, texts: Texts) -> Tensor:
         """Logits, (labels,), of texts scored before."""
