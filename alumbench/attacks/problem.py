@@ -102,10 +102,14 @@ class Problem:
             return not self.wrapper.victim.no_gradient
         return access == "labels" or not self.hard_labels
 
-    def scored(self, after: int = 0) -> list[tuple[Member, float]]:
-        """The members scored so far by whatever search, each with its margin, in order; the first are left out."""
-        members = itertools.islice(self._scored.values(), after, None)
-        return [(member, self._judged(self._known[member.texts])[0]) for member in members]
+    @property
+    def scored(self) -> list[Member]:
+        """The members scored so far by whatever search, in order, without those that had to be forgotten."""
+        return list(self._scored.values())
+
+    def margin(self, texts: Texts) -> float:
+        """The margin of texts scored before."""
+        return self._judged(self._known[texts])[0]
 
     def known(self, texts: Texts) -> Tensor:
         """Logits, (labels,), of texts scored before."""
@@ -212,6 +216,7 @@ class Problem:
     def _forget(self, texts: Sequence[Texts]) -> None:
         kept = {self.set.original, *texts}
         self._known = {text: logits for text, logits in self._known.items() if text in kept}
+        self._scored = {text: member for text, member in self._scored.items() if text in kept}
         self._admissible.clear()
         self.wrapper.forget()
 

@@ -40,11 +40,11 @@ class Overlap(StationaryKernelMixin, NormalizedKernelMixin, Kernel):  # type: ig
     @property
     def hyperparameter_weights(self) -> Hyperparameter:
         """The weights, as scikit-learn optimizes them."""
-        return Hyperparameter("weights", "numeric", self.weights_bounds, len(self.weights))
+        return Hyperparameter("weights", "numeric", self.weights_bounds, np.size(self.weights))
 
     def __call__(self, X: np.ndarray, Y: np.ndarray | None = None, eval_gradient: bool = False) -> Any:  # noqa: N803
         """The kernel between the rows of X and Y, (n, m), and its gradient in the weights' logarithms, (n, n, d)."""
-        weights = np.asarray(self.weights)
+        weights = np.atleast_1d(self.weights)  # scikit-learn makes a number of a single one
         other = X if Y is None else Y
         values = np.exp(-cdist(X, other, "hamming", w=weights) * weights.sum())
         if not eval_gradient:
@@ -68,7 +68,7 @@ class Surrogate:
     @property
     def weights(self) -> np.ndarray:
         """How much each place matters, (places,)."""
-        return np.asarray(self._kernel.weights)
+        return np.atleast_1d(self._kernel.weights)
 
     def fit(self, rows: np.ndarray, values: np.ndarray) -> None:
         """Fits weights and process to these rows, (n, places), and their values, (n,)."""

@@ -31,7 +31,7 @@ import numpy as np
 from alumbench.attacks.problem import Problem
 from alumbench.attacks.set_search import SearchRecipe
 from alumbench.attacks.threat_models.choices import ChoiceSet
-from alumbench.attacks.threat_models.threat_model import Member, ThreatModelAt
+from alumbench.attacks.threat_models.threat_model import Member, Texts, ThreatModelAt
 from alumbench.attacks.walk_back import Weights, walk_back
 
 #: Members scored at a time, and words of a block (section 5.1 and the code's defaults).
@@ -156,15 +156,16 @@ class _Trials:
         self._margins: list[float] = []
         self._refused: list[np.ndarray] = []
         self._seen: set[bytes] = set()
-        self._taken = 0
+        self._texts: set[Texts] = set()
         self.margin, self._admission = Surrogate(self.places), Surrogate(self.places)
         self.take()
 
     def take(self) -> None:
         """Adds what was scored elsewhere."""
-        for member, margin in self.problem.scored(after=self._taken):
-            self._add(self._row(member), margin)
-            self._taken += 1
+        for member in self.problem.scored:
+            if member.texts not in self._texts:
+                self._texts.add(member.texts)
+                self._add(self._row(member), self.problem.margin(member.texts))
 
     def history(self) -> tuple[np.ndarray, np.ndarray]:
         """Rows that were scored, (n, places), and their margins, (n,)."""

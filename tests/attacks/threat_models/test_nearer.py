@@ -26,7 +26,9 @@ def test_random_members_are_of_the_set_and_lead_back_to_the_original(name: str) 
     members, random = SETS[name], np.random.default_rng(1)
     degrees = set()
     for _ in range(60):
-        member = members.sample(3, random)
+        drawn = members.sample(3, random)
+        assert drawn is not None and drawn.degree == 3
+        member = members.member_of(drawn.texts)
         while member is not None and member.degree:
             assert members.degree_of(member.texts) == member.degree <= 3
             assert members.member_of(member.texts) == member or name == "choices"
