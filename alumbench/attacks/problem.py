@@ -57,6 +57,7 @@ class Problem:
         by: name of the attack that found it; a search that combines others sets `attack`.
         attack: name of the attack that searches now.
         queries: answers requested so far, the original's included.
+        reached: the most steps of a member that was scored.
         exhausted: set by a search that has scored all admissible members up to `largest`.
         hard_labels: whether the classifier answers with labels alone: margins are 1 or -1.
     """
@@ -77,7 +78,7 @@ class Problem:
         self.found: Member | None = None
         self.found_logits: Tensor | None = None
         self.by = ""
-        self.queries, self.exhausted = 0, False
+        self.queries, self.reached, self.exhausted = 0, 0, False
         self._budget = budget
         self._known: dict[Texts, Tensor] = {}
         self._scored: dict[Texts, Member] = {}
@@ -199,6 +200,7 @@ class Problem:
 
     def _remember(self, member: Member) -> None:
         logits = self._known[member.texts]
+        self.reached = max(self.reached, member.degree)
         if not member.degree or not self._judged(logits)[1]:
             return
         least = self.set.degree_of(member.texts)  # a search may have taken a detour

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -58,6 +58,10 @@ class SearchRecipe(Recipe):
     def needs_threat_model(self) -> bool:
         """True: it has no set of its own."""
         return True
+
+    def words_in(self, texts: Mapping[str, str]) -> int:
+        """The words of an example, as its records count them: those of `attacks/words.py`."""
+        return sum(len(words_of(text)) for text in texts.values())
 
     def why_not_within(self, at: ThreatModelAt) -> str:
         """`suits`: why it cannot search the set of a threat model, '' if it can."""
@@ -121,8 +125,9 @@ class _Search(SingleSearch):
         self.example, self._recipe, self._spec, self._at = example, recipe, spec, at
         self._wrapper = VictimWrapper(spec.victim, protected=spec.protected)
         self._label = spec.victim.task.labels.index(str(example.label))
-        self._words = sum(len(words_of(text)) for text in example.texts)
+        self._words = recipe.words_in(dict(zip(spec.victim.task.columns, example.texts, strict=True)))
         self._problem: Problem | None = None
+        self._degree: int | None = None
 
     def run(self) -> Any:
         """Scores the original, then searches; returns the original's logits."""
@@ -137,9 +142,13 @@ class _Search(SingleSearch):
         with contextlib.suppress(BudgetSpent):
             problem.score([members.start()])
         logits = self._wrapper([texts])[0] if budget == 0 else problem.known(texts)
-        if int(logits.argmax()) == self._label and members.largest:
+        largest = members.largest
+        if int(logits.argmax()) == self._label and largest:
             with contextlib.suppress(BudgetSpent):
                 self._recipe.search(problem)
+            members.largest = largest  # an ensemble lowers it, and the budget may end meanwhile
+        if problem.found:
+            self._degree = members.degree_of(problem.found.texts)
         return logits
 
     def outcome(self, ended: Ended, seconds: float, limit: float | None) -> Outcome:
@@ -155,7 +164,6 @@ class _Search(SingleSearch):
         kind: OutcomeName = ALREADY_WRONG if wrong else BROKEN if found else ROBUST
         columns, old = self._spec.victim.task.columns, self.example.texts
         new = found.texts if found else old
-        degree = problem.set.degree_of(found.texts) if found else None
         outcome = Outcome(
             outcome=kind,
             scores=floats(logits.softmax(-1)),
@@ -171,10 +179,12 @@ class _Search(SingleSearch):
             message="",
             seconds=seconds,
             searched=Searched(
-                degree=degree,
+                degree=self._degree,
                 largest=problem.set.largest,
                 exhausted=problem.exhausted,
                 by=problem.by if problem.by != self._recipe.name else "",
+                words=problem.set.words,
+                reached=problem.reached,
             ),
         )
-        return strayed(self._at, outcome) if found and degree is None else outcome
+        return strayed(self._at, outcome) if found and self._degree is None else outcome

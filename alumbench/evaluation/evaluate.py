@@ -16,6 +16,7 @@ from alumbench.data.dataset import load_examples_from
 from alumbench.data.kept import trained_on
 from alumbench.data.source import DataOrigin
 from alumbench.errors import AlumbenchError
+from alumbench.evaluation.degrees import summarize_within
 from alumbench.evaluation.describe import describe
 from alumbench.evaluation.document import EVALUATION, RECORDS, open_document
 from alumbench.evaluation.ensembles import broken_before, summarize_ensemble
@@ -259,11 +260,14 @@ def _check_order(request: Request, task: Task, entries: Sequence[SuiteEntry], do
 def _summary(entry: SuiteEntry, task: Task, records: Sequence[Record], thresholds: Thresholds) -> Summary:
     if entry.kind != "attack":
         return summarize(entry.kind, task, records)
-    goal = entry.load_recipe().goal
+    goal, at = entry.load_recipe().goal, entry.load_threat_model()
     summary = summarize(entry.kind, task, main_records(records), goal)
     if goal == "untargeted":
         attacked = [record for record in records if isinstance(record, Attacked)]
         summary = replace(summary, validity=summarize_validity(attacked, thresholds))
+    if at is not None:
+        attacked = [record for record in main_records(records) if isinstance(record, Attacked)]
+        summary = replace(summary, within=summarize_within(attacked, at.signature))
     return replace(summary, attack_seeds=summarize_seeds(records))
 
 

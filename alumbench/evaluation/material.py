@@ -12,6 +12,7 @@ from alumbench.errors import AlumbenchError
 from alumbench.evaluation.describe import describe
 from alumbench.evaluation.ensembles import SKIP_BROKEN
 from alumbench.evaluation.evaluate import CUT, load_entry
+from alumbench.evaluation.one_attack import suite_of
 from alumbench.evaluation.request import Request
 from alumbench.evaluation.results import EntryResult, Identity, SuiteIdentity
 from alumbench.evaluation.seeds import main_records
@@ -112,6 +113,8 @@ def _suite(recorded: SuiteIdentity, suites: Sequence[Suite]) -> Suite:
     for suite in suites:
         if (suite.name, suite.digest()) == (recorded.name, recorded.sha256):
             return suite
+    if recorded.attack is not None:
+        return suite_of(recorded.attack, run_files=False)
     origin = Origin.read(recorded.origin or {})
     if not origin.file:
         return load_suite(recorded.name, run_files=False)

@@ -14,6 +14,7 @@ from alumbench.config import Positive, Slug, convert
 from alumbench.data import Source, Task
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.evaluation.ensembles import Ensemble
+from alumbench.evaluation.results import OneAttack
 from alumbench.evaluation.suite_entry import SuiteEntry
 from alumbench.evaluation.thresholds import Thresholds
 from alumbench.origins import Origin
@@ -40,6 +41,7 @@ class Suite:
         validity: bounds that an adversarial text must meet to count in the valid-attack measures.
         origin: its origin, if not this package; not part of its digest.
         path: its file, if it was loaded from one.
+        attack: the only attack of a suite that was made for it; not part of its digest, which covers its entry.
     """
 
     name: Slug
@@ -50,6 +52,7 @@ class Suite:
     validity: Thresholds = Thresholds()
     origin: Origin = Origin()
     path: str = ""
+    attack: OneAttack | None = None
 
     def check(self) -> None:
         """Checks its entries.
@@ -70,7 +73,7 @@ class Suite:
     def digest(self) -> str:
         """A hash of its content, so that an edited suite is not mistaken for the one that was run."""
         said = asdict(self)
-        del said["origin"], said["path"]
+        del said["origin"], said["path"], said["attack"]
         for entry in said["entries"]:
             entry["parts"] = entry.pop("models")  # digests of published suites have the old name
         for part in [said, *said["entries"]]:
@@ -158,7 +161,7 @@ def load_suite(name: str, run_files: bool = True) -> Suite:
     if not found.built_in:
         values = _placed(values, folder, where, run_files)
     path = "" if found.package else str(found.file().resolve())
-    suite = convert(Suite, values, where, origin=found.origin(), path=path)
+    suite = convert(Suite, values, where, origin=found.origin(), path=path, attack=None)
     if found.package:
         found.named(suite.name)
     ensembles = []

@@ -126,12 +126,9 @@ class SuiteEntry:
 
     @property
     def said_threat_model(self) -> str:
-        """Its threat model as written in the suite, a path cut in the same way."""
-        return (
-            _file_name(self.threat_model)
-            if is_path(THREAT_MODELS, without_degree(self.threat_model))
-            else self.threat_model
-        )
+        """Its threat model as written in the suite, a path cut to the file's name."""
+        is_file = is_path(THREAT_MODELS, without_degree(self.threat_model))
+        return _file_name(self.threat_model) if is_file else self.threat_model
 
     def load_recipe(self) -> Recipe:
         """The recipe of an attack."""

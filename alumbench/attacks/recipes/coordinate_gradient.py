@@ -1,10 +1,10 @@
 """White-box coordinate search: steps ranked by the gradient, the best ones scored exactly, with beam and restarts.
 
 Each level takes the gradient of the margin (the right logit minus the largest other) at the texts of the beam,
-estimates for all members one step further what they do to the margin (`FirstOrder`), scores the `SCORED` best ones, and keeps
-`WIDTH` of them. HotFlip (Ebrahimi et al. 2018) does this with one candidate a level and a loss that vanishes where the
-model is sure; GCG (Zou et al. 2023) scores a random part of the best-ranked ones. If no level has a success, the search
-starts again from random first steps, `RESTARTS` times.
+estimates for all members one step further what they do to the margin (`FirstOrder`), scores the `SCORED` best ones,
+and keeps `WIDTH` of them. HotFlip (Ebrahimi et al. 2018) does this with one candidate a level and a loss that vanishes
+where the model is sure; GCG (Zou et al. 2023) scores a random part of the best-ranked ones. If no level has a success,
+the search starts again from random first steps, `RESTARTS` times.
 
 A gradient counts as a query, because it costs a forward and a backward pass. TextAttack leaves them out.
 """

@@ -25,6 +25,6 @@ RECIPE = SearchRecipe(
     version=1,
     search=search,
     access="labels",
-    source="ours; the baseline of random search",
+    source="ours; random search as the baseline, as Bergstra and Bengio 2012, https://jmlr.org/papers/v13/bergstra12a.html",
     description=f"{DRAWS} random members of the set, of all degrees alike; sees labels alone",
 )

@@ -58,7 +58,7 @@ class TextAttackSearches:
     def search(self, example: Example) -> SingleSearch:
         """The search for one example."""
         attack = self._idle.pop() if self._idle else self._another()
-        return _Search(attack, self._spec, example, self._own_budget)
+        return _Search(attack, self._recipe, self._spec, example, self._own_budget)
 
     def release(self, search: SingleSearch) -> None:
         """Takes a search's attack back for another example."""
@@ -104,8 +104,9 @@ class TextAttackSearches:
 class _Search(SingleSearch):
     """One example's search."""
 
-    def __init__(self, attack: Any, spec: SearchSpec, example: Example, own_budget: float) -> None:
-        self.attack, self.victim, self.example, self._spec = attack, spec.victim, example, spec
+    def __init__(self, attack: Any, recipe: Recipe, spec: SearchSpec, example: Example, own_budget: float) -> None:
+        self.attack, self.victim, self.example = attack, spec.victim, example
+        self._recipe, self._spec = recipe, spec
         self._own_budget = own_budget  # the recipe's, infinite for none
         self._wrapper: VictimWrapper = attack.goal_function.model
         self._within: Within | None = None
@@ -127,7 +128,7 @@ class _Search(SingleSearch):
         """Sets the example's own set and query budget, where the attack is limited by either."""
         limits, goal = self._spec.limits, self.attack.goal_function
         if limits.queries_per_word is not None:
-            words = load_textattack().shared.AttackedText(columns).num_words
+            words = self._recipe.words_in(columns)
             goal.query_budget = min(self._own_budget, self._spec.budget(words) or math.inf)
         elif self._within is not None:
             goal.query_budget = self._own_budget
@@ -139,10 +140,11 @@ class _Search(SingleSearch):
 
     def _searched(self, adversarial: Mapping[str, str] | None) -> Searched | None:
         """How far a confined search came."""
-        if self._within is None or self._within.members is None:
+        members = self._within.members if self._within else None
+        if self._within is None or members is None:
             return None
         degree = None if adversarial is None else self._within.degree_of(tuple(adversarial.values()))
-        return Searched(degree, self._within.members.largest)
+        return Searched(degree, members.largest, words=members.words)
 
     def outcome(self, ended: Ended, seconds: float, limit: float | None) -> Outcome:
         queries, unique = self.attack.goal_function.num_queries, self._wrapper.unique

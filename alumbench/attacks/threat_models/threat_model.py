@@ -23,7 +23,8 @@ Texts = tuple[str, ...]
 Spans = tuple[tuple[int, int], ...]
 #: A degree in a reference: `chars-2`, `chars-2-readable`, `synonyms-30%`, `embedding-0.1`, `./mine.py-2`.
 _REFERENCE = re.compile(
-    r"(?P<head>.+?)-(?P<degree>\d{1,6}(?:\.\d{1,6})?)(?P<percent>%?)(?P<tail>(?:-[a-z-]+)?)(?:@(?P<version>\d{1,9}))?"
+    r"(?P<head>.+?)-(?P<degree>\d{1,6}(?:\.\d{1,6})?)(?P<percent>%?)(?P<tail>(?:-[a-z-]+)?)(?:@(?P<version>\d{1,9}))?",
+    re.ASCII,
 )
 
 
@@ -48,10 +49,12 @@ class PerturbationSet(ABC):
     Attributes:
         original: the example's texts.
         largest: the most steps; 0 if the set holds only the original.
+        words: the words of which a percentage is taken, 0 for a set whose degree is a number of steps.
     """
 
     original: Texts
     largest: int
+    words: int = 0
 
     @abstractmethod
     def positions(self, member: Member) -> Sequence[Hashable]:
@@ -248,6 +251,26 @@ class ThreatModelAt:
     def around(self, texts: Texts, spans: Spans, setting: Setting) -> PerturbationSet:
         """The set around one example; see `ThreatModel.around`."""
         return self.model.around(texts, spans, self.degree, setting)
+
+
+def degree_in(reference: str) -> tuple[int, bool]:
+    """The degree in a reference or signature, and whether it is a percentage; nothing is loaded.
+
+    Raises:
+        ValueError: There is none, or it is no whole number.
+
+    >>> degree_in("chars-2@1"), degree_in("synonyms-30%@1")
+    ((2, False), (30, True))
+    """
+    parts = _REFERENCE.fullmatch(reference)
+    if parts is None:
+        raise ValueError(reference)
+    return int(parts["degree"]), bool(parts["percent"])
+
+
+def most_steps(degree: int, percent: bool, words: int) -> int:
+    """The most steps that a degree allows; a percentage of the words is rounded down."""
+    return degree * words // 100 if percent else degree
 
 
 def without_degree(reference: str) -> str:

@@ -30,7 +30,15 @@ from alumbench.attacks.nltk_data import find_nltk_data
 from alumbench.attacks.parts_of_speech import TaggedText
 from alumbench.attacks.resources import MINILM
 from alumbench.attacks.threat_models.choices import ChoiceSet, Slot
-from alumbench.attacks.threat_models.threat_model import Member, PerturbationSet, Setting, Spans, Texts, ThreatModel
+from alumbench.attacks.threat_models.threat_model import (
+    Member,
+    PerturbationSet,
+    Setting,
+    Spans,
+    Texts,
+    ThreatModel,
+    most_steps,
+)
 from alumbench.attacks.words import WORD, word_spans
 from alumbench.data import Example
 from alumbench.errors import AlumbenchError
@@ -61,7 +69,13 @@ class WordSet(ChoiceSet):
     """A product of words, of which the texts that stay similar to the original are admissible."""
 
     def __init__(
-        self, texts: Texts, slots: Sequence[Slot], proposals: Proposals, largest: int, encoder: SentenceEncoder
+        self,
+        texts: Texts,
+        slots: Sequence[Slot],
+        proposals: Proposals,
+        largest: int,
+        encoder: SentenceEncoder,
+        words: int = 0,
     ) -> None:
         """Stores the set.
 
@@ -71,9 +85,10 @@ class WordSet(ChoiceSet):
             proposals: what can replace them.
             largest: the most words that may differ.
             encoder: its vectors' similarity counts.
+            words: the words of which `largest` is a percentage.
         """
         super().__init__(texts, slots, proposals.words, largest)
-        self._encoder, self._own = encoder, dict[int, Tensor]()
+        self._encoder, self._own, self.words = encoder, dict[int, Tensor](), words
         self._judge: ChoiceSet = self
         if proposals.tolerated:
             every = [[*words, *more] for words, more in zip(proposals.words, proposals.tolerated, strict=True)]
@@ -151,17 +166,17 @@ class WordThreatModel(ThreatModel):
         self._check(setting.facts)
         encoder = sentence_encoder(MINILM, setting.device, "fp32")
         words = list(_words(texts, spans, encoder))
-        largest = degree * len(words) // 100
+        largest = most_steps(degree, self.percent, len(words))
         slots = [slot for slot in words if not is_stop_word(word_at(texts, slot))] if largest else []
         if not slots:
-            return WordSet(texts, [], Proposals([]), 0, encoder)
+            return WordSet(texts, [], Proposals([]), 0, encoder, len(words))
         proposals = self.proposals(texts, slots, setting)
         tagged = [TaggedText(text) for text in texts]
         kept = (
             [_kept(texts, tagged, slot, words) for slot, words in zip(slots, lists, strict=True)] if lists else ()
             for lists in proposals
         )
-        return WordSet(texts, slots, Proposals(*kept), largest, encoder)
+        return WordSet(texts, slots, Proposals(*kept), largest, encoder, len(words))
 
     def _check(self, facts: Mapping[str, str]) -> None:
         if missing := self.missing():
