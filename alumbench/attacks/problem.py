@@ -103,14 +103,9 @@ class Problem:
             return not self.wrapper.victim.no_gradient
         return access == "labels" or not self.hard_labels
 
-    @property
-    def scored(self) -> list[Member]:
-        """The members scored so far by whatever search, in order, without those that had to be forgotten."""
-        return list(self._scored.values())
-
-    def margin(self, texts: Texts) -> float:
-        """The margin of texts scored before."""
-        return self._judged(self._known[texts])[0]
+    def scored(self) -> list[tuple[Member, float]]:
+        """The members scored so far by whatever search, each with its margin, in order; forgotten ones are left out."""
+        return [(member, self._judged(self._known[texts])[0]) for texts, member in self._scored.items()]
 
     def known(self, texts: Texts) -> Tensor:
         """Logits, (labels,), of texts scored before."""
@@ -210,10 +205,9 @@ class Problem:
 
     def _remember_probes(self, texts: Sequence[Texts]) -> None:
         for text in texts:
-            if self._judged(self._known[text])[1] and (degree := self.set.degree_of(text)):
-                member = Member(text, degree)
-                if all(self.admissible([member])):
-                    self._remember(member)
+            member = self.set.member_of(text) if self._judged(self._known[text])[1] else None
+            if member and member.degree and all(self.admissible([member])):
+                self._remember(member)
 
     def _forget(self, texts: Sequence[Texts]) -> None:
         kept = {self.set.original, *texts}

@@ -84,7 +84,6 @@ def walk_back(problem: Problem, member: Member, weights: Weights) -> Member:
     Raises:
         BudgetSpent: As for `Problem.score`; the best so far is in `problem.found`.
     """
-    member = problem.set.member_of(member.texts) or member  # a probe's has no path
     several = member.degree // 2
     while several > 1:
         shorter = weights.undo(problem, member, several)

@@ -31,7 +31,7 @@ import numpy as np
 from alumbench.attacks.problem import Problem
 from alumbench.attacks.set_search import SearchRecipe
 from alumbench.attacks.threat_models.choices import ChoiceSet
-from alumbench.attacks.threat_models.threat_model import Member, Texts, ThreatModelAt
+from alumbench.attacks.threat_models.threat_model import Member, ThreatModelAt
 from alumbench.attacks.walk_back import Weights, walk_back
 
 #: Members scored at a time, and words of a block (section 5.1 and the code's defaults).
@@ -156,16 +156,13 @@ class _Trials:
         self._margins: list[float] = []
         self._refused: list[np.ndarray] = []
         self._seen: set[bytes] = set()
-        self._texts: set[Texts] = set()
         self.margin, self._admission = Surrogate(self.places), Surrogate(self.places)
         self.take()
 
     def take(self) -> None:
         """Adds what was scored elsewhere."""
-        for member in self.problem.scored:
-            if member.texts not in self._texts:
-                self._texts.add(member.texts)
-                self._add(self._row(member), self.problem.margin(member.texts))
+        for member, margin in self.problem.scored():
+            self._add(self._row(member), margin)
 
     def history(self) -> tuple[np.ndarray, np.ndarray]:
         """Rows that were scored, (n, places), and their margins, (n,)."""
@@ -215,10 +212,11 @@ class _Trials:
     def score(self, rows: np.ndarray) -> bool:
         """Scores rows that are admissible; whether one is misclassified."""
         new = self.unseen(np.unique(rows, axis=0))
-        members = [self._member(row) for row in new[self.admissible(new)]]
-        broken = self.problem.score(members).broken.any()
-        self.take()
-        return bool(broken)
+        new = new[self.admissible(new)]
+        scored = self.problem.score([self._member(row) for row in new])
+        for row, margin in zip(new, scored.margins, strict=True):
+            self._add(row, float(margin))
+        return bool(scored.broken.any())
 
     def _add(self, row: np.ndarray, margin: float) -> None:
         if row.tobytes() not in self._seen:

@@ -14,8 +14,8 @@ def search(problem: Problem) -> None:
     largest = problem.set.largest
     for _ in range(DRAWS // CHUNK):
         for member in problem.draw(problem.random.integers(1, largest + 1, CHUNK).tolist()):
-            if member and member.degree <= largest and problem.score([member]).broken[0] and problem.found:
-                largest = problem.found.degree - 1
+            if member and member.degree <= largest and problem.score([member]).broken[0]:
+                largest = member.degree - 1
         if not largest:
             return
 

