@@ -33,7 +33,7 @@ class Overlap(StationaryKernelMixin, NormalizedKernelMixin, Kernel):  # type: ig
         weights_bounds: the least and the largest of each.
     """
 
-    def __init__(self, weights: np.ndarray, weights_bounds: tuple[float, float] = (1e-4, 10.0)) -> None:
+    def __init__(self, weights: np.ndarray, weights_bounds: tuple[float, float] = (1e-5, 1e5)) -> None:
         """Stores the weights."""
         self.weights, self.weights_bounds = weights, weights_bounds
 

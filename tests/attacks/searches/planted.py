@@ -53,4 +53,6 @@ def attack(recipe: str, classifier: Any, text: str, at: str = f"{SWAPS}-3", seed
 
 def told(outcome: Outcome) -> dict[str, Any]:
     """All that an outcome says but its duration and the scores."""
-    return {name: value for name, value in vars(outcome).items() if name not in ("seconds", "scores", "adversarial_scores")}
+    return {
+        name: value for name, value in vars(outcome).items() if name not in ("seconds", "scores", "adversarial_scores")
+    }
