@@ -20,6 +20,8 @@ Where it differs:
 - After a success, changes are undone first, with `walk_back`; then fewer changes are searched for, with the paper's 50
   queries for each that is saved.
 - What other searches have scored is history too. Then there are no random members.
+
+No threat model has it in `standard`: whether it makes one stronger at equal queries has not been measured.
 """
 
 from __future__ import annotations
