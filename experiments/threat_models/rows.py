@@ -1,4 +1,4 @@
-"""Writes the sentences of SST-2 dev with at most 70 characters as a CSV: `python -m experiments.threat_models.rows FILE`."""
+"""Writes the sentences of SST-2 dev with at most 70 characters: `python -m experiments.threat_models.rows FILE`."""
 
 from __future__ import annotations
 
