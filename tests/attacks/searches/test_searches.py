@@ -220,33 +220,36 @@ def examples(victim: Victim) -> list[Example]:
     """Dev texts that the checkpoint answers right."""
     every = dev("mini-sentiment")[:40]
     right = victim.scores([one.texts for one in every]).argmax(-1).tolist()
-    return [one for one, at in zip(every, right, strict=True) if victim.task.labels[at] == one.label][:12]
+    return [one for one, at in zip(every, right, strict=True) if victim.task.labels[at] == one.label][:6]
 
 
 @pytest.mark.parametrize(("name", "at"), CASES)
-def test_nothing_depends_on_what_is_in_flight_or_on_workers(
-    victim: Victim, checkpoint: Path, examples: list[Example], name: str, at: str
-) -> None:
-    threat_model = load_threat_model(at)
-    limits = Limits(threat_model, ALPHABET)
-    searcher = Searcher(load_recipe(name), victim, 3, 80, limits=limits)
+def test_nothing_depends_on_what_is_in_flight(victim: Victim, examples: list[Example], name: str, at: str) -> None:
+    searcher = Searcher(load_recipe(name), victim, 3, 40, limits=Limits(load_threat_model(at), ALPHABET))
     alone = {one.id: same(searcher.run(one)) for one in examples}
+    assert len({str(one) for one in alone.values()}) > 1
     for width in (3, 64):
         shuffled = random.Random(width).sample(examples, len(examples))
         assert {one.id: same(outcome) for one, outcome in searcher.run_all(shuffled, width)} == alone
+
+
+def test_nothing_depends_on_workers(victim: Victim, checkpoint: Path, examples: list[Example]) -> None:
+    name, at = "bayesian", f"{SWAPS}-3"
+    threat_model = load_threat_model(at)
+    searcher = Searcher(load_recipe(name), victim, 3, 40, limits=Limits(threat_model, ALPHABET))
+    alone = {one.id: same(searcher.run(one)) for one in examples}
     files = find_model(str(checkpoint))
     job = Job(
         files,
         checkpoint_task(files),
         name,
         3,
-        query_budget=80,
+        query_budget=40,
         threat_model=at,
         threat_model_sha256=threat_model.origin().sha256,
         facts=ALPHABET,
     )
     assert {one.id: same(outcome) for one, outcome in Workers(job, victim, 2, 8).run_all(examples)} == alone
-    assert len({str(one) for one in alone.values()}) > 1
     for one in examples:
         if (text := alone[one.id]["adversarial"]) is not None:
             around_it = threat_model.around(one.texts, ((0, len(one.texts[0])),), Setting(ALPHABET))
