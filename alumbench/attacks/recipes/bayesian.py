@@ -21,7 +21,7 @@ Where it differs:
   queries for each that is saved.
 - What other searches have scored is history too. Then there are no random members.
 
-No threat model has it in `standard`: whether it makes one stronger at equal queries has not been measured.
+No threat model has it in `standard`.
 """
 
 from __future__ import annotations

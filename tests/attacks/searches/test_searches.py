@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -276,7 +277,7 @@ def test_nothing_depends_on_the_number_of_threads() -> None:
         environment = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
         done = subprocess.run(
             [sys.executable, "-c", THREADS, threads],
-            env=dict(__import__("os").environ) | environment,
+            env=os.environ | environment,
             capture_output=True,
             text=True,
             cwd=Path(__file__).parents[3],
