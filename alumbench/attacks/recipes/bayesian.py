@@ -238,7 +238,7 @@ class _Trials:
 
 def suits(at: ThreatModelAt) -> str:
     """Why a set cannot be searched; '' if it can."""
-    return "" if at.model.is_product else "its sets are no products of choices"
+    return "" if at.model.is_product else "it needs sets with choices word by word, as synonyms or obfuscation have"
 
 
 RECIPE = SearchRecipe(

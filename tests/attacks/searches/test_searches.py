@@ -212,7 +212,9 @@ def test_a_classifier_with_labels_alone_is_refused_by_name() -> None:
 
 
 def test_a_set_that_is_no_product_is_refused_by_name() -> None:
-    with pytest.raises(AlumbenchError, match="recipe bayesian cannot search chars-2: its sets are no products"):
+    with pytest.raises(
+        AlumbenchError, match="recipe bayesian cannot search chars-2: it needs sets with choices word by word"
+    ):
         attack("bayesian", Planted("never"), TEXT, "chars-2")
 
 
