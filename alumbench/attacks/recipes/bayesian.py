@@ -20,8 +20,6 @@ Where it differs:
 - After a success, changes are undone first, with `walk_back`; then fewer changes are searched for, with the paper's 50
   queries for each that is saved.
 - What other searches have scored is history too. Then there are no random members.
-
-No threat model has it in `standard`.
 """
 
 from __future__ import annotations
