@@ -70,10 +70,17 @@ class Surrogate:
         """How much each place matters, (places,)."""
         return np.atleast_1d(self._kernel.weights)
 
-    def fit(self, rows: np.ndarray, values: np.ndarray) -> None:
-        """Fits weights and process to these rows, (n, places), and their values, (n,)."""
+    def fit(self, rows: np.ndarray, values: np.ndarray, learn: bool = True) -> None:
+        """Fits the process to these rows, (n, places), and their values, (n,).
+
+        Args:
+            rows: the rows.
+            values: their values.
+            learn: whether to fit the weights too, which takes most of the time.
+        """
+        optimize = self._optimize if learn else None
         process = GaussianProcessRegressor(
-            self._kernel, alpha=NOISE, optimizer=self._optimize, normalize_y=True, random_state=0
+            self._kernel, alpha=NOISE, optimizer=optimize, normalize_y=True, random_state=0
         )
         with _one_thread():
             self._process = process.fit(rows, values)

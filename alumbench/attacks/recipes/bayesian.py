@@ -15,6 +15,7 @@ Where it differs:
   any number, and limits queries instead.
 - A batch is made diverse by assuming that each choice has its expected answer before the next is chosen (Ginsbourger et
   al. 2010), not by sampling a determinantal point process.
+- Weights are fitted anew when the history has grown by a tenth, not after each batch.
 - Blocks are taken once, in the order of the text, not up to five times. Each has as many queries as it has choices (the
   paper's number), at most 256.
 - After a success, changes are undone first, with `walk_back`; then fewer changes are searched for, with the paper's 50
@@ -46,6 +47,8 @@ ROWS = 256
 RANDOM, CANDIDATES, ASKED = 100, 2000, 16
 #: Rounds without anything new after which a search ends.
 IDLE = 5
+#: Weights are fitted anew whenever there are so many times the rows of the last time.
+GROWTH = 1.1
 
 
 def search(problem: Problem) -> None:
@@ -156,6 +159,7 @@ class _Trials:
         self._margins: list[float] = []
         self._refused: list[np.ndarray] = []
         self._seen: set[bytes] = set()
+        self._learnt = 0
         self.margin, self._admission = Surrogate(self.places), Surrogate(self.places)
         self.take()
 
@@ -173,13 +177,16 @@ class _Trials:
         from alumbench.attacks.surrogate import farthest
 
         rows, margins = self.history()
+        number = len(rows) + len(self._refused)
+        if learn := number >= GROWTH * self._learnt:
+            self._learnt = number
         kept = farthest(rows, ROWS, best)
-        self.margin.fit(rows[kept], margins[kept])
+        self.margin.fit(rows[kept], margins[kept], learn)
         if self._refused:
             every = np.vstack([rows, self._refused])
             held = np.arange(len(every)) < len(rows)
             kept = farthest(every, ROWS, best)
-            self._admission.fit(every[kept], held[kept].astype(float))
+            self._admission.fit(every[kept], held[kept].astype(float), learn)
 
     def chance(self, rows: np.ndarray) -> np.ndarray:
         """Probabilities that rows are admissible, (n,)."""
