@@ -118,6 +118,8 @@ class Searched(Struct, frozen=True, omit_defaults=True):
         by: the attack of an ensemble that found the adversarial text.
         words: the words of which the threat model's percentage is taken; 0 where a degree is a number of steps.
         reached: the most steps of a text that was scored; None if the search does not say.
+        queries_to_success: queries when the first adversarial text was found; a search may go on to one of a lower
+            degree. None without one or if the search does not say.
     """
 
     degree: Count | None
@@ -126,6 +128,7 @@ class Searched(Struct, frozen=True, omit_defaults=True):
     by: str = ""
     words: Count = 0
     reached: Count | None = None
+    queries_to_success: Count | None = None
 
 
 class Attacked(_OfExample, frozen=True, kw_only=True, omit_defaults=True):

@@ -59,6 +59,8 @@ class Searched(NamedTuple):
         by: the member of an ensemble of attacks that found it, '' otherwise.
         words: the words of which the threat model's percentage is taken, 0 where a degree is a number of steps.
         reached: the most steps of a text that was scored, None if the search does not say.
+        queries_to_success: queries when the first adversarial text was found, None without one or if the search does
+            not say.
     """
 
     degree: int | None
@@ -67,6 +69,7 @@ class Searched(NamedTuple):
     by: str = ""
     words: int = 0
     reached: int | None = None
+    queries_to_success: int | None = None
 
 
 @dataclass(frozen=True)

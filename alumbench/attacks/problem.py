@@ -57,6 +57,7 @@ class Problem:
         by: name of the attack that found it; a search that combines others sets `attack`.
         attack: name of the attack that searches now.
         queries: answers requested so far, the original's included.
+        queries_to_success: `queries` when the first misclassified member was found, None before.
         reached: the most steps of a member that was scored.
         exhausted: set by a search that has scored all admissible members up to `largest`.
         hard_labels: whether the classifier answers with labels alone: margins are 1 or -1.
@@ -79,6 +80,7 @@ class Problem:
         self.found_logits: Tensor | None = None
         self.by = ""
         self.queries, self.reached, self.exhausted = 0, 0, False
+        self.queries_to_success: int | None = None
         self._budget = budget
         self._known: dict[Texts, Tensor] = {}
         self._scored: dict[Texts, Member] = {}
@@ -200,6 +202,8 @@ class Problem:
             return
         least = self.set.degree_of(member.texts)  # a search may have taken a detour
         member = member if least is None else replace(member, degree=least)
+        if self.queries_to_success is None:
+            self.queries_to_success = self.queries
         if self.found is None or member.degree < self.found.degree:
             self.found, self.found_logits, self.by = member, logits, self.attack
 

@@ -188,6 +188,7 @@ class _Search(SingleSearch):
                 by=problem.by if problem.by != self._recipe.name else "",
                 words=problem.set.words,
                 reached=problem.reached,
+                queries_to_success=problem.queries_to_success,
             ),
         )
         return strayed(self._at, outcome) if found and self._degree is None else outcome

@@ -68,6 +68,9 @@ def claims(record: Attacked, described: EntryResult) -> Iterator[str]:
         yield f"largest degree {largest}, {said.signature} allows {allowed}"
     if searched.reached is not None and not (degree or 0) <= searched.reached <= largest:
         yield f"texts of up to {searched.reached} steps were scored, with degree {degree} and largest degree {largest}"
+    first = searched.queries_to_success
+    if first is not None and not (outcome == BROKEN and 1 <= first <= record.queries):
+        yield f"outcome {outcome} after {record.queries} queries, with a success after {first}"
     if searched.exhausted and outcome != ROBUST:
         yield f"outcome {outcome} with all members of the set scored and none misclassified"
 

@@ -89,7 +89,8 @@ def _limit(described: EntryResult, records: Sequence[Attacked]) -> int | None:
 
 def _attempt(record: Attacked) -> Attempt:
     known: dict[str, bool] = {BROKEN: True, ROBUST: False}
-    return Attempt(known.get(record.outcome), record.queries)
+    first = record.searched.queries_to_success if record.searched else None
+    return Attempt(known.get(record.outcome), first or record.queries)
 
 
 def _point(seeds: Sequence[SuccessWithin]) -> CurvePoint:

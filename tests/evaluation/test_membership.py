@@ -44,6 +44,8 @@ def test_what_is_possible_is_accepted(record):
         (BROKEN, {"degree": 0}, "degree 0, the largest of its set is 2"),
         (BROKEN, {"largest": 1, "reached": None}, "degree 2, the largest of its set is 1"),
         (ROBUST, {"largest": 3}, "largest degree 3, chars-2@1 allows 2"),
+        (BROKEN, {"queries_to_success": 10**6}, "outcome broken after 2 queries, with a success after 1000000"),
+        (ROBUST, {"queries_to_success": 1}, "outcome robust after 2 queries, with a success after 1"),
         (BROKEN, {"exhausted": True}, "outcome broken with all members of the set scored and none misclassified"),
         (BROKEN, {"reached": 1}, "texts of up to 1 steps were scored, with degree 2 and largest degree 2"),
         (ROBUST, {"reached": 3}, "texts of up to 3 steps were scored, with degree None and largest degree 2"),
