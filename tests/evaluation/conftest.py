@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,12 @@ def lines(out: Path) -> list[bytes]:
         record.pop("seconds", None)
         found.append(json.dumps(record).encode())
     return found
+
+
+def in_a_new_process(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """`alumbench verify`."""
+    line = [Path(sys.executable).with_name("alumbench"), "verify", *arguments, "--device", "cpu"]
+    return subprocess.run(list(map(str, line)), capture_output=True, text=True, timeout=200)
 
 
 @pytest.fixture

@@ -18,8 +18,9 @@ from pathlib import Path
 import torch
 
 from alumbench import storage
+from alumbench.attacks import set_search
+from alumbench.attacks.textattack import single_searches
 from alumbench.attacks.textattack.loader import load_textattack
-from alumbench.attacks.textattack.single_searches import _Search
 from alumbench.attacks.victim import Victim
 from alumbench.evaluation.evaluate import EVALUATION, RECORDS, Request, evaluate
 from alumbench.evaluation.suite import load_suite
@@ -28,7 +29,7 @@ from alumbench.models.checkpoint import checkpoint_task, find_model
 
 def child(checkpoint: str, suite: str, out: Path, tear_at: float | None) -> None:
     """Runs the evaluation; with `tear_at`, kills itself half-way through the write that crosses that many bytes."""
-    write, search = os.pwrite, _Search.run
+    write = os.pwrite
 
     def torn(file: int, data: bytes, offset: int) -> int:
         if tear_at is not None and offset + len(data) > tear_at:
@@ -36,13 +37,19 @@ def child(checkpoint: str, suite: str, out: Path, tear_at: float | None) -> None
             os.kill(os.getpid(), signal.SIGKILL)
         return write(file, data, offset)
 
-    def noted(self):
-        result = search(self)
-        with (out / "searches").open("a") as file:
-            file.write(self.example.id + "\n")
-        return result
+    def noted(search):
+        def run(self):
+            result = search(self)
+            recipe = getattr(self, "_recipe", None)
+            with (out / "searches").open("a") as file:
+                file.write(f"{recipe.signature if recipe else ''}{self.example.id}\n")
+            return result
 
-    storage.os.pwrite, _Search.run = torn, noted
+        return run
+
+    storage.os.pwrite = torn
+    for searches in (set_search, single_searches):
+        searches._Search.run = noted(searches._Search.run)
     files = find_model(checkpoint)
     evaluate(Request(load_suite(suite)), Victim(files, checkpoint_task(files), "cpu"), out, lambda *_: None)
 

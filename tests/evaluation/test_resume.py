@@ -22,9 +22,21 @@ from alumbench.evaluation.verify import verify
 from alumbench.models.checkpoint import checkpoint_task, find_model
 from alumbench.parsing import read_json
 from alumbench.storage import RecordLog
-from tests.evaluation.conftest import SMALL, lines, run
+from tests.evaluation.conftest import SMALL, in_a_new_process, lines, run
 
 KILLS = 20
+#: Searches within threat models, 60 in all.
+SETS = "\n".join(
+    ['name = "sets"\nversion = 1\ntitle = "searches within threat models"']
+    + [
+        f'[[entry]]\nname = "{name}"\nkind = "attack"\nrecipe = "{name}@1"\nthreat_model = "{at}@1"\n'
+        "examples = 12\nqueries = 60\nseconds = 20.0"
+        for name, at in {
+            **{"standard": "chars-1", "coordinate-gradient": "chars-2", "hard-label": "insertions-2"},
+            **{"bayesian": "obfuscation-2", "beam": "chars-2-readable"},
+        }.items()
+    ]
+)
 
 
 def killed(checkpoint: Path, suite: Path, out: Path, kills: int, total: int) -> subprocess.CompletedProcess[str]:
@@ -35,10 +47,11 @@ def killed(checkpoint: Path, suite: Path, out: Path, kills: int, total: int) -> 
     return done
 
 
-def test_killed_twenty_times_the_records_are_those_of_an_unbroken_run(pair_checkpoint, tmp_path):
-    """R1. Both in processes of one thread: scores are the same bits for the same number of threads."""
+@pytest.mark.parametrize("text", [SMALL, SETS], ids=["textattack", "threat-models"])
+def test_killed_twenty_times_the_records_are_those_of_an_unbroken_run(pair_checkpoint, tmp_path, text):
+    """R1 and R10. Both runs have one thread: scores are the same bits for the same number of threads."""
     suite, out, unbroken = tmp_path / "small.toml", tmp_path / "out", tmp_path / "unbroken"
-    suite.write_text(SMALL)
+    suite.write_text(text)
     killed(pair_checkpoint, suite, unbroken, 0, 0)
     done = killed(pair_checkpoint, suite, out, KILLS, (unbroken / RECORDS).stat().st_size)
     runs = json.loads(done.stdout.rpartition("RUNS")[2])
@@ -50,6 +63,9 @@ def test_killed_twenty_times_the_records_are_those_of_an_unbroken_run(pair_check
     assert done.stdout.count("incomplete last line") >= KILLS // 4 - 1
     killed_, whole = read_json(out / EVALUATION), read_json(unbroken / EVALUATION)
     assert killed_["entries"] == whole["entries"] and killed_["identity"] == whole["identity"]
+    held = in_a_new_process(out)
+    assert held.returncode == 0 and "no longer" not in held.stdout, held.stdout + held.stderr
+    assert held.stdout.count("adversarial texts still hold") == text.count('kind = "attack"'), held.stdout
 
 
 def test_the_same_seed_twice(pair_checkpoint, evaluated, write_suite, tmp_path):

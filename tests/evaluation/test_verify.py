@@ -21,12 +21,7 @@ from alumbench.evaluation.verify import verify
 from alumbench.models.checkpoint import checkpoint_task, find_model
 from alumbench.parsing import read_json
 from alumbench.storage import read_records
-from tests.evaluation.conftest import run
-
-
-def in_a_new_process(*arguments: object) -> subprocess.CompletedProcess[str]:
-    line = [Path(sys.executable).with_name("alumbench"), "verify", *arguments, "--device", "cpu"]
-    return subprocess.run(list(map(str, line)), capture_output=True, text=True, timeout=200)
+from tests.evaluation.conftest import in_a_new_process, run
 
 
 @pytest.fixture
