@@ -1,4 +1,4 @@
-"""Several searches on one problem, cheap to dear: the strongest attack within a set, as AutoAttack is for images."""
+"""Several searches on one problem, cheapest first: our strongest attack within a set, as AutoAttack is for images."""
 
 from __future__ import annotations
 

@@ -40,7 +40,8 @@ def _needs(part: Recipe | Family) -> str:
     if not isinstance(part, Recipe | ThreatModel):
         return "nothing"
     models = [f"`{name}` from the suite" for name in part.required_models]
-    return ", ".join([*part.needs, *models]) or "nothing"
+    within = ["a threat model"] if isinstance(part, Recipe) and part.needs_threat_model else []
+    return ", ".join([*part.needs, *models, *within]) or "nothing"
 
 
 def tried(recipe: Recipe) -> str:

@@ -72,7 +72,7 @@ def _tell(family: Family, reference: str, source: str) -> None:
         return
     click.echo(f"  standard: {', '.join(family.standard)}")
     if family.one_step:
-        click.echo(f"  standard, one step: {' or '.join(family.one_step)}")
+        click.echo(f"  standard, at degree 1: {', or without scores '.join(family.one_step)}")
     click.echo(f"  quick: {', '.join(family.quick)}")
     if not family.can_enumerate:
         click.echo("  too large for exhaustive")

@@ -21,5 +21,5 @@ RECIPE = Recipe(
     version=1,
     build=build,
     source="Boucher et al. 2022, https://arxiv.org/abs/2106.09898",
-    description="swap two characters and swap them back for the eye, once in a text; differential evolution",
+    description="swap two characters and display them in the original order, once in a text; differential evolution",
 )

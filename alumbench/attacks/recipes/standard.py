@@ -1,4 +1,4 @@
-"""The strongest attack within a threat model: its searches in turn, cheap to dear, until one succeeds.
+"""Our strongest attack within a threat model: its searches in turn, cheapest first, until one succeeds.
 
 The worst case over several attacks is the idea of AutoAttack. A threat model names its searches; those that need a
 gradient or scores which the classifier does not give are left out, and the records say which one succeeded. Then all
@@ -32,5 +32,5 @@ RECIPE = SearchRecipe(
     members=of,
     access="labels",
     source="ours; the worst case over attacks of Croce and Hein 2020, https://arxiv.org/abs/2003.01690",
-    description="the strongest: all searches that the threat model names, cheap to dear, until one succeeds",
+    description="our strongest: all searches that the threat model names, cheapest first, until one succeeds",
 )

@@ -121,10 +121,10 @@ class Chars(ThreatModel):
     name = "chars"
     version = 1
     description = "insert, delete or substitute a character, or swap two neighbours; at most k times"
-    unit = "character"
+    unit = "edit"
     source = (
-        "edit operations of Belinkov and Bisk 2018, https://arxiv.org/abs/1711.02173; the set of Abad Rocamora et al. "
-        "2024, https://arxiv.org/abs/2405.04346, and swaps"
+        "edits of Damerau 1964, https://doi.org/10.1145/363958.363994; the set of Abad Rocamora et al. 2024, "
+        "https://arxiv.org/abs/2405.04346, and swaps"
     )
     one_step = quick = ("linear-bandit", "hard-label")
     not_promised = "one character can change the meaning (`not` to `now`) or make another word"

@@ -181,10 +181,10 @@ class ThreatModel(Family, ABC):
     Attributes:
         needs: names in `resources.RESOURCES`.
         required_models: names in `resources.REQUIRED_MODELS` that a suite's entry has to give.
-        standard: names of the searches of the `standard` attack within it, cheap to dear.
+        standard: names of the searches of the `standard` attack within it, cheapest first.
         one_step: the searches of `standard` in sets of one step, the first that the classifier's answers allow; () for
             `standard`'s own.
-        quick: names of the searches of the `quick` attack, cheap to dear.
+        quick: names of the searches of the `quick` attack, cheapest first.
         can_enumerate: whether short texts have few enough members to score them all.
         is_product: whether its sets are products of choices, `choices.ChoiceSet`.
     """
