@@ -125,7 +125,7 @@ class _Search(SingleSearch):
     def run(self) -> Any:
         """Scores the original, then searches; returns the original's logits."""
         texts, spec = self.example.texts, self._spec
-        self._wrapper.begin(texts)
+        self._wrapper.begin(texts, self._label)
         members = self._at.around(texts, _spans(self._wrapper, spec.protected), self._setting)
         random = np.random.default_rng(seed_of(f"{spec.seed}|{self._recipe.signature}|{self.example.id}"))
         budget = spec.budget(self._words)

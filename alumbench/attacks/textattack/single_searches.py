@@ -45,7 +45,7 @@ class TextAttackSearches:
     def search(self, example: Example) -> SingleSearch:
         """The search for one example."""
         attack = self._idle.pop() if self._idle else self._another()
-        return _Search(attack, self._spec.victim, example)
+        return _Search(attack, self._spec.victim, example, self._recipe.goal)
 
     def release(self, search: SingleSearch) -> None:
         """Takes a search's attack back for another example."""
@@ -71,17 +71,18 @@ class TextAttackSearches:
 class _Search(SingleSearch):
     """One example's search."""
 
-    def __init__(self, attack: Any, victim: Victim, example: Example) -> None:
-        self.attack, self.victim, self.example = attack, victim, example
+    def __init__(self, attack: Any, victim: Victim, example: Example, goal: str) -> None:
+        self.attack, self.victim, self.example, self._goal = attack, victim, example, goal
         self._wrapper: VictimWrapper = attack.goal_function.model
 
     def run(self) -> Any:
         task = self.victim.task
+        label = task.labels.index(str(self.example.label))
         self.attack.goal_function.num_queries = 0
         self.attack.clear_cache()
-        self._wrapper.begin(self.example.texts)
+        self._wrapper.begin(self.example.texts, label if self._goal == "untargeted" else None)
         columns = OrderedDict(zip(task.columns, self.example.texts, strict=True))
-        return self.attack.attack(columns, task.labels.index(str(self.example.label)))
+        return self.attack.attack(columns, label)
 
     def outcome(self, ended: Ended, seconds: float, limit: float | None) -> Outcome:
         queries, unique = self.attack.goal_function.num_queries, self._wrapper.unique
