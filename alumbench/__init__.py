@@ -7,8 +7,9 @@ The names below are the public API; `docs/api.md` shows each. They are imported 
 * Publish: `Leaderboard`.
 * Train: `train`, `pretrain`, `Checkpoint`, `AdversarialTrainer`, `Curriculum`, `ALUM`, `make_method`, `StepContext`.
 * Data and models to try things out with: `load_data`, `task_from_files`, `make_tiny_bert`.
-* Names: `list_methods`, `list_recipes`, `list_suites`, `list_tasks`.
-* For plug-ins: `Method`, `Loss`, `TrainingData`; `Recipe`, `WhiteBoxRecipe`, `WhiteBoxAttack`, `Climb`.
+* Names: `list_methods`, `list_recipes`, `list_suites`, `list_tasks`, `list_threat_models`.
+* For plug-ins: `Method`, `Loss`, `TrainingData`; `Recipe`, `SearchRecipe`, `WhiteBoxRecipe`, `WhiteBoxAttack`, `Climb`;
+  `ThreatModel`, `PerturbationSet`, `Member`, `ChoiceSet`, `Slot`.
 * Every error that a user can act on: `AlumbenchError`.
 """
 
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
     from alumbench.api import Classifier, Leaderboard, compare, evaluate, load_evaluation
     from alumbench.attacks import Recipe, WhiteBoxAttack, WhiteBoxRecipe
     from alumbench.attacks.embedding_space import Climb
+    from alumbench.attacks.set_search import SearchRecipe
+    from alumbench.attacks.threat_models.choices import ChoiceSet, Slot
+    from alumbench.attacks.threat_models.threat_model import Member, PerturbationSet, ThreatModel
     from alumbench.data.from_files import task_from_files
     from alumbench.data.labelled_texts import load_data
     from alumbench.errors import AlumbenchError
-    from alumbench.listing import list_methods, list_recipes, list_suites, list_tasks
+    from alumbench.listing import list_methods, list_recipes, list_suites, list_tasks, list_threat_models
     from alumbench.methods import Loss, Method, TrainingData, make_method
     from alumbench.methods.alum import Alum as ALUM
     from alumbench.models.classifier import Identity
@@ -41,6 +45,7 @@ __all__ = [
     "AdversarialTrainer",
     "AlumbenchError",
     "Checkpoint",
+    "ChoiceSet",
     "Classifier",
     "Climb",
     "Comparison",
@@ -49,9 +54,14 @@ __all__ = [
     "Identity",
     "Leaderboard",
     "Loss",
+    "Member",
     "Method",
+    "PerturbationSet",
     "Recipe",
+    "SearchRecipe",
+    "Slot",
     "StepContext",
+    "ThreatModel",
     "TrainingData",
     "WhiteBoxAttack",
     "WhiteBoxRecipe",
@@ -61,6 +71,7 @@ __all__ = [
     "list_recipes",
     "list_suites",
     "list_tasks",
+    "list_threat_models",
     "load_data",
     "load_evaluation",
     "make_method",
@@ -80,15 +91,20 @@ _HOMES = {
     "Curriculum": "alumbench.training.curriculum",
     "Evaluation": "alumbench.results",
     "Identity": "alumbench.models.classifier",
+    "SearchRecipe": "alumbench.attacks.set_search",
     "StepContext": "alumbench.training.api",
     "load_data": "alumbench.data.labelled_texts",
     "make_tiny_bert": "alumbench.training.tiny_bert",
     "pretrain": "alumbench.pretraining.api",
     "task_from_files": "alumbench.data.from_files",
     "train": "alumbench.training.api",
-    **dict.fromkeys(("list_methods", "list_recipes", "list_suites", "list_tasks"), "alumbench.listing"),
+    **dict.fromkeys(
+        ("list_methods", "list_recipes", "list_suites", "list_tasks", "list_threat_models"), "alumbench.listing"
+    ),
     **dict.fromkeys(("Loss", "Method", "TrainingData", "make_method"), "alumbench.methods"),
     **dict.fromkeys(("Recipe", "WhiteBoxAttack", "WhiteBoxRecipe"), "alumbench.attacks"),
+    **dict.fromkeys(("ChoiceSet", "Slot"), "alumbench.attacks.threat_models.choices"),
+    **dict.fromkeys(("Member", "PerturbationSet", "ThreatModel"), "alumbench.attacks.threat_models.threat_model"),
 }
 
 

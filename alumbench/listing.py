@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alumbench.registry import METHODS, RECIPES, SUITES, TASKS, names
+from alumbench.registry import METHODS, RECIPES, SUITES, TASKS, THREAT_MODELS, names
 
 
 def list_methods() -> list[str]:
@@ -21,6 +21,15 @@ def list_recipes() -> list[str]:
     True
     """
     return names(RECIPES)
+
+
+def list_threat_models() -> list[str]:
+    """Names of all threat models, without degrees.
+
+    >>> "chars" in list_threat_models()
+    True
+    """
+    return names(THREAT_MODELS)
 
 
 def list_tasks() -> list[str]:

@@ -116,12 +116,16 @@ class Searched(Struct, frozen=True, omit_defaults=True):
         largest: the most steps that the threat model allows for this text; 0: the set holds only the original.
         exhausted: true if all members were scored.
         by: the attack of an ensemble that found the adversarial text.
+        words: the words of which the threat model's percentage is taken; 0 where a degree is a number of steps.
+        reached: the most steps of a text that was scored; None if the search does not say.
     """
 
     degree: Count | None
     largest: Count
     exhausted: bool = False
     by: str = ""
+    words: Count = 0
+    reached: Count | None = None
 
 
 class Attacked(_OfExample, frozen=True, kw_only=True, omit_defaults=True):

@@ -21,10 +21,11 @@ PUBLIC = {
     *("Evaluation", "Identity", "Leaderboard", "Loss", "Method", "Recipe", "StepContext", "TrainingData"),
     *("WhiteBoxAttack", "WhiteBoxRecipe", "compare", "evaluate", "list_methods", "list_recipes", "list_suites"),
     *("list_tasks", "load_data", "load_evaluation", "make_method", "make_tiny_bert", "pretrain", "task_from_files"),
-    "train",
+    *("ChoiceSet", "Member", "PerturbationSet", "SearchRecipe", "Slot", "ThreatModel", "list_threat_models", "train"),
 }
 #: Modules with examples in their docstrings.
 DOCTESTS = ["api", "data.from_files", "data.labelled_texts", "listing", "models", "models.classifier"]
+DOCTESTS += ["attacks.threat_models.chars_readable", "attacks.threat_models.threat_model"]
 DOCTESTS += ["pretraining.api", "training.api", "training.tiny_bert"]
 ROWS = [("a good film", "positive"), ("a bad film", "negative"), ("good fun", "positive"), ("a dull bore", "negative")]
 

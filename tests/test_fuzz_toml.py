@@ -25,9 +25,14 @@ MUTATIONS = 250
 WEIRD: list[Any] = [
     *(-1, 0, 2**63, 10**30, 1.5, float("nan"), float("inf"), -0.0, True, False),
     *("", "\u202e", "\x1b[31m", "<script>", "../../etc/passwd", "²", "٣", "a" * 100_000, "x@y", "@", "a@²", "|", "\n"),
+    *("chars-2@1", "chars", "chars-2", "chars-0@1", "chars-9999999@1", "chars-30%@1", "chars-٣@1", "synonyms-200%@1"),
+    *("chars-2@" + "9" * 5000, "-2@1", "./none.py-2@1", "embedding-0.1@1", "exhaustive@1", "input-reduction@1"),
     *([], [[]], [1, 2], ["a", 1], {}, {"a": 1}, [{"a": 1}], {"name": "x"}, [{"name": ["x"]}], [True], "1:2:3"),
 ]
-KEYS = ["foo", "__class__", "", "seed", "file", "parts", "take", "where", "ensemble", "seeds", "collapse", "candidates"]
+KEYS = [
+    *("foo", "__class__", "", "seed", "file", "parts", "take", "where", "ensemble", "seeds", "collapse", "candidates"),
+    *("threat_model", "queries_per_word", "recipe", "attack"),
+]
 RAW = [b"[", b"[[", b'"', b"'''", b"=", b"\n", b"\xff", b"\x00", b"{", b"9" * 5000, b"[" * 3000]
 
 
@@ -50,6 +55,7 @@ def read_plan(folder: Path) -> None:
 
 KINDS: dict[str, tuple[str, str, Callable[[Path], Any]]] = {
     "suite": ("suites/*.toml", "suite.toml", read_suite),
+    "sets": ("tests/evaluation/sets.toml", "suite.toml", read_suite),
     "board": ("leaderboards/*/board.toml", "board.toml", Board.read),
     "plan": ("leaderboards/*/runs.toml", "runs.toml", read_plan),
     "claims": ("leaderboards/claims/claims.toml", "claims.toml", Claims.read),
@@ -141,6 +147,8 @@ def test_a_damaged_task_is_taken_or_refused_in_a_line(path: Path) -> None:
         ("source = {take = 'x', file = 'a.csv'}", "source: source: take = 'x' is not a slice of rows"),
         ("source = {}", "source: names no table: give hub, file, generated or mirror"),
         ("source = {mirror = '../../x'}", "source: mirror = '../../x' points outside the mirror's data/"),
+        ("threat_model = 'chars-2@1'", "threat_model is for attacks, this entry is of kind clean"),
+        ("queries_per_word = 50", "queries_per_word is for attacks, this entry is of kind clean"),
         ("kind = 'cleen'", "unknown kind 'cleen'. Did you mean 'clean'?"),
     ],
     ids=lambda text: text[:20],

@@ -73,7 +73,12 @@ def test_nothing_but_next_line_prints_what_to_type_next() -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("forked")
 def test_every_next_line_runs(run: Run, reference_board: Path, tiny_model: Path) -> None:  # noqa: F811
-    seen = follow(run, "methods") | follow(run, "recipes") | follow(run, "demo", "--out", "a demo", "--seeds", 1)
+    seen = (
+        follow(run, "methods")
+        | follow(run, "recipes")
+        | follow(run, "threat-models")
+        | follow(run, "demo", "--out", "a demo", "--seeds", 1)
+    )
     train = ["train", "--task", "mini-sentiment", "--model", "tiny", *TRAIN]
     for method in ("standard", "fgm"):
         seen |= follow(run, *train, "--method", method, "--out", f"runs/{method} 1")

@@ -71,12 +71,30 @@ def board_of(run: Run, task: str, suite: str) -> str:
     return run("leaderboard", "check", "board")
 
 
+def held_in_contractions(document: dict[str, Any], origin: str) -> None:
+    """The plug-ins' search moved in the plug-ins' set, and the signature names both."""
+    entry = document["entries"]["contractions"]
+    made = r"\|atk:steepest@1\|.*\|set:contractions-2@1\|.*from:(\S+):[0-9a-f]{12}\|set-from:(\S+):[0-9a-f]{12}$"
+    found = re.search(made, entry["signature"])
+    assert found and found[1].endswith(origin) and found[2].endswith(origin)
+    assert entry["threat_model"]["signature"] == "contractions-2@1" and entry["threat_model"]["origin"]
+    lines = Path("run/evaluations/example-seed1/records.jsonl").read_text().splitlines()
+    records = [record for record in map(json.loads, lines) if record["entry"] == "contractions"]
+    assert {record["searched"]["largest"] for record in records} >= {0, 1}
+    broken = [record for record in records if record["outcome"] == "broken"]
+    for record in broken:
+        before, after = record["texts"]["review"], record["adversarial"]["review"]
+        assert 1 <= record["searched"]["degree"] <= 2
+        assert before.replace("was not", "wasn't") == after.replace("was not", "wasn't")
+
+
 def test_an_installed_package_is_listed_trained_attacked_and_put_on_a_board(
     run: Run, installed: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for command, names in {
         "methods": ["entropy", "word-dropout"],
-        "recipes": ["key-typos@1", "embedding-fgm@1"],
+        "recipes": ["key-typos@1", "embedding-fgm@1", "steepest@1"],
+        "threat-models": ["contractions-k@1"],
         "tasks": ["film-reviews"],
         "suites": ["example@1"],
     }.items():
@@ -103,6 +121,7 @@ def test_an_installed_package_is_listed_trained_attacked_and_put_on_a_board(
     assert re.search(r"\|embedding-fgm@1:radius=0.5\|from:alumbench-example@1.0:[0-9a-f]{12}$", fgm["signature"])
     measures = fgm["summary"]["measures"]
     assert measures["accuracy_under_attack"]["value"] < measures["clean_accuracy"]["value"]
+    held_in_contractions(document, "alumbench-example@1.0")
     assert document["identity"]["suite"]["origin"]["package"] == "alumbench-example"
 
     said = board_of(run, "film-reviews", "example")
@@ -136,8 +155,9 @@ def files(tmp_path: Path) -> Path:
     (folder / "__init__.py").unlink()
     suite = folder / "example.toml"
     text = suite.read_text()
-    for name in ("key-typos", "embedding-fgm"):
+    for name in ("key-typos", "embedding-fgm", "steepest"):
         text = text.replace(f'"{name}@1"', f'"./{name.replace("-", "_")}.py:RECIPE@1"')
+    text = text.replace('"contractions-2@1"', '"./contractions.py-2@1"')
     suite.write_text(text)
     return folder
 
@@ -152,10 +172,13 @@ def test_the_same_by_paths_alone(run: Run, files: Path, checkpoint: Path) -> Non
 
     run("attack", "run", "--suite", "mine/example.toml", "--device", "cpu")
     out = Path("run/evaluations/example-seed1")
-    signature = json.loads((out / "evaluation.json").read_text())["entries"]["key-typos"]["signature"]
+    document = json.loads((out / "evaluation.json").read_text())
+    signature = document["entries"]["key-typos"]["signature"]
     assert re.search(r"\|atk:key-typos@1\|.*\|from:key_typos.py:[0-9a-f]{12}$", signature)
+    held_in_contractions(document, ".py")
     said = board_of(run, "mine/film-reviews.toml", "mine/example.toml")
     assert "note: entry key-typos: its attack comes from key_typos.py (SHA-256 " in said
+    assert "note: entry contractions: its threat model comes from contractions.py (SHA-256 " in said
     assert not any(str(files.parent) in path.read_text() for path in Path("board").glob("*.*"))
     said = run("verify", out, "--device", "cpu")
     assert "names the Python file ./key_typos.py:RECIPE@1, which runs only if you name the suite" in said

@@ -20,6 +20,7 @@ from alumbench.errors import AlumbenchError, ClassifierStopped
 from alumbench.models.classifier import WordPlace, has_gradient
 
 THE_GRADIENT = Named("gradient")
+THE_MARGIN_GRADIENT = Named("margin gradient")
 
 PREFIXES = ("##", "Ġ", "▁")
 #: Above this probability of the answer, cross entropy's gradient is a difference of nearly equal numbers.
@@ -32,6 +33,8 @@ class Gradient(BatchedModel):
     If the answer is very sure, it is longer than cross entropy's but has the same direction; see `loss_of_answers`.
     """
 
+    name = THE_GRADIENT
+
     def __init__(self, victim: Victim) -> None:
         """Stores the victim."""
         self._victim, self.pad_id, self.longest = victim, victim.pad_id, victim.longest
@@ -42,13 +45,13 @@ class Gradient(BatchedModel):
         return self._victim.filling(rows)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Gradient) and other._victim is self._victim
+        return type(other) is type(self) and isinstance(other, Gradient) and other._victim is self._victim
 
     def __hash__(self) -> int:
-        return hash((Gradient, id(self._victim)))
+        return hash((type(self), id(self._victim)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Named, (THE_GRADIENT.name,)
+        return Named, (self.name.name,)
 
     @property
     def device(self) -> torch.device:
@@ -61,8 +64,39 @@ class Gradient(BatchedModel):
         zero = torch.zeros_like(words(batch["input_ids"]), requires_grad=True)
         with torch.enable_grad(), words.added(zero):
             logits = self._victim.logits(batch, rows)
-            (gradient,) = torch.autograd.grad(loss_of_answers(logits), zero)
+            (gradient,) = torch.autograd.grad(self.loss(logits), zero)
         return [gradient[at, batch["attention_mask"][at].bool()].float().cpu() for at in range(len(rows))]
+
+    def loss(self, logits: Tensor) -> Tensor:
+        """The loss, summed over logits, (batch, labels)."""
+        return loss_of_answers(logits)
+
+
+class MarginGradient(Gradient):
+    """The gradient of the margin of the victim's own answer at a text's tokens, (tokens, hidden) per row.
+
+    The margin is the answer's logit minus the largest other. Its gradient does not vanish however sure the answer is,
+    and all of it is what a search has to bring below 0.
+    """
+
+    name = THE_MARGIN_GRADIENT
+
+    def loss(self, logits: Tensor) -> Tensor:
+        """The margins' sum; 0 for a victim of one label."""
+        best = logits.topk(min(2, logits.shape[-1]), dim=-1).values
+        return (best[:, 0] - best[:, -1]).sum()
+
+
+class TokenGradient(NamedTuple):
+    """A text's tokens and the gradient at them.
+
+    Attributes:
+        ids: the tokens as the victim reads them, special tokens included.
+        gradient: of the margin, (tokens, hidden).
+    """
+
+    ids: tuple[int, ...]
+    gradient: Tensor
 
 
 class MarkedText(NamedTuple):
@@ -131,7 +165,7 @@ def models_of(victim: Victim) -> dict[object, BatchedModel]:
     if victim.in_bf16 is not None:
         models[THE_VICTIM_IN_BF16] = victim.in_bf16
     if victim.classifier is None:
-        models[THE_GRADIENT] = Gradient(victim)
+        models |= {THE_GRADIENT: Gradient(victim), THE_MARGIN_GRADIENT: MarginGradient(victim)}
     elif not victim.no_word_gradient:
         models[THE_GRADIENT] = WordGradient(victim)
     return models

@@ -57,12 +57,16 @@ class Searched(NamedTuple):
         largest: the most steps that the threat model allows for this text; 0: the set holds only the original.
         exhausted: whether all members were scored, so that a text that is not broken cannot be.
         by: the member of an ensemble of attacks that found it, '' otherwise.
+        words: the words of which the threat model's percentage is taken, 0 where a degree is a number of steps.
+        reached: the most steps of a text that was scored, None if the search does not say.
     """
 
     degree: int | None
     largest: int
     exhausted: bool = False
     by: str = ""
+    words: int = 0
+    reached: int | None = None
 
 
 @dataclass(frozen=True)

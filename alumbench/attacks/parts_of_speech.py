@@ -8,6 +8,8 @@ from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
+from nltk.tag.mapping import tagset_mapping
+from nltk.tag.perceptron import PerceptronTagger
 
 from alumbench.attacks.nltk_data import find_nltk_data, nltk_remedy
 from alumbench.attacks.words import WORD
@@ -43,10 +45,6 @@ class TagWeights:
             scores += vector if value == 1 else value * vector
         return self.tags[int(scores.argmax())]
 
-    def predict(self, features: Mapping[str, int], return_conf: bool = False) -> tuple[str, None]:
-        """The interface of NLTK's perceptron, without its confidence."""
-        return self.best(features), None
-
 
 class TaggedText:
     """A text whose words, or others in their places, have parts of speech.
@@ -75,21 +73,55 @@ class TaggedText:
 @lru_cache(maxsize=2**14)
 def _tags(tokens: tuple[str, ...], at: int, words: tuple[str, ...]) -> tuple[str, ...]:
     tagger, universal = _tagger()
-    after = tokens[at + 1 : at + 3]  # the tagger looks no further ahead
-    return tuple(universal[tagger.tag([*tokens[:at], word, *after])[at][1]] for word in words)
+    before = _before(tokens)
+    return tuple(universal[tagger.tag_in_place(before, tokens, at, word)] for word in words)
+
+
+@lru_cache(maxsize=256)
+def _before(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(tag for _, tag in _tagger()[0].tag(tokens))
+
+
+class Tagger(PerceptronTagger):  # type: ignore[misc]
+    """NLTK's tagger, which also tags one word of a text without all words before it."""
+
+    def __init__(self) -> None:
+        """Reads the weights.
+
+        Raises:
+            LookupError: They are not on this machine.
+        """
+        super().__init__()
+        self._best = TagWeights(self.model).best
+
+    def tag_in_place(self, tags: Sequence[str], tokens: Sequence[str], at: int, word: str) -> str:
+        """The tag of `word` in the place of token `at`.
+
+        A tag follows from two tokens on either side and the two tags before it. So the word changes the tags from two
+        tokens before it on, and these three are found anew.
+
+        Args:
+            tags: the tags of `tokens`.
+            tokens: the text.
+            at: number of a token.
+            word: what stands there.
+        """
+        begin = max(0, at - 2)
+        near = [*tokens[max(0, begin - 2) : at], word, *tokens[at + 1 : at + 3]]
+        context = [*self.START[begin:], *map(self.normalize, near), *self.END][: at - begin + 5]
+        found: list[str] = [*reversed(self.START), *tags][begin : begin + 2]  # of the two before `begin`
+        for number, token in enumerate([*tokens[begin:at], word]):
+            features = (number, token, context, found[-1], found[-2])
+            tag = self.tagdict.get(token) or self._best(self._get_features(*features))
+            found.append(tag)
+        return found[-1]
 
 
 @cache
-def _tagger() -> tuple[Any, Mapping[str, str]]:
+def _tagger() -> tuple[Tagger, Mapping[str, str]]:
     find_nltk_data()
-    from nltk.tag.mapping import tagset_mapping
-    from nltk.tag.perceptron import PerceptronTagger
-
     try:
-        tagger, universal = PerceptronTagger(), tagset_mapping("en-ptb", "universal")
+        return Tagger(), tagset_mapping("en-ptb", "universal")
     except LookupError as error:
-        names = ("averaged_perceptron_tagger_eng", "universal_tagset")
-        remedy = "; ".join(nltk_remedy(name) for name in names)
+        remedy = "; ".join(nltk_remedy(name) for name in ("averaged_perceptron_tagger_eng", "universal_tagset"))
         raise AlumbenchError(f"parts of speech: NLTK's tagger is not on this machine; {remedy}") from error
-    tagger.model = TagWeights(tagger.model)
-    return tagger, universal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType, MethodType
@@ -140,6 +141,20 @@ class Recipe(metaclass=TakesOldNames):
     def needs_threat_model(self) -> bool:
         """True if it searches whatever set it is given, and has none of its own."""
         return False
+
+    def words_in(self, texts: Mapping[str, str]) -> int:
+        """The words of an example, as its records count them: TextAttack's.
+
+        Args:
+            texts: the text of each column.
+        """
+        from alumbench.attacks.textattack.loader import load_textattack
+
+        return int(load_textattack().shared.AttackedText(OrderedDict(texts)).num_words)
+
+    def why_not_within(self, at: ThreatModelAt) -> str:
+        """Why it cannot search the set of a threat model, '' if it can."""
+        return "it keeps the label, and no text of a set is a success then" if self.goal == "reduction" else ""
 
     def searches(self, spec: SearchSpec) -> Searches:
         """Makes the searches for single examples.

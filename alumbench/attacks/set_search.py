@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -18,9 +18,10 @@ from alumbench.attacks.single_search import (
     ended_early,
     floats,
     similarity,
+    strayed,
     words_changed,
 )
-from alumbench.attacks.threat_models.threat_model import Setting, Spans, ThreatModel, ThreatModelAt
+from alumbench.attacks.threat_models.threat_model import ThreatModel, ThreatModelAt
 from alumbench.attacks.victim import VictimWrapper
 from alumbench.attacks.words import words_of
 from alumbench.data import Example
@@ -58,6 +59,14 @@ class SearchRecipe(Recipe):
         """True: it has no set of its own."""
         return True
 
+    def words_in(self, texts: Mapping[str, str]) -> int:
+        """The words of an example, as its records count them: those of `attacks/words.py`."""
+        return sum(len(words_of(text)) for text in texts.values())
+
+    def why_not_within(self, at: ThreatModelAt) -> str:
+        """`suits`: why it cannot search the set of a threat model, '' if it can."""
+        return self.suits(at)
+
     def searches(self, spec: SearchSpec) -> SetSearches:
         """Makes the searches for single examples.
 
@@ -69,7 +78,7 @@ class SearchRecipe(Recipe):
             raise AlumbenchError(
                 f'recipe {self.name} searches the set of a threat model: name one, such as threat_model = "chars-2"'
             )
-        if why := self.suits(at):
+        if why := self.why_not_within(at):
             raise AlumbenchError(f"recipe {self.name} cannot search {at.name}: {why}")
         if self.access == "scores" and victim.hard_labels:
             raise AlumbenchError(
@@ -89,7 +98,6 @@ class SetSearches:
     def __init__(self, recipe: SearchRecipe, spec: SearchSpec, at: ThreatModelAt) -> None:
         """Stores the parts."""
         self._recipe, self._spec, self._at = recipe, spec, at
-        self._setting = Setting(spec.limits.facts, spec.models, str(spec.victim.device))
 
     @property
     def is_white_box(self) -> bool:
@@ -100,7 +108,7 @@ class SetSearches:
 
     def search(self, example: Example) -> SingleSearch:
         """The search for one example."""
-        return _Search(example, self._recipe, self._spec, self._at, self._setting)
+        return _Search(example, self._recipe, self._spec, self._at)
 
     def release(self, search: SingleSearch) -> None:
         """Does nothing: searches share no state."""
@@ -113,20 +121,20 @@ class SetSearches:
 class _Search(SingleSearch):
     """One example's search."""
 
-    def __init__(
-        self, example: Example, recipe: SearchRecipe, spec: SearchSpec, at: ThreatModelAt, setting: Setting
-    ) -> None:
-        self.example, self._recipe, self._spec, self._at, self._setting = example, recipe, spec, at, setting
+    def __init__(self, example: Example, recipe: SearchRecipe, spec: SearchSpec, at: ThreatModelAt) -> None:
+        self.example, self._recipe, self._spec, self._at = example, recipe, spec, at
         self._wrapper = VictimWrapper(spec.victim, protected=spec.protected)
         self._label = spec.victim.task.labels.index(str(example.label))
-        self._words = sum(len(words_of(text)) for text in example.texts)
+        self._words = recipe.words_in(dict(zip(spec.victim.task.columns, example.texts, strict=True)))
         self._problem: Problem | None = None
+        self._degree: int | None = None
 
     def run(self) -> Any:
         """Scores the original, then searches; returns the original's logits."""
         texts, spec = self.example.texts, self._spec
         self._wrapper.begin(texts, self._label)
-        members = self._at.around(texts, _spans(self._wrapper, spec.protected), self._setting)
+        members = spec.set_around(self._wrapper)
+        assert members is not None  # `searches` asked for a threat model
         random = np.random.default_rng(seed_of(f"{spec.seed}|{self._recipe.signature}|{self.example.id}"))
         budget = spec.budget(self._words)
         self._problem = problem = Problem(members, self._label, self._wrapper, random, budget, self._recipe.name)
@@ -134,9 +142,13 @@ class _Search(SingleSearch):
         with contextlib.suppress(BudgetSpent):
             problem.score([members.start()])
         logits = self._wrapper([texts])[0] if budget == 0 else problem.known(texts)
-        if int(logits.argmax()) == self._label and members.largest:
+        largest = members.largest
+        if int(logits.argmax()) == self._label and largest:
             with contextlib.suppress(BudgetSpent):
                 self._recipe.search(problem)
+            members.largest = largest  # an ensemble lowers it, and the budget may end meanwhile
+        if problem.found:
+            self._degree = members.degree_of(problem.found.texts)
         return logits
 
     def outcome(self, ended: Ended, seconds: float, limit: float | None) -> Outcome:
@@ -152,7 +164,7 @@ class _Search(SingleSearch):
         kind: OutcomeName = ALREADY_WRONG if wrong else BROKEN if found else ROBUST
         columns, old = self._spec.victim.task.columns, self.example.texts
         new = found.texts if found else old
-        return Outcome(
+        outcome = Outcome(
             outcome=kind,
             scores=floats(logits.softmax(-1)),
             adversarial=dict(zip(columns, new, strict=True)) if found else None,
@@ -167,16 +179,12 @@ class _Search(SingleSearch):
             message="",
             seconds=seconds,
             searched=Searched(
-                degree=found.degree if found else None,
+                degree=self._degree,
                 largest=problem.set.largest,
                 exhausted=problem.exhausted,
                 by=problem.by if problem.by != self._recipe.name else "",
+                words=problem.set.words,
+                reached=problem.reached,
             ),
         )
-
-
-def _spans(wrapper: VictimWrapper, protected: tuple[str, ...]) -> Spans:
-    """The part of each text that may change: nothing of protected columns, of others what the victim reads."""
-    columns, texts = wrapper.victim.task.columns, wrapper.example
-    read = wrapper.victim.view(texts, wrapper.shares).read if wrapper.cut else [(0, len(text)) for text in texts]
-    return tuple((0, 0) if column in protected else span for column, span in zip(columns, read, strict=True))
+        return strayed(self._at, outcome) if found and self._degree is None else outcome

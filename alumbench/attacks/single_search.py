@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from alumbench.attacks.outcome import ERROR, TIMEOUT, Outcome, OutcomeName
-from alumbench.attacks.threat_models.threat_model import ThreatModelAt
-from alumbench.attacks.victim import Victim
+from alumbench.attacks.threat_models.threat_model import PerturbationSet, Setting, ThreatModelAt
+from alumbench.attacks.victim import Victim, VictimWrapper
 from alumbench.data import Example
 from alumbench.engine.scheduler import Ended, TimeLimit
 from alumbench.errors import ClassifierStopped
@@ -53,10 +53,15 @@ class SearchSpec:
 
     def budget(self, words: int) -> int | None:
         """The query budget of an example of that many words, None for no limit."""
-        each = self.limits.queries_per_word
-        per_word = None if each is None else each * max(words, 1)
-        limits = [limit for limit in (self.query_budget, per_word) if limit is not None]
-        return min(limits) if limits else None
+        return budget_of(words, self.query_budget, self.limits.queries_per_word)
+
+    def set_around(self, wrapper: VictimWrapper) -> PerturbationSet | None:
+        """The threat model's set around the example that the wrapper has begun, None without a threat model."""
+        limits = self.limits
+        if limits.threat_model is None:
+            return None
+        setting = Setting(limits.facts, self.models, str(self.victim.device))
+        return limits.threat_model.around(wrapper.example, wrapper.spans, setting)
 
 
 class SingleSearch(ABC):
@@ -102,6 +107,36 @@ class Searches(Protocol):
     def running(self) -> contextlib.AbstractContextManager[None]:
         """The context in which searches run."""
         ...
+
+
+def budget_of(words: int, queries: int | None, per_word: int | None) -> int | None:
+    """The query budget of an example, None for no limit: the smaller of both limits.
+
+    The protocol of TextDefender (Li et al. 2021, https://arxiv.org/abs/2108.12777) allows 50 queries a word, so that
+    long and short texts are treated alike.
+
+    Args:
+        words: words of the example; a text without words counts as one.
+        queries: limit of the whole example, None for none.
+        per_word: limit per word, None for none.
+    """
+    limits = [limit for limit in (queries, None if per_word is None else per_word * max(words, 1)) if limit is not None]
+    return min(limits) if limits else None
+
+
+def strayed(at: ThreatModelAt, outcome: Outcome) -> Outcome:
+    """An outcome whose adversarial text is not in the set that the search was to stay in: an error of the search."""
+    message = f"the search found a text that is not in the set of {at.signature}"
+    return replace(
+        outcome,
+        outcome=ERROR,
+        adversarial=None,
+        adversarial_scores=None,
+        words_changed=0,
+        similarity=None,
+        message=message,
+        searched=None,
+    )
 
 
 def ended_early(

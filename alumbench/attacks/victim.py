@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import torch
 from torch import Tensor
@@ -37,6 +37,9 @@ from alumbench.models.checkpoint import (
 )
 from alumbench.models.classifier import Classifier
 from alumbench.models.in_training import InMemoryClassifier
+
+if TYPE_CHECKING:
+    from alumbench.attacks.threat_models.threat_model import Spans
 
 Texts = Sequence[str]
 BATCH_SIZE = 64
@@ -389,6 +392,17 @@ class VictimWrapper:
         tells = self.tokenizer is not None and bool(self.tokenizer.is_fast)
         self.cut = bool(example) and tells and self.victim.cut([example])[0]
         self._original = self.rows([example])[0] if example else None
+
+    @property
+    def spans(self) -> Spans:
+        """The part of each text that may change: nothing of protected columns, of others what the victim reads."""
+        columns, texts = self.victim.task.columns, self.example
+        read = self.victim.view(texts, self.shares).read if self.cut else [(0, len(text)) for text in texts]
+        return tuple((0, 0) if column in self.protected else span for column, span in zip(columns, read, strict=True))
+
+    def forget(self) -> None:
+        """Forgets known answers, which takes their memory back; asked again, a row is scored again."""
+        self._known.clear()
 
     def rows(self, texts: Sequence[Texts]) -> list[TokenizedText]:
         """Variants of the example as the model reads them."""

@@ -33,6 +33,7 @@ COMMANDS = {
     "methods": "list the training methods",
     "suites": "list the suites to evaluate with",
     "recipes": "list the attacks and what each needs",
+    "threat-models": "list what attackers may do: the sets of texts to attack within",
     "doctor": "show what is missing on this machine and how to get it",
 }
 
@@ -51,7 +52,8 @@ class LazyGroup(click.Group):
         """The command with that name."""
         if name not in COMMANDS:
             return None
-        return getattr(importlib.import_module(f"alumbench.cli.{name}"), name)  # type: ignore[no-any-return]
+        module = name.replace("-", "_")
+        return getattr(importlib.import_module(f"alumbench.cli.{module}"), module)  # type: ignore[no-any-return]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -25,6 +25,38 @@ if TYPE_CHECKING:
     default="",
     help="A suite that 'alumbench suites' lists, or a TOML file. Default: standard.",
 )
+@click.option("--recipe", default="", help="Run this attack instead of a suite; 'alumbench recipes' lists them.")
+@click.option(
+    "--threat-model",
+    default="",
+    metavar="NAME-DEGREE",
+    help="Search this set: chars-2, synonyms-30%; 'alumbench threat-models' lists them. Default recipe: standard.",
+)
+@click.option(
+    "--examples",
+    default=0,
+    type=click.IntRange(min=0),
+    help="With --recipe or --threat-model: examples to attack, the same draw for all models. Default: all.",
+)
+@click.option(
+    "--queries",
+    default=0,
+    type=click.IntRange(min=0),
+    help="With --recipe or --threat-model: the most model answers per example. Default: no limit.",
+)
+@click.option(
+    "--queries-per-word",
+    default=0,
+    type=click.IntRange(min=0),
+    help="With --recipe or --threat-model: the most model answers per word of an example. Default: no limit.",
+)
+@click.option(
+    "--attack-model",
+    "attack_models",
+    multiple=True,
+    metavar="NAME=MODEL",
+    help="A model that the recipe or threat model leaves open: masked_lm=FOLDER; repeatable.",
+)
 @click.option("--only", multiple=True, metavar="ENTRY", help="Run only this entry; repeatable.")
 @click.option("--data", type=click.Path(path_type=Path), help="Your own examples instead of the suite's.")
 @click.option("--text-columns", default="", help="Text columns of --data; default: the task's, or inferred.")
@@ -90,6 +122,7 @@ def attack(checkpoints: tuple[str, ...], **options: Any) -> None:
 
     \b
     alumbench attack runs/sst2-alum-1 --suite textattack-core
+    alumbench attack runs/sst2-alum-1 --threat-model chars-1 --recipe exhaustive --examples 100
     alumbench attack my_module:predict --labels negative,positive --data my.csv
 
     Writes one JSON line per example to records.jsonl. Rerun the same command to resume.
@@ -141,6 +174,15 @@ class _Once:
             click.echo(line)
 
 
+def _models(pairs: tuple[str, ...]) -> dict[str, str]:
+    """`("masked_lm=FOLDER",)` as a mapping."""
+    split = [pair.partition("=") for pair in pairs]
+    for (name, _, model), pair in zip(split, pairs, strict=True):
+        if not (name and model):
+            raise click.UsageError(f"--attack-model {pair}: expected --attack-model NAME=MODEL.")
+    return {name: model for name, _, model in split}
+
+
 def _asked(options: CommandOptions) -> EvaluationOptions:
     """The evaluation options from the command line."""
     from alumbench.data.labels import parse_labels
@@ -150,10 +192,12 @@ def _asked(options: CommandOptions) -> EvaluationOptions:
     if any("=" in part for part in parts) and not options["data"]:
         raise click.UsageError("VALUE=NAME in --labels is for the values of --data.")
     names, values = parse_labels(parts)
+    attack = ("recipe", "threat_model", "examples", "queries", "queries_per_word")
     data = ("only", "data", "label_column", "delimiter", "encoding", "task", "attack_seed", "limit", "skip_broken")
     how = ("in_flight", "workers", "ray", "scoring", "precision", "batch_size")
     return EvaluationOptions(
-        **{name: options[name] for name in (*data, *how)},
+        **{name: options[name] for name in (*attack, *data, *how)},
+        attack_models=_models(options["attack_models"]),
         suite=options["suite_name"],
         text_columns=tuple(split_names(options["text_columns"])),
         values=values,

@@ -125,6 +125,7 @@ def tell(where: str, verdicts: Sequence[Verdict], rescored: Sequence[Rescored]) 
         parts += [f"{one.answers} answers re-scored"] if one.answers else []
         attacks = "1 failed attack" if one.again == 1 else f"{one.again} failed attacks"
         parts += [f"{attacks} repeated"] if one.again else []
+        parts += [f"{one.within} texts checked against their threat model"] if one.within else []
         lines += [f"may differ with time or device: {line}" for line in one.differ]
         parts += ["" if lines else "all as recorded"] if one.answers else []
         click.echo(f"  {one.entry}: {'; '.join(filter(None, parts)) or 'nothing was re-scored'}")

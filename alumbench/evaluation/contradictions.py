@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
-from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ROBUST, TIMEOUT
+from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ERROR, ROBUST, TIMEOUT
 from alumbench.attacks.recipes.embedding_pgd import radius_of
+from alumbench.attacks.single_search import budget_of
 from alumbench.attacks.threat_models.embedding import THREAT_MODEL as EMBEDDING_BALL
+from alumbench.evaluation.membership import claims
 from alumbench.evaluation.results import EntryResult
 from alumbench.records import Ascended, Attacked, Record, adversarial_scores_of
 
@@ -90,9 +92,12 @@ def _of_attack(record: Record, described: EntryResult, gold: int) -> Iterator[st
     if isinstance(record, Attacked):
         if (outcome == BROKEN) != (record.adversarial is not None):
             yield f"outcome {outcome} {'with' if outcome != BROKEN else 'without'} an adversarial text"
-        budget = described.query_budget
-        if budget and record.queries > budget:
+        counted = outcome not in (ERROR, TIMEOUT)  # the words of others are not known
+        per_word = described.queries_per_word if counted else None
+        budget = budget_of(record.words, described.query_budget or None, per_word)
+        if budget is not None and record.queries > budget:
             yield f"{record.queries} queries, the budget is {budget}"
+        yield from claims(record, described)
         if record.queries_unique > record.queries:
             yield f"{record.queries_unique} different queries out of {record.queries}"
         if outcome == TIMEOUT and "s:inf" in described.signature.split("|"):

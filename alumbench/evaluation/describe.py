@@ -14,6 +14,7 @@ from alumbench.evaluation.results import EntryResult, ModelIdentity, Seeds, Thre
 from alumbench.evaluation.seeds import attack_seeds
 from alumbench.evaluation.suite_entry import SuiteEntry
 from alumbench.evaluation.thresholds import Thresholds
+from alumbench.origins import Origin
 
 
 def describe(
@@ -47,6 +48,8 @@ def describe(
         parts += [entry.white_box()[1]]
     origin = entry.origin()
     parts += [origin.signature] if origin else []
+    of_set = at.origin() if at else Origin()
+    parts += [f"set-{of_set.signature}"] if of_set else []
     seeds = len(attack_seeds(entry, request)) if entry.kind == "attack" else 1
     return EntryResult(
         kind=entry.kind,  # type: ignore[arg-type]  # one of KINDS, which `Entry.check` looks at
@@ -64,7 +67,7 @@ def describe(
         models=models or None,
         origin=origin.record() or None,
         queries_per_word=entry.queries_per_word or None,
-        threat_model=ThreatModelResult(at.signature, facts, at.origin().record() or None) if at else None,
+        threat_model=ThreatModelResult(at.signature, facts, of_set.record() or None) if at else None,
     )
 
 

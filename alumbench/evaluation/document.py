@@ -47,6 +47,7 @@ def open_document(request: Request, victim: Victim, out: Path) -> Document:
             version=request.suite.version,
             sha256=request.suite.digest(),
             origin=_origin(request.suite),
+            attack=request.suite.attack,
         ),
         attack_seed=request.attack_seed,
         limit=request.limit,

@@ -16,6 +16,7 @@ from alumbench.data.dataset import load_examples_from
 from alumbench.data.kept import trained_on
 from alumbench.data.source import DataOrigin
 from alumbench.errors import AlumbenchError
+from alumbench.evaluation.degrees import summarize_within
 from alumbench.evaluation.describe import describe
 from alumbench.evaluation.document import EVALUATION, RECORDS, open_document
 from alumbench.evaluation.ensembles import broken_before, summarize_ensemble
@@ -31,7 +32,6 @@ from alumbench.evaluation.suite_entry import SuiteEntry
 from alumbench.evaluation.summary import summarize
 from alumbench.evaluation.thresholds import Thresholds
 from alumbench.evaluation.validity import judge, summarize_validity
-from alumbench.origins import Origin
 from alumbench.records import Attacked, Record, Worst, as_json
 from alumbench.storage import RecordLog, write_json
 
@@ -185,9 +185,9 @@ def _check_same(where: str, there: EntryResult, now: EntryResult) -> None:
             f"{now.data_sha256[:12]} now); give another --out"
         )
     changes = made_otherwise(there, now)
-    before, here = (Origin.read(one.origin or {}) for one in (there, now))
-    if before != here:
-        changes = f"the recipe's file ({before} there, {here} now)"
+    for what, here in now.origins.items():
+        if (before := there.origins[what]) != here:
+            changes = f"the {what}'s file ({before} there, {here} now)"
     if changes:
         raise AlumbenchError(
             f"{where}: cannot resume, changed since it was started: {changes}. "
@@ -260,11 +260,14 @@ def _check_order(request: Request, task: Task, entries: Sequence[SuiteEntry], do
 def _summary(entry: SuiteEntry, task: Task, records: Sequence[Record], thresholds: Thresholds) -> Summary:
     if entry.kind != "attack":
         return summarize(entry.kind, task, records)
-    goal = entry.load_recipe().goal
+    goal, at = entry.load_recipe().goal, entry.load_threat_model()
     summary = summarize(entry.kind, task, main_records(records), goal)
     if goal == "untargeted":
         attacked = [record for record in records if isinstance(record, Attacked)]
         summary = replace(summary, validity=summarize_validity(attacked, thresholds))
+    if at is not None:
+        attacked = [record for record in main_records(records) if isinstance(record, Attacked)]
+        summary = replace(summary, within=summarize_within(attacked, at.signature))
     return replace(summary, attack_seeds=summarize_seeds(records))
 
 

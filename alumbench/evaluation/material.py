@@ -12,6 +12,7 @@ from alumbench.errors import AlumbenchError
 from alumbench.evaluation.describe import describe
 from alumbench.evaluation.ensembles import SKIP_BROKEN
 from alumbench.evaluation.evaluate import CUT, load_entry
+from alumbench.evaluation.one_attack import suite_of
 from alumbench.evaluation.request import Request
 from alumbench.evaluation.results import EntryResult, Identity, SuiteIdentity
 from alumbench.evaluation.seeds import main_records
@@ -112,6 +113,8 @@ def _suite(recorded: SuiteIdentity, suites: Sequence[Suite]) -> Suite:
     for suite in suites:
         if (suite.name, suite.digest()) == (recorded.name, recorded.sha256):
             return suite
+    if recorded.attack is not None:
+        return suite_of(recorded.attack, run_files=False)
     origin = Origin.read(recorded.origin or {})
     if not origin.file:
         return load_suite(recorded.name, run_files=False)
@@ -128,9 +131,10 @@ def _suite(recorded: SuiteIdentity, suites: Sequence[Suite]) -> Suite:
 
 
 def _not_here(identity: Identity, described: EntryResult) -> str:
-    """The package of an entry's suite or attack, if it is missing here or has changed; '' if not."""
-    for what, origin in (("suite", identity.suite.origin), ("attack", described.origin)):
-        absent = Origin.read(origin or {}).absent()
+    """The package of an entry's suite, recipe or threat model, if it is missing here or has changed; '' if not."""
+    named = {"suite": Origin.read(identity.suite.origin or {}), **described.origins}
+    for what, origin in named.items():
+        absent = origin.absent()
         if absent:
             return f"its {what} comes from another package: {absent}"
     return ""

@@ -15,6 +15,7 @@ from alumbench.data.from_files import own_examples
 from alumbench.data.inferred import infer_task
 from alumbench.engine.scorer import Scorer
 from alumbench.errors import AlumbenchError
+from alumbench.evaluation.one_attack import suite_of
 from alumbench.evaluation.options import DEFAULT_SUITE, RESULTS, EvaluationOptions
 from alumbench.evaluation.request import Request
 from alumbench.evaluation.stored import EVALUATIONS, Stored
@@ -62,8 +63,11 @@ def open_evaluation(
     Raises:
         AlumbenchError: The model is not found, its task is unknown, or the suite has no entry for it.
     """
-    suite = load_suite(options.suite or DEFAULT_SUITE)
-    if not options.suite:
+    attack = options.attack()
+    suite = suite_of(attack) if attack else load_suite(options.suite or DEFAULT_SUITE)
+    if attack:
+        say(f"attack: {suite.title}")
+    elif not options.suite:
         say(f"suite: {suite.name}@{suite.version} ({suite.title}); --suite names another")
     if options.values and options.data is None:
         raise AlumbenchError("VALUE=NAME in --labels is for the values of --data")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from alumbench.errors import AlumbenchError
+from alumbench.evaluation.results import OneAttack
 from alumbench.fields import AtLeast0, AtLeast1
 from alumbench.models.resolve import ModelOptions
 
@@ -20,6 +22,12 @@ class EvaluationOptions:
 
     Attributes:
         suite: a name of `alumbench suites`, or a TOML file; '' for `DEFAULT_SUITE`.
+        recipe: name or path of one attack to run instead of a suite; '' for the standard one of `threat_model`.
+        threat_model: name or path of the set that it searches, with its degree (`chars-2`); '' for the recipe's own.
+        examples: of that attack, the number to attack, the same draw for everybody; 0 for all.
+        queries: of that attack, the most model answers for an example, 0 for no limit.
+        queries_per_word: the same per word of the example; the smaller of both limits holds.
+        attack_models: models that the recipe or the threat model leaves open, by name.
         only: names of entries to run; all when empty.
         data: the user's own examples in place of the suite's.
         text_columns: their text columns; () for the task's, or to detect them.
@@ -43,6 +51,12 @@ class EvaluationOptions:
     """
 
     suite: str = ""
+    recipe: str = ""
+    threat_model: str = ""
+    examples: AtLeast0 = 0
+    queries: AtLeast0 = 0
+    queries_per_word: AtLeast0 = 0
+    attack_models: dict[str, str] = field(default_factory=dict)
     only: tuple[str, ...] = ()
     data: Path | None = None
     text_columns: tuple[str, ...] = ()
@@ -63,6 +77,23 @@ class EvaluationOptions:
     precision: str = "fp32"
     batch_size: AtLeast1 = 64
 
+    def attack(self) -> OneAttack | None:
+        """The attack that is named instead of a suite, None for a suite.
+
+        Raises:
+            AlumbenchError: A suite is named too, or only what belongs to an attack is.
+        """
+        given = {name: getattr(self, name) for name in ("examples", "queries", "queries_per_word")}
+        attack = OneAttack(recipe=self.recipe, threat_model=self.threat_model, models=self.attack_models, **given)
+        if attack == OneAttack():
+            return None
+        if self.suite:
+            raise AlumbenchError("suite: its entries say how they attack; leave out the suite, or the attack's options")
+        if not (self.recipe or self.threat_model):
+            named = next(name for name in (*given, "attack_models") if getattr(self, name))
+            raise AlumbenchError(f"{named}: is for one attack; name it by its recipe, its threat model or both")
+        return attack
+
     def folder_name(self, suite: str) -> str:
         """Default name of the evaluation's folder; it distinguishes evaluations of the same model."""
         said = {
@@ -79,5 +110,5 @@ class EvaluationOptions:
     @property
     def special(self) -> bool:
         """True if the result is not a plain evaluation; boards and comparisons use only plain ones by default."""
-        plain = EvaluationOptions(self.suite, self.only, attack_seed=self.attack_seed)
+        plain = EvaluationOptions(attack_seed=self.attack_seed)
         return self.folder_name("") != plain.folder_name("")

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from alumbench.attacks.outcome import ERROR, ROBUST, TIMEOUT
+from alumbench.attacks.single_search import budget_of
 from alumbench.evaluation.results import EntryResult, Flag, Measure, ModelCheck
 from alumbench.evaluation.seeds import main_records
-from alumbench.records import Attacked, Record
+from alumbench.records import Attacked, Record, Searched
 
 #: The flag of a model that is no better than always answering one label.
 AT_CHANCE = "clean-accuracy-at-chance"
@@ -52,6 +53,7 @@ def flags(
     for name, entry in attacks.items():
         main = main_records(records.get(name, []))
         found += [*failures(name, main), *saturated(name, entry, main), *beaten(name, entry, attacks)]
+        found += empty_sets(name, entry)
     return [flag for at, flag in enumerate(found) if flag not in found[:at]]
 
 
@@ -79,10 +81,23 @@ def model_flags(check: ModelCheck) -> Iterator[Flag]:
 
 
 def too_few_attacks(attacks: Mapping[str, EntryResult]) -> Iterator[Flag]:
-    """A flag if fewer than two attacks look for another label."""
-    looking = [name for name, entry in attacks.items() if entry.goal == "untargeted"]
-    if attacks and len(looking) < 2:
+    """A flag if fewer than two attacks look for another label, members of ensembles counted, and none is exact."""
+    looking = {name: _members(entry) for name, entry in attacks.items() if entry.goal == "untargeted"}
+    if attacks and sum(looking.values()) < 2 and not any(_is_exact(attacks[name]) for name in looking):
         yield _flag("fewer-than-two-attacks", "", f"{', '.join(looking) or 'none'} alone; others may find more")
+
+
+def _members(entry: EntryResult) -> int:
+    """Number of attacks that an entry's recipe runs, by its signature: `atk:standard@1(beam@1+charmer@1)`."""
+    recipe = next((part for part in entry.signature.split("|") if part.startswith("atk:")), "")
+    return 1 + recipe.count("+")
+
+
+def _is_exact(entry: EntryResult) -> bool:
+    """True if all members of the set of each robust example were scored: no other attack within it finds more."""
+    within, outcomes = entry.figures.within, entry.figures.outcomes or {}
+    failed = outcomes.get(ERROR, 0) + outcomes.get(TIMEOUT, 0)
+    return within is not None and not failed and within.exhausted == outcomes.get(ROBUST, 0)
 
 
 def at_chance(name: str, entry: EntryResult, records: Sequence[Record], labels: Sequence[str]) -> Iterator[Flag]:
@@ -150,13 +165,42 @@ def failures(name: str, records: Sequence[Record]) -> Iterator[Flag]:
 
 
 def saturated(name: str, entry: EntryResult, records: Sequence[Record]) -> Iterator[Flag]:
-    """A flag if more than `MOST_SPENT` of the examples not broken spent the whole query budget."""
-    budget = entry.query_budget or 0
+    """A flag if more than `MOST_SPENT` of the examples not broken spent the whole budget, or spent it at once."""
     kept = [record for record in records if isinstance(record, Attacked) and record.outcome == ROBUST]
-    spent = sum(record.queries >= budget for record in kept) if budget else 0
-    if spent > MOST_SPENT * len(kept):
-        detail = f"{spent} of {len(kept)} examples not broken spent all {budget} queries: more might break them"
+    spent = [record for record in kept if _spent(record, entry)]
+    first = [record for record in spent if record.searched is not None and _in_first_step(record.searched)]
+    if len(first) > MOST_SPENT * len(kept):
+        detail = (
+            f"on {len(first)} of {len(kept)} examples not broken the budget ended within the first step: the figure is "
+            f"of the budget, not of the threat model"
+        )
+        yield _flag("budget-ends-in-first-step", name, detail)
+    elif len(spent) > MOST_SPENT * len(kept):
+        whole = "their whole budget" if entry.queries_per_word else f"all {entry.query_budget} queries"
+        detail = f"{len(spent)} of {len(kept)} examples not broken spent {whole}: more might break them"
         yield _flag("budget-saturated", name, detail)
+
+
+def empty_sets(name: str, entry: EntryResult) -> Iterator[Flag]:
+    """A flag if the threat model's set holds only the original for some examples, which cannot be attacked then."""
+    within = entry.figures.within
+    if within and within.empty_sets and entry.threat_model:
+        detail = (
+            f"for {within.empty_sets} of {entry.n} examples {entry.threat_model.signature} has no text but the "
+            f"original, so they count as robust if they are answered right"
+        )
+        yield _flag("empty-sets", name, detail)
+
+
+def _spent(record: Attacked, entry: EntryResult) -> bool:
+    """True if a search spent its whole query budget and left something to search."""
+    budget = budget_of(record.words, entry.query_budget or None, entry.queries_per_word)
+    unsearched = record.searched is None or bool(record.searched.largest and not record.searched.exhausted)
+    return budget is not None and record.queries >= budget and unsearched
+
+
+def _in_first_step(searched: Searched) -> bool:
+    return searched.reached is not None and searched.reached <= 1
 
 
 def beaten(name: str, entry: EntryResult, attacks: Mapping[str, EntryResult]) -> Iterator[Flag]:

@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ERROR, ROBUST, TIMEOUT
-from alumbench.attacks.victim import Victim
+from alumbench.attacks.threat_models.threat_model import Spans, Texts
+from alumbench.attacks.victim import Victim, VictimWrapper
 from alumbench.data import data_hash
 from alumbench.data.example import content_id
 from alumbench.evaluation.contradictions import TIE, contradictions, contradictory
 from alumbench.evaluation.document import RECORDS
 from alumbench.evaluation.entry_runner import EntryRun
 from alumbench.evaluation.material import Material, of_records
+from alumbench.evaluation.membership import ENDED, Membership, claims_of_entry, disagreements, held_against_sets
 from alumbench.evaluation.request import Request
 from alumbench.evaluation.results import EntryResult, Identity
 from alumbench.evaluation.stored import Stored
@@ -60,6 +62,7 @@ class Rescored:
         fallen: records that do not hold, one line each, starting with the example's id.
         differ: repeated attacks that ended differently, where time, device or precision can be the reason.
         lacking: the reason why a check was left out; '' if none was.
+        within: adversarial texts that were held against the set of the entry's threat model; None without one.
     """
 
     entry: str
@@ -68,6 +71,7 @@ class Rescored:
     fallen: tuple[str, ...]
     differ: tuple[str, ...]
     lacking: str
+    within: int | None = None
 
 
 def rescore_stored(
@@ -80,7 +84,10 @@ def rescore_stored(
         records = stored.results.records.get(name, [])
         material = of_records(identity, described, name, victim.task, records, suites)
         found.append(rescore(name, described, records, material, victim, sample, is_exact(identity, victim)))
-    return found
+    excluded = list(disagreements(stored.document.entries, stored.results.records, TIE))
+    return [
+        replace(one, fallen=(*one.fallen, *(line for name, line in excluded if name == one.entry))) for one in found
+    ]
 
 
 def rescore(
@@ -108,16 +115,21 @@ def rescore(
         for record in records
         for problem in contradictions(record, described, victim.task.labels)
     ]
+    fallen += claims_of_entry(described)
     if described.kind == "fixed":
         fallen += contradictory(records, victim.task.labels)
+    within = None if described.threat_model is None else 0
     if not material.examples:
-        return Rescored(name, 0, 0, tuple(fallen), (), material.lacking)
+        lacking = material.lacking if within is None else f"membership, {material.lacking}"
+        return Rescored(name, 0, 0, tuple(fallen), (), lacking, within)
     fallen += _unlike_the_data(described, records, material)
     outputs = len(victim.task.labels) or 1  # another number of scores is reported above
     scored = [r for r in records if r.id in material.examples and len(r.scores or ()) == outputs]
     if described.kind == "fixed" and material.entry is not None:
         fallen += _collapsed(scored, material.entry.collapse, victim.task.labels)
     fallen += _answers(scored, material, victim)
+    members = _members(described, records, material, victim)
+    fallen += [*members.fallen, *_miscounted(described, records, material, victim)]
     failed = [r for r in records if r.outcome in FAILED and r.id in material.examples] if sample else []
     again, lacking = 0, material.lacking if failed else ""
     ended: list[tuple[str, str]] = []
@@ -132,7 +144,9 @@ def rescore(
     certain = differ if exact or len(differ) > max(1, again * MAY_DIFFER) else []
     differ = [*late, *(line for line in differ if line not in certain)]
     fallen += certain
-    return Rescored(name, len(scored), again, tuple(fallen), tuple(differ), lacking)
+    lacking = "; ".join(filter(None, (members.lacking, lacking)))
+    within = None if within is None else members.texts
+    return Rescored(name, len(scored), again, tuple(fallen), tuple(differ), lacking, within)
 
 
 def is_exact(identity: Identity, victim: Victim) -> bool:
@@ -155,6 +169,33 @@ def _unlike_the_data(described: EntryResult, records: Sequence[Record], material
             found.append(f"{record.id}: its id is not the hash of its texts and label")
     if not found and described.complete and data_hash(list(material.examples.values())) != described.data_sha256:
         found.append(f"its examples are not those of the recorded hash {described.data_sha256[:12]}")
+    return found
+
+
+def _members(described: EntryResult, records: Sequence[Record], material: Material, victim: Victim) -> Membership:
+    """Holds the records of an attack within a threat model against its sets."""
+
+    def spans(texts: Texts) -> Spans:
+        wrapper = VictimWrapper(victim, protected=described.protected or ())
+        wrapper.begin(texts)
+        return wrapper.spans
+
+    attacked = [record for record in records if isinstance(record, Attacked)]
+    columns, device = victim.task.columns, str(victim.device)
+    return held_against_sets(described, attacked, material.examples, columns, spans, material.entry, device)
+
+
+def _miscounted(described: EntryResult, records: Sequence[Record], material: Material, victim: Victim) -> list[str]:
+    """Records whose words, by which their query budget is counted, are not those of the example."""
+    if not described.queries_per_word or material.entry is None:
+        return []
+    recipe, found = material.entry.load_recipe(), []
+    for record in records:
+        example = material.examples.get(record.id)
+        if example is not None and isinstance(record, Attacked) and record.outcome in ENDED:
+            words = recipe.words_in(dict(zip(victim.task.columns, example.texts, strict=True)))
+            if words != record.words:
+                found.append(f"{record.id}: recorded {record.words} words, it has {words}")
     return found
 
 
@@ -211,12 +252,19 @@ def _again(
                 elif now.outcome == then.outcome and not _like(_queries(then), _queries(now)):
                     line += f" after {_queries(then)} queries, the same attack needs {_queries(now)}"
                     found.append((then.outcome, line))
+                elif now.outcome == then.outcome and _exhausted(then) and not _exhausted(now):
+                    line += " with all members of its set scored, the same attack does not score them all"
+                    found.append((then.outcome, line))
     return found
 
 
 def _seed(record: Record, request: Request) -> int:
     seed = seed_of(record)
     return request.attack_seed if seed is None else seed
+
+
+def _exhausted(record: Record) -> bool:
+    return isinstance(record, Attacked) and record.searched is not None and record.searched.exhausted
 
 
 def _queries(record: Record) -> int | None:

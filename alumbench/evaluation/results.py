@@ -16,10 +16,13 @@ from alumbench.data import Task
 from alumbench.data.source import DataOrigin
 from alumbench.evaluation.thresholds import Thresholds
 from alumbench.models.checkpoint.identity import Configuration
+from alumbench.origins import Origin
 from alumbench.records import Count, Positive, Sha256, Text, Whole, as_json
 
 #: Version of the format of evaluation.json.
 SCHEMA = 1
+#: Prefix of a degree in the name of a measure: `accuracy_within_2`, `accuracy_within_30%`.
+BY_DEGREE = "accuracy_within_"
 #: Prefix of an ensemble's signature in the name of its table column.
 WORST = "worst case "
 
@@ -124,6 +127,23 @@ class Ascents(Struct, frozen=True):
     stuck: Count
 
 
+class SetFigures(Struct, frozen=True):
+    """Figures of an attack within a threat model.
+
+    Attributes:
+        accuracy_by_degree: accuracy under attack by degree, as text (`2`, `30%`): a text that takes more steps than the
+            degree allows does not count as found. The search may have missed texts of a lower degree than it found.
+        median_degree: median steps of the adversarial texts, None if there are none.
+        empty_sets: examples whose set holds only the original.
+        exhausted: examples of which all members were scored and none is misclassified: their robustness is exact.
+    """
+
+    accuracy_by_degree: dict[str, Measure]
+    median_degree: float | None
+    empty_sets: Count
+    exhausted: Count
+
+
 class Summary(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Figures of an entry.
 
@@ -137,6 +157,7 @@ class Summary(Struct, frozen=True, kw_only=True, omit_defaults=True):
         validity: of an attack that looks for another label.
         attack_seeds: None if it ran under one seed.
         ascent: of an attack in embedding space.
+        within: of an attack within a threat model.
     """
 
     measures: dict[str, Measure]
@@ -148,11 +169,17 @@ class Summary(Struct, frozen=True, kw_only=True, omit_defaults=True):
     validity: Validity | None = None
     attack_seeds: SeedFigures | None | UnsetType = UNSET
     ascent: Ascents | None = None
+    within: SetFigures | None = None
 
     @property
     def all_measures(self) -> dict[str, Measure]:
-        """Measures by name, including those through the validity filter."""
-        return self.measures | (self.validity.measures if self.validity else {})
+        """Measures by name, including those through the validity filter and those by degree.
+
+        The accuracy at the largest degree is the accuracy under attack.
+        """
+        *smaller, _ = [*self.within.accuracy_by_degree.items()] if self.within else [None]
+        by_degree = {f"{BY_DEGREE}{degree}": measure for degree, measure in filter(None, smaller)}
+        return self.measures | by_degree | (self.validity.measures if self.validity else {})
 
     @property
     def seeds(self) -> SeedFigures | None:
@@ -260,6 +287,12 @@ class EntryResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
     queries_per_word: Count | None = None
 
     @property
+    def origins(self) -> dict[str, Origin]:
+        """The origins of its recipe and its threat model; empty ones for those of this package."""
+        within = self.threat_model.origin if self.threat_model else None
+        return {"recipe": Origin.read(self.origin or {}), "threat model": Origin.read(within or {})}
+
+    @property
     def figures(self) -> Summary:
         """The figures of a complete entry.
 
@@ -352,6 +385,26 @@ class Flag(Struct, frozen=True):
         return f"{self.flag}{about}: {self.detail}"
 
 
+class OneAttack(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One attack that was named without a suite; see `alumbench.evaluation.one_attack`.
+
+    Attributes:
+        recipe: name or path of its recipe, '' for the standard search of the threat model.
+        threat_model: name or path with a degree, '' for the recipe's own set.
+        examples: number to attack, the same draw for everybody; 0 for all.
+        queries: model answers that an example may cost, 0 for no limit.
+        queries_per_word: the same per word of the example.
+        models: models that the recipe or the threat model leaves open, by name.
+    """
+
+    recipe: str = ""
+    threat_model: str = ""
+    examples: Count = 0
+    queries: Count = 0
+    queries_per_word: Count = 0
+    models: dict[str, str] = {}
+
+
 class SuiteIdentity(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A suite by its name, version and content.
 
@@ -360,12 +413,14 @@ class SuiteIdentity(Struct, frozen=True, kw_only=True, omit_defaults=True):
         version: its version.
         sha256: hash of its content.
         origin: its source, None for a suite of this package.
+        attack: the only attack of a suite that was made for it, None for a suite of a file.
     """
 
     name: str
     version: Whole
     sha256: Sha256
     origin: dict[str, str] | None = None
+    attack: OneAttack | None = None
 
     @property
     def signature(self) -> str:

@@ -9,15 +9,17 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from alumbench.attacks.recipes.embedding_pgd import LOSSES
+from alumbench.attacks.threat_models.threat_model import without_degree
 from alumbench.config import Positive, Slug, convert
 from alumbench.data import Source, Task
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.evaluation.ensembles import Ensemble
+from alumbench.evaluation.results import OneAttack
 from alumbench.evaluation.suite_entry import SuiteEntry
 from alumbench.evaluation.thresholds import Thresholds
 from alumbench.origins import Origin
 from alumbench.parsing import parse_toml
-from alumbench.registry import RECIPES, SUITES, find, is_path, names
+from alumbench.registry import RECIPES, SUITES, THREAT_MODELS, find, is_path, names
 
 #: Keys added after suites were published: a suite that does not set them keeps its old digest.
 LATER = {
@@ -39,6 +41,7 @@ class Suite:
         validity: bounds that an adversarial text must meet to count in the valid-attack measures.
         origin: its origin, if not this package; not part of its digest.
         path: its file, if it was loaded from one.
+        attack: the only attack of a suite that was made for it; not part of its digest, which covers its entry.
     """
 
     name: Slug
@@ -49,6 +52,7 @@ class Suite:
     validity: Thresholds = Thresholds()
     origin: Origin = Origin()
     path: str = ""
+    attack: OneAttack | None = None
 
     def check(self) -> None:
         """Checks its entries.
@@ -69,7 +73,7 @@ class Suite:
     def digest(self) -> str:
         """A hash of its content, so that an edited suite is not mistaken for the one that was run."""
         said = asdict(self)
-        del said["origin"], said["path"]
+        del said["origin"], said["path"], said["attack"]
         for entry in said["entries"]:
             entry["parts"] = entry.pop("models")  # digests of published suites have the old name
         for part in [said, *said["entries"]]:
@@ -79,6 +83,8 @@ class Suite:
         for entry, own in zip(said["entries"], self.entries, strict=True):
             entry["source"] = [Source.without_later(source) for source in entry["source"]]
             entry["recipe"] = own.said_recipe
+            if own.threat_model:
+                entry["threat_model"] = own.said_threat_model
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     def entries_for(self, task: Task, only: Sequence[str] = (), own_data: bool = False) -> list[SuiteEntry]:
@@ -137,7 +143,8 @@ def suite_names() -> list[str]:
 def load_suite(name: str, run_files: bool = True) -> Suite:
     """A suite by name, or from a TOML file.
 
-    A recipe's path in it is relative to the TOML's folder; so is a source's `file`, if it exists there.
+    A path of a recipe or threat model in it is relative to the TOML's folder; so is a source's `file`, if it exists
+    there.
 
     Args:
         name: a name or a path.
@@ -154,7 +161,7 @@ def load_suite(name: str, run_files: bool = True) -> Suite:
     if not found.built_in:
         values = _placed(values, folder, where, run_files)
     path = "" if found.package else str(found.file().resolve())
-    suite = convert(Suite, values, where, origin=found.origin(), path=path)
+    suite = convert(Suite, values, where, origin=found.origin(), path=path, attack=None)
     if found.package:
         found.named(suite.name)
     ensembles = []
@@ -168,16 +175,25 @@ def load_suite(name: str, run_files: bool = True) -> Suite:
 
 
 def _placed(values: dict[str, object], folder: Path, where: str, run_files: bool) -> dict[str, object]:
-    """A suite's values with complete paths of its recipes; malformed values are left to `convert`."""
+    """A suite's values with complete paths of its Python files; malformed values are left to `convert`."""
     entries = values.get("entry")
     listed = [entries] if isinstance(entries, dict) else entries if isinstance(entries, list) else []
     for entry in listed:
-        recipe = entry.get("recipe") if isinstance(entry, dict) else None
-        if isinstance(recipe, str) and is_path(RECIPES, recipe.partition("@")[0]):
+        named = {key: entry.get(key) if isinstance(entry, dict) else None for key in ("recipe", "threat_model")}
+        for key, value in named.items():
+            if not isinstance(value, str) or not _is_file(key, value):
+                continue
             if not run_files:
-                raise AlumbenchError(f"{where}: names the Python file {recipe}, which runs only if you name the suite")
-            entry["recipe"] = str(folder / Path(recipe).expanduser())
+                raise AlumbenchError(f"{where}: names the Python file {value}, which runs only if you name the suite")
+            entry[key] = str(folder / Path(value).expanduser())
     return values
+
+
+def _is_file(key: str, value: str) -> bool:
+    """True if a recipe or a threat model is named by its path."""
+    if key == "recipe":
+        return is_path(RECIPES, value.partition("@")[0])
+    return is_path(THREAT_MODELS, without_degree(value))
 
 
 def _beside(entry: SuiteEntry, folder: Path) -> SuiteEntry:

@@ -9,13 +9,13 @@ from alumbench.attacks import load_recipe
 from alumbench.attacks.recipe import Recipe
 from alumbench.attacks.recipes.embedding_pgd import LOSSES
 from alumbench.attacks.recipes.embedding_pgd import RECIPE as EMBEDDING_PGD
-from alumbench.attacks.threat_models.threat_model import ThreatModelAt, load_threat_model
+from alumbench.attacks.threat_models.threat_model import ThreatModelAt, load_threat_model, without_degree
 from alumbench.attacks.white_box import WhiteBoxAttack, WhiteBoxRecipe
 from alumbench.config import Amount, Count, Positive, Slug
 from alumbench.data import Source, Task
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.origins import Origin
-from alumbench.registry import RECIPES, find, is_path
+from alumbench.registry import RECIPES, THREAT_MODELS, find, is_path
 
 KINDS = ("clean", "fixed", "attack", "embedding")
 ATTACKS = ("attack", "embedding")
@@ -52,7 +52,8 @@ class SuiteEntry:
         losses: losses that a white-box attack's ascents maximize.
         restarts: its ascents of each loss from a random δ, besides the one from 0.
         settings: further settings of a white-box attack, which have no key of their own here.
-        threat_model: of an attack: `NAME-DEGREE@VERSION`, the set that adversarial texts must be in.
+        threat_model: of an attack: `NAME-DEGREE@VERSION`, or `PATH.py-DEGREE@VERSION`, the set that adversarial texts
+            must be in.
         queries_per_word: model answers that an example may cost per word of its text, 0 for no limit; the smaller of
             this and `queries` holds.
     """
@@ -121,9 +122,13 @@ class SuiteEntry:
     @property
     def said_recipe(self) -> str:
         """Its recipe as written in the suite, a path cut to the file's name, since folders differ by machine."""
-        if not is_path(RECIPES, self.reference):
-            return self.recipe
-        return self.recipe.replace("\\", "/").rpartition("/")[2]
+        return _file_name(self.recipe) if is_path(RECIPES, self.reference) else self.recipe
+
+    @property
+    def said_threat_model(self) -> str:
+        """Its threat model as written in the suite, a path cut to the file's name."""
+        is_file = is_path(THREAT_MODELS, without_degree(self.threat_model))
+        return _file_name(self.threat_model) if is_file else self.threat_model
 
     def load_recipe(self) -> Recipe:
         """The recipe of an attack."""
@@ -175,6 +180,13 @@ class SuiteEntry:
         at = load_threat_model(self.threat_model)
         if at.version is None:
             raise AlumbenchError(f"threat_model = {at.name}: name its version too, {at.signature}")
+        recipe = self.load_recipe()
+        if why := recipe.why_not_within(at):
+            raise AlumbenchError(f"recipe {recipe.name} cannot search {at.name}: {why}")
+
+
+def _file_name(reference: str) -> str:
+    return reference.replace("\\", "/").rpartition("/")[2]
 
 
 def _check_settings(entry: SuiteEntry) -> None:

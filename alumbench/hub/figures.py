@@ -11,7 +11,7 @@ from alumbench.evaluation.data_sets import DataSet, data_set_of
 from alumbench.evaluation.document import EVALUATION, make_document, model_changes
 from alumbench.evaluation.results import ColumnResult, EntryResult
 from alumbench.evaluation.stored import EVALUATIONS, Stored, finished_columns, is_plain
-from alumbench.leaderboard.compare import MEASURES
+from alumbench.leaderboard.measures import words_of_measure
 from alumbench.leaderboard.strip_paths import without_places
 from alumbench.models.checkpoint import ModelFiles
 from alumbench.models.checkpoint.telling import some
@@ -53,7 +53,7 @@ class Figure:
     def name(self) -> str:
         """Entry, group and measure in words."""
         of = f"{self.entry}, {self.group}" if self.group else self.entry
-        return f"{MEASURES.get(self.measure, self.measure)} ({of})"
+        return f"{words_of_measure(self.measure)} ({of})"
 
 
 @dataclass(frozen=True)

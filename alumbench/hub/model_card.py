@@ -12,7 +12,7 @@ from alumbench.formatting import format_share
 from alumbench.hub.eval_results import FILE, without_place, write_eval_results
 from alumbench.hub.figures import Evaluated, Figure, checkpoint_folder, evaluated
 from alumbench.hub.metadata import Given, card_data
-from alumbench.leaderboard.compare import MEASURES
+from alumbench.leaderboard.measures import words_of_measure
 from alumbench.leaderboard.strip_paths import without_places
 from alumbench.models.checkpoint import PROVENANCE, ModelFiles, find_model
 from alumbench.models.checkpoint.provenance import PRETRAINING, PretrainingRecord, TrainingRecord
@@ -144,7 +144,7 @@ def _figures(found: Evaluated, masked: bool) -> list[str]:
 
 def _row(figure: Figure) -> list[str]:
     of = f"{figure.entry}, {figure.group}" if figure.group else figure.entry
-    measure = MEASURES.get(figure.measure, figure.measure)
+    measure = words_of_measure(figure.measure)
     cells = [prose(of), prose(measure)]
     if figure.low is None:
         return [*cells, f"{figure.value:.3f}", "–", str(figure.n)]

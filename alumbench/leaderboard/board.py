@@ -22,9 +22,11 @@ from alumbench.leaderboard.view import REFERENCE, provenance, view
 from alumbench.reports.escaping import code, prose
 from alumbench.reports.html import page
 from alumbench.reports.table import Table
-from alumbench.reports.view import Cell, Difference, View, ViewColumn, ViewRow
+from alumbench.reports.view import Cell, Difference, SetSearch, View, ViewColumn, ViewRow
 from alumbench.storage import write_text
 
+#: Endings of a figure's columns, and its fields.
+ENDS = {"": "value", "_low": "low", "_high": "high", "_n": "n"}
 BUILT = ("README.md", "table.csv", "table.json", "table.tex", "index.html")
 
 
@@ -210,8 +212,22 @@ def _figure(row: ViewRow, column: ViewColumn, figure: Cell) -> dict[str, object]
         **{
             outcome: figure.counts.get(outcome) for outcome in ("robust", "broken", "already_wrong", "error", "timeout")
         },
+        **(_of_set(figure.searched) if figure.searched else {}),
         "signature": figure.signature,
         "flags": "; ".join(flag.flag for flag in row.flags if flag.entry in ("", column.entry)),
+    }
+
+
+def _of_set(searched: SetSearch) -> dict[str, object]:
+    """How far an attack within a threat model came; only boards with such attacks have these columns."""
+    optimality, queries = searched.optimality, searched.query_share
+    return {
+        "threat_model": searched.threat_model,
+        "median_degree": searched.median_degree,
+        "empty_sets": searched.empty_sets,
+        "exhausted": searched.exhausted,
+        **{f"optimality{end}": getattr(optimality, name, None) for end, name in ENDS.items()},
+        "query_share": queries.value if queries else None,
     }
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
-from alumbench.attacks.outcome import ATTACK_OUTCOMES
+from alumbench.attacks.outcome import ATTACK_OUTCOMES, ROBUST
 from alumbench.evaluation.results import Measure
 from alumbench.leaderboard.config import TRAINING, Column
 from alumbench.leaderboard.entries import BoardEntry
+from alumbench.leaderboard.measures import AGAINST_ENUMERATION
 from alumbench.leaderboard.redaction import cluster_of
 from alumbench.records import Attacked, Record, adversarial_of, adversarial_scores_of
-from alumbench.reports.view import Cell, Drop, OverSeeds, ShownExample
+from alumbench.reports.view import Cell, Drop, OverSeeds, SetSearch, ShownExample
 from alumbench.statistics import proportion, relative_drop
 
 #: Number of a cell's examples on a page; the records have all of them.
@@ -38,6 +40,7 @@ def cell(column: Column, members: Sequence[BoardEntry], baseline: Sequence[Board
         examples=[_example(record, evaluated[0]) for record in wrong[:MOST_EXAMPLES]],
         examples_total=len(wrong),
         records=evaluated[0].content.records.file if evaluated else "",
+        searched=_searched(column, evaluated),
     )
 
 
@@ -74,6 +77,29 @@ def _counts(column: Column, members: Sequence[BoardEntry]) -> dict[str, int]:
     if not counts.keys() & set(ATTACK_OUTCOMES):
         return {}
     return {outcome: counts[outcome] for outcome in ATTACK_OUTCOMES}
+
+
+def _searched(column: Column, members: Sequence[BoardEntry]) -> SetSearch | None:
+    """How far an attack within a threat model came, for the column of its accuracy."""
+    entry = members[0].content.entries.get(column.entry) if members else None
+    if entry is None or entry.threat_model is None or column.measure != "accuracy_under_attack":
+        return None
+    records = [record for member in members for record in member.records_of(column) if isinstance(record, Attacked)]
+    known = [record.searched for record in records if record.searched is not None]
+    degrees = [searched.degree for searched in known if searched.degree is not None]
+    optimality, query_share = (
+        [m for m in (member.measure(replace(column, measure=name)) for member in members) if m is not None]
+        for name in AGAINST_ENUMERATION
+    )
+    return SetSearch(
+        threat_model=entry.threat_model.signature,
+        median_degree=float(statistics.median(degrees)) if degrees else None,
+        empty_sets=sum(not searched.largest for searched in known),
+        exhausted=sum(searched.exhausted for searched in known),
+        robust=sum(record.outcome == ROBUST for record in records),
+        optimality=over_seeds(optimality) if optimality else None,
+        query_share=over_seeds(query_share) if query_share else None,
+    )
 
 
 def _relative_drop(column: Column, members: Sequence[BoardEntry]) -> Drop | None:

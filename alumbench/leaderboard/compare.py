@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
+from alumbench.attacks.outcome import ROBUST
 from alumbench.errors import AlumbenchError
-from alumbench.evaluation.results import ColumnResult, Measure, Summary
+from alumbench.evaluation.optimality import enumeration_of, optimality
+from alumbench.evaluation.results import ColumnResult, EntryResult, Measure, Summary
 from alumbench.evaluation.stored import EVALUATIONS, Stored, evaluations_of, finished_columns, made_otherwise
-from alumbench.evaluation.summary import is_right
 from alumbench.evaluation.validity import MEASURES as VALID
-from alumbench.evaluation.validity import is_right_validly
 from alumbench.formatting import format_compared, format_measure, format_p, format_share
+from alumbench.leaderboard.measures import AGAINST_ENUMERATION, paired_by, words_of_measure
 from alumbench.leaderboard.redaction import cluster_of
 from alumbench.records import Record, as_json
 from alumbench.reports.table import Table
 from alumbench.statistics import detectable_difference, holm, paired_bootstrap, paired_difference
-
-MEASURES = {
-    "accuracy": "accuracy",
-    "clean_accuracy": "clean accuracy",
-    "accuracy_under_attack": "accuracy under attack",
-    "attack_success_rate": "attack success rate",
-    "valid_success_rate": "attack success rate, valid texts",
-    "accuracy_under_valid_attack": "accuracy under attack, valid texts",
-    "reduced_rate": "reduced to fewer words",
-    "training_cost": "training time, as a multiple of the baseline's",
-    "training_seconds": "seconds of training",
-    "embedding_growth": "growth of the mean length of the word embeddings in training, in percent",
-    "f1": "F1",
-    "matthews_correlation": "Matthews correlation",
-    "pearson": "Pearson r",
-    "spearman": "Spearman r",
-}
-LOWER_IS_BETTER = ("attack_success_rate", "valid_success_rate", "reduced_rate", "training_cost", "training_seconds")
-#: Measures that count right answers, each with its test for a right answer.
-PAIRED = {
-    "accuracy": is_right,
-    "accuracy_under_attack": is_right,
-    "accuracy_under_valid_attack": is_right_validly,
-}
 
 
 def compare(paths: Sequence[Path]) -> Table:
@@ -70,6 +47,7 @@ def compare(paths: Sequence[Path]) -> Table:
                 raise AlumbenchError(f"entry {entry}: the checkpoints were evaluated differently ({otherwise})")
         for group, measure in _measures([part[1].figures for part in parts]):
             lines.append(_figures(entry, group, measure, parts, names))
+        lines += _against_enumeration(entry, found, names)
     tests = {(at, n): f.paired.p for at, line in enumerate(lines) for n, f in enumerate(line) if f.paired}
     corrected = holm(tests).p
     lines = [[replace(f, p_holm=corrected.get((at, n))) for n, f in enumerate(line)] for at, line in enumerate(lines)]
@@ -85,7 +63,8 @@ def compare(paths: Sequence[Path]) -> Table:
     if len(names) == 1:
         notes = ["Shares in percent with Wilson 95% intervals."]
     for name, entries in zip(names, found, strict=True):
-        notes += _seed_notes(name, {entry: entries[entry][1] for entry in shared})
+        columns = {entry: entries[entry][1] for entry in shared}
+        notes += [*_seed_notes(name, columns), *_set_notes(name, columns)]
     return Table(header, [_row(line) for line in lines], notes, [_data(figure) for line in lines for figure in line])
 
 
@@ -137,6 +116,22 @@ def _seed_notes(checkpoint: str, columns: Mapping[str, ColumnResult]) -> list[st
     return ["", *lines] if lines else []
 
 
+def _set_notes(checkpoint: str, columns: Mapping[str, ColumnResult]) -> list[str]:
+    """How far the searches within a threat model came, an attack a line."""
+    lines = []
+    for name, column in columns.items():
+        within, outcomes = column.figures.within, column.figures.outcomes or {}
+        if not isinstance(column, EntryResult) or within is None or column.threat_model is None:
+            continue
+        told = ["nothing found" if within.median_degree is None else f"median degree {within.median_degree:g}"]
+        if within.exhausted:
+            robust = outcomes.get(ROBUST, 0)
+            told.append(f"{within.exhausted} of {robust} robust examples exact, as all members were scored")
+        told += [f"{within.empty_sets} sets empty"] if within.empty_sets else []
+        lines.append(f"{checkpoint}, {name} within {column.threat_model.signature}: {', '.join(told)}.")
+    return ["", *lines] if lines else []
+
+
 def power_line(sizes: set[int]) -> str:
     """The smallest differences that these sample sizes can show."""
     parts = []
@@ -167,16 +162,33 @@ def _figures(
     measures = [_measure(part, group, name) for part in parts]
     figures = [Figure(title, name, names[0], measures[0])]
     for part, checkpoint, measure in zip(parts[1:], names[1:], measures[1:], strict=True):
-        paired = None
-        if name in PAIRED and None not in (measures[0].value, measure.value):
+        paired, is_right = None, paired_by(name)
+        if is_right is not None and None not in (measures[0].value, measure.value):
             records, others = (one.results.records_of(entry, group) for one in (parts[0][0], part[0]))
-            paired = _paired(records, others, name)
+            paired = _paired(records, others, is_right)
         figures.append(Figure(title, name, checkpoint, measure, paired))
     return figures
 
 
-def _paired(records: list[Record], others: list[Record], name: str) -> Paired:
-    right, other = ({r.id: PAIRED[name](r) for r in every} for every in (records, others))
+def _against_enumeration(
+    entry: str, found: Sequence[Mapping[str, tuple[Stored, ColumnResult]]], names: Sequence[str]
+) -> list[list[Figure]]:
+    """An attack's optimality and share of queries for each checkpoint, where an entry of all enumerates its sets."""
+    measured = []
+    for columns in found:
+        entries = {name: column for name, (_, column) in columns.items() if isinstance(column, EntryResult)}
+        other = enumeration_of(entry, entries)
+        if other is None:
+            return []
+        measured.append(optimality(*(columns[name][0].results.records_of(name) for name in (entry, other))))
+    return [
+        [Figure(entry, name, checkpoint, one[at]) for checkpoint, one in zip(names, measured, strict=True)]
+        for at, name in enumerate(AGAINST_ENUMERATION)
+    ]
+
+
+def _paired(records: list[Record], others: list[Record], is_right: Callable[[Record], bool]) -> Paired:
+    right, other = ({r.id: is_right(r) for r in every} for every in (records, others))
     clusters = {r.id: cluster_of(r) for r in records + others}
     test, interval = paired_difference(right, other, clusters), paired_bootstrap(right, other, clusters)
     return Paired(test.difference, interval.low, interval.high, test.only_a, test.only_b, test.p)
@@ -184,7 +196,7 @@ def _paired(records: list[Record], others: list[Record], name: str) -> Paired:
 
 def _row(figures: Sequence[Figure]) -> list[str]:
     first = figures[0]
-    row = [first.entry, MEASURES.get(first.name, first.name), str(first.measure.n), _with_interval(first.measure)]
+    row = [first.entry, words_of_measure(first.name), str(first.measure.n), _with_interval(first.measure)]
     for figure in figures[1:]:
         cell, paired = "", figure.paired
         if paired is not None:

@@ -9,7 +9,7 @@ from alumbench.config import Name, convert
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.evaluation.ensembles import Ensemble
 from alumbench.evaluation.results import WORST
-from alumbench.leaderboard.compare import MEASURES
+from alumbench.leaderboard.measures import AGAINST_ENUMERATION, MEASURES, is_measure
 from alumbench.parsing import read_toml
 
 #: The `entry` of a column whose figure is about the training run.
@@ -25,7 +25,7 @@ class Column:
     Attributes:
         title: its heading.
         entry: name of a suite's entry, `worst case NAME@VERSION` or `training`.
-        measure: one of `MEASURES`.
+        measure: one of `MEASURES`, or `accuracy_within_DEGREE`.
         group: a part of the entry, '' for all of it.
         role: one of `ROLES`; by default it follows from the entry.
         task: the entry's task, on a board of several tasks: each has its own `clean`, for example.
@@ -105,9 +105,10 @@ class Board:
         """
         keys = [column.key for column in self.columns]
         for column in self.columns:
-            for what, value, known in (("measure", column.measure, MEASURES), ("role", column.role, ROLES)):
-                if value not in known:
-                    raise AlumbenchError(f"column {column.title}: {unknown(what, value, known)}")
+            if not is_measure(column.measure):
+                raise AlumbenchError(f"column {column.title}: {unknown('measure', column.measure, MEASURES)}")
+            if column.role not in ROLES:
+                raise AlumbenchError(f"column {column.title}: {unknown('role', column.role, ROLES)}")
             if len(self.tasks) > 1 and column.task not in self.tasks:
                 raise AlumbenchError(f"column {column.title}: {unknown('task', column.task, self.tasks)}")
             if keys.count(column.key) > 1:
@@ -130,6 +131,8 @@ class Board:
 
 
 def _role(column: Column) -> str:
+    if column.measure in AGAINST_ENUMERATION:
+        return "other"
     if column.entry == TRAINING:
         return "cost" if column.measure == "training_cost" else "other"
     if column.entry.startswith(WORST):

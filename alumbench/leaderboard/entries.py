@@ -16,16 +16,19 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from alumbench.errors import AlumbenchError
-from alumbench.evaluation.contradictions import contradictory
+from alumbench.evaluation.contradictions import TIE, contradictory
+from alumbench.evaluation.degrees import summarize_within
 from alumbench.evaluation.ensembles import Ensemble, summarize_ensemble
+from alumbench.evaluation.membership import claims_of_entry, disagreements
+from alumbench.evaluation.optimality import optimality_in
 from alumbench.evaluation.reliability_flags import flags
 from alumbench.evaluation.results import ColumnResult, EnsembleResult, EntryResult, Flag, Measure, Summary
 from alumbench.evaluation.seeds import key_of, main_records, summarize_seeds
 from alumbench.evaluation.stored import SPECIAL, Results, is_plain, protocol_signature
 from alumbench.evaluation.summary import summarize
 from alumbench.evaluation.validity import summarize_validity, without_remedies
-from alumbench.leaderboard.compare import PAIRED
 from alumbench.leaderboard.config import TRAINING, Board, Column
+from alumbench.leaderboard.measures import AGAINST_ENUMERATION, paired_by
 from alumbench.leaderboard.reading import read_content, read_records
 from alumbench.leaderboard.submission import Reference, Submission, make_submission
 from alumbench.models.checkpoint.provenance import Training
@@ -137,6 +140,8 @@ class BoardEntry:
         entry = self.columns.get(column.entry)
         if entry is None:
             return None
+        if column.measure in AGAINST_ENUMERATION:
+            return self._against_enumeration(column)
         figures = entry.figures
         return (figures.groups or {}).get(column.group) if column.group else figures.all_measures.get(column.measure)
 
@@ -151,7 +156,8 @@ class BoardEntry:
 
     def right(self, column: Column) -> dict[str, bool]:
         """By example of a column, True if the answer is right."""
-        return {record.id: PAIRED[column.measure](record) for record in self.records_of(column)}
+        is_right = paired_by(column.measure)
+        return {record.id: is_right(record) for record in self.records_of(column)} if is_right else {}
 
     def problems(self) -> Iterator[str]:
         """The problems that keep it off its board, one line each."""
@@ -174,6 +180,8 @@ class BoardEntry:
             yield f"does not have the {self.content.records.n} records that it states"
         for name, described in self.content.entries.items():
             yield from (f"entry {name}: {problem}" for problem in self._problems_of(name, described))
+        for name, problem in disagreements(self.content.entries, self.records, TIE):
+            yield f"entry {name}: {problem}"
         for signature, found in (self.content.ensembles or {}).items():
             yield from (f"ensemble {signature}: {problem}" for problem in self._problems_of_ensemble(signature, found))
 
@@ -203,12 +211,16 @@ class BoardEntry:
         for (identity, _), times in Counter(map(key_of, records)).items():
             if times > 1:
                 yield f"record {identity} occurs {times} times"
+        yield from claims_of_entry(described)
         task, summary = self.content.task, described.figures
         try:
             again = summarize(described.kind, task, main_records(records), described.goal)
         except ValueError as error:  # a metric that these labels do not allow
             yield f"its measures cannot be computed: {error}"
             return
+        if described.threat_model is not None:
+            attacked = [record for record in main_records(records) if isinstance(record, Attacked)]
+            again = replace(again, within=summarize_within(attacked, described.threat_model.signature))
         if summary.seeds:
             again = replace(again, attack_seeds=summarize_seeds(records))
         for key in sorted(set(Summary.__struct_fields__) - {"validity"}, key=Summary.__struct_fields__.index):
@@ -235,6 +247,11 @@ class BoardEntry:
         if measure == "training_seconds" and seconds is not None:
             return Measure(value=seconds, n=0)
         return None
+
+    def _against_enumeration(self, column: Column) -> Measure | None:
+        main = {name: main_records(records) for name, records in self.records.items()}
+        found = optimality_in(column.entry, self.content.entries, main)
+        return None if found is None else found[AGAINST_ENUMERATION.index(column.measure)]
 
     def _ensembles(self) -> dict[str, EnsembleResult]:
         own = dict(self.content.ensembles or {})

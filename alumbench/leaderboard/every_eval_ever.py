@@ -26,7 +26,7 @@ from alumbench.data import Task
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.data_sets import data_set_of
 from alumbench.evaluation.results import EntryResult, Measure
-from alumbench.leaderboard.compare import LOWER_IS_BETTER, MEASURES
+from alumbench.leaderboard.measures import LOWER_IS_BETTER, words_of_measure
 from alumbench.leaderboard.submission import Submission
 from alumbench.models.checkpoint.provenance import Training
 from alumbench.parsing import parse_json
@@ -258,9 +258,9 @@ def _metric(measure: str, made: _Made, plain: bool) -> dict[str, object]:
     if made.result is not None and made.result.protected:
         details["protected_columns"] = ",".join(made.result.protected)
     return {
-        "evaluation_description": MEASURES.get(measure, measure),
+        "evaluation_description": words_of_measure(measure),
         "metric_id": measure if measure in {"accuracy", "f1"} else f"{LIBRARY}.{measure}",
-        "metric_name": MEASURES.get(measure, measure),
+        "metric_name": words_of_measure(measure),
         "metric_kind": "accuracy" if "accuracy" in measure else measure,
         "metric_unit": "points" if plain else "proportion",
         "lower_is_better": measure in LOWER_IS_BETTER,

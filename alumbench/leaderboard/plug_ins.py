@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from alumbench.errors import shown
@@ -13,7 +13,7 @@ from alumbench.origins import Origin
 
 
 def plug_ins(folder: Path) -> list[str]:
-    """One line for each of a board's methods, suites and attacks from another package or a file.
+    """One line for each of a board's methods, suites, attacks and threat models from another package or a file.
 
     Args:
         folder: a board that passed its own checks.
@@ -30,15 +30,17 @@ def plug_ins(folder: Path) -> list[str]:
 def _of(submission: Submission) -> Iterator[str]:
     if submission.training is not None:
         method = submission.training.method
-        yield from _line(f"row {submission.row}: method {method.name}", method.origin, "trained again")
+        origin = Origin.read(method.origin or {})
+        yield from _line(f"row {submission.row}: method {method.name}", origin, "trained again")
     for evaluation in submission.evaluations:
-        yield from _line(f"suite {evaluation.suite.signature}", evaluation.suite.origin, "evaluated again")
+        origin = Origin.read(evaluation.suite.origin or {})
+        yield from _line(f"suite {evaluation.suite.signature}", origin, "evaluated again")
     for name, result in submission.entries.items():
-        yield from _line(f"entry {name}: its attack", result.origin, "attacked again")
+        yield from _line(f"entry {name}: its attack", result.origins["recipe"], "attacked again")
+        yield from _line(f"entry {name}: its threat model", result.origins["threat model"], "attacked again")
 
 
-def _line(what: str, record: Mapping[str, str] | None, again: str) -> Iterator[str]:
-    origin = Origin.read(record or {})
+def _line(what: str, origin: Origin, again: str) -> Iterator[str]:
     if not origin:
         return
     line, absent = f"{what} comes from {origin}", origin.absent()

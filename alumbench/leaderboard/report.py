@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alumbench.data.source import DataOrigin
+from alumbench.evaluation.one_attack import options_of
 from alumbench.evaluation.results import EnsembleResult, EntryResult
 from alumbench.leaderboard.board import against_table, main_table, reference_table
 from alumbench.leaderboard.config import TRAINING, Board, Column
@@ -26,6 +27,9 @@ PARTS = {
     "seeds": "attack seeds",
     "worst": "worst case over",
     "from": "attack from",
+    "set": "threat model",
+    "set-from": "threat model from",
+    "qpw": "query budget per word",
     "embedding-pgd@1": "embedding-pgd: norm, radius, steps",
     "embedding-pgd@2": "embedding-pgd: norm, radius, steps, losses, random restarts",
 }
@@ -131,8 +135,10 @@ def _commands(board: Board, entries: Sequence[BoardEntry]) -> list[dict[str, str
         names = about.members if isinstance(about, EnsembleResult) else [column.entry]
         only = [word for name in names for word in ("--only", name)]
         suite = made.columns[names[0]].signature.partition("@")[0]
-        seed = next(e.attack_seed for e in made.content.evaluations if e.suite.name == suite)
-        command = ["alumbench", "attack", "CHECKPOINT", "--suite", suite, *only, "--attack-seed", str(seed)]
+        identity = next(e for e in made.content.evaluations if e.suite.name == suite)
+        attack = identity.suite.attack
+        what = options_of(attack) if attack else ["--suite", suite, *only]
+        command = ["alumbench", "attack", "CHECKPOINT", *what, "--attack-seed", str(identity.attack_seed)]
         found.append({"what": f"column {column.title}", "command": shlex.join(command)})
     found.append({"what": "all tables, from the records", "command": f"alumbench leaderboard build {at}"})
     found.append(

@@ -9,14 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from alumbench.errors import AlumbenchError, unknown
+from alumbench.evaluation.optimality import QUERY_SHARE
 from alumbench.evaluation.reliability_flags import AT_CHANCE
 from alumbench.evaluation.results import EntryResult
-from alumbench.formatting import format_difference
+from alumbench.formatting import format_difference, format_measure, format_share
 from alumbench.leaderboard.cells import cell
-from alumbench.leaderboard.compare import LOWER_IS_BETTER, MEASURES, PAIRED, power_line
+from alumbench.leaderboard.compare import power_line
 from alumbench.leaderboard.config import ROLES, TRAINING, Board, Column
-from alumbench.leaderboard.curves import query_curves, security_curve
+from alumbench.leaderboard.curves import degree_curves, query_curves, security_curve
 from alumbench.leaderboard.entries import BoardEntry
+from alumbench.leaderboard.measures import LOWER_IS_BETTER, paired_by, words_of_measure
 from alumbench.leaderboard.significance import (
     Compared,
     compare_rows,
@@ -33,6 +35,7 @@ from alumbench.reports.view import (
     Curves,
     EffectiveRobustness,
     RowFlag,
+    SetSearch,
     View,
     ViewColumn,
     ViewRow,
@@ -47,6 +50,7 @@ UNITS = {
     "training_cost": "ratio",
     "training_seconds": "number",
     "embedding_growth": "number",
+    QUERY_SHARE: "number",
     **dict.fromkeys(("f1", "matthews_correlation", "pearson", "spearman"), "number"),
 }
 
@@ -72,7 +76,7 @@ def view(board: Board, entries: Sequence[BoardEntry]) -> View:
     cited = [_row(board, name, members, ()) for name, members in references.items()]
     columns = [_column(column, [*shown, *cited], entries) for column in board.columns]
     idle = [row.name for row in shown if any(flag.flag == AT_CHANCE for flag in row.flags)]
-    compared = {c.key: compare_rows(rows, c, board.baseline, idle) for c in board.columns if c.measure in PAIRED}
+    compared = {c.key: compare_rows(rows, c, board.baseline, idle) for c in board.columns if paired_by(c.measure)}
     shown = _with_comparisons(shown, compared)
     ranking = board.rank_column
     if ranking is not None:
@@ -134,7 +138,7 @@ def _row(board: Board, name: str, members: Sequence[BoardEntry], baseline: Seque
         seeds=sorted(member.seed for member in members if member.reference is None),
         flags=_flags(members),
         cells={column.key: cell(column, members, baseline) for column in board.columns},
-        curves=Curves(security_curve(members), query_curves(members)),
+        curves=Curves(security_curve(members), query_curves(members), degree_curves(members)),
         cost=Cost(
             _mean(member.cost_over(baseline) for member in members) if told else None,
             _mean(member.training_time for member in members) if told else None,
@@ -189,7 +193,7 @@ def _column(column: Column, rows: Sequence[ViewRow], entries: Sequence[BoardEntr
     evaluated = [e for e in entries if column.task in ("", e.task) and column.entry in e.columns]
     described = [e.columns[column.entry] for e in evaluated]
     first = described[0] if described else None
-    about = MEASURES[column.measure]
+    about = words_of_measure(column.measure)
     if column.entry == TRAINING:
         about += ", of the checkpoint"
     elif sizes:
@@ -207,7 +211,7 @@ def _column(column: Column, rows: Sequence[ViewRow], entries: Sequence[BoardEntr
         unit=UNITS.get(column.measure, "percent"),
         n=(sizes[0], sizes[-1]) if sizes else (0, 0),
         note=(first.note or "") if isinstance(first, EntryResult) else "",
-        detectable=detectable_difference(sizes[0]) if sizes and column.measure in PAIRED else None,
+        detectable=detectable_difference(sizes[0]) if sizes and paired_by(column.measure) else None,
     )
 
 
@@ -260,7 +264,32 @@ def _notes(board: Board, columns: Sequence[ViewColumn], rows: Sequence[ViewRow],
             f"Not ranked, because a checkpoint of the row is no more accurate than a constant answer, which no attack "
             f"can change: {', '.join(map(code, idle))}."
         )
-    return [*notes, power_line(sizes)]
+    return [*notes, *_of_sets(columns, rows), power_line(sizes)]
+
+
+def _of_sets(columns: Sequence[ViewColumn], rows: Sequence[ViewRow]) -> list[str]:
+    """How far the searches within threat models came, a column a line."""
+    lines = []
+    for column in columns:
+        found = {row.name: searched for row in rows if (searched := row.cells[column.key].searched)}
+        if found:
+            at = next(iter(found.values())).threat_model
+            told = "; ".join(f"{code(name)} {_of_set(searched)}" for name, searched in found.items())
+            lines.append(f"**{column.title}**, within {code(at)}: {told}.")
+    return lines
+
+
+def _of_set(searched: SetSearch) -> str:
+    parts = ["nothing found" if searched.median_degree is None else f"median degree {searched.median_degree:g}"]
+    if searched.exhausted:
+        parts.append(f"{searched.exhausted} of {searched.robust} robust examples exact, as all members were scored")
+    parts += [f"{searched.empty_sets} sets empty"] if searched.empty_sets else []
+    optimality, queries = searched.optimality, searched.query_share
+    if optimality and optimality.value is not None:
+        share = format_measure(optimality.value, optimality.low, optimality.high)
+        at = f" at {format_share(queries.value)}% of its queries" if queries and queries.value is not None else ""
+        parts.append(f"optimality {share}{at}")
+    return ", ".join(parts)
 
 
 def _effective(line: EffectiveRobustness) -> str:

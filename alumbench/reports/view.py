@@ -101,6 +101,29 @@ class OverSeeds:
 
 
 @dataclass(frozen=True)
+class SetSearch:
+    """How far a row's searches within a threat model came, all seeds together.
+
+    Attributes:
+        threat_model: its signature.
+        median_degree: median steps of the adversarial texts, None without any.
+        empty_sets: examples whose set holds only the original.
+        exhausted: robust examples of which all members were scored.
+        robust: robust examples.
+        optimality: share of what enumeration breaks which the attack breaks too; None where nothing enumerates the set.
+        query_share: its queries as a share of those of enumeration, likewise.
+    """
+
+    threat_model: str
+    median_degree: float | None
+    empty_sets: int
+    exhausted: int
+    robust: int
+    optimality: OverSeeds | None = None
+    query_share: OverSeeds | None = None
+
+
+@dataclass(frozen=True)
 class Cell(OverSeeds):
     """A row's figure for a column.
 
@@ -114,6 +137,7 @@ class Cell(OverSeeds):
         rank: in the column, None without a rank.
         tied: whether others have the same rank.
         difference: from the baseline.
+        searched: of an attack within a threat model, how far it came.
     """
 
     signature: str = ""
@@ -125,11 +149,12 @@ class Cell(OverSeeds):
     rank: int | None = None
     tied: bool = False
     difference: Difference | None = None
+    searched: SetSearch | None = None
 
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """A curve's value at a radius or a budget, mean over seeds, with its interval at n examples."""
+    """A curve's value at a radius, a budget or a degree, mean over seeds, with its interval at n examples."""
 
     at: float
     value: float | None
@@ -166,11 +191,33 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class DegreeCurve:
+    """Accuracy under an attack by degree of its threat model.
+
+    Attributes:
+        threat_model: its signature.
+        percent: whether a degree is a percentage of the words.
+        points: from degree 0.
+    """
+
+    threat_model: str
+    percent: bool
+    points: Sequence[CurvePoint]
+
+
+@dataclass(frozen=True)
 class Curves:
-    """A row's curves: accuracy by relative radius, and each attack's success rate by query budget."""
+    """A row's curves.
+
+    Attributes:
+        security: accuracy by relative radius.
+        queries: success rate by query budget, by attack.
+        degrees: accuracy by degree, by attack within a threat model.
+    """
 
     security: Sequence[CurvePoint] = ()
     queries: Mapping[str, Sequence[CurvePoint]] = field(default_factory=dict)
+    degrees: Mapping[str, DegreeCurve] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

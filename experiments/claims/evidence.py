@@ -12,9 +12,9 @@ from pathlib import Path
 from alumbench.config import JsonObject, check
 from alumbench.errors import AlumbenchError, unknown
 from alumbench.leaderboard.cells import over_seeds
-from alumbench.leaderboard.compare import PAIRED
 from alumbench.leaderboard.config import Board, Column
 from alumbench.leaderboard.entries import BoardEntry
+from alumbench.leaderboard.measures import PAIRED
 from alumbench.leaderboard.significance import RowDifference, row_difference
 from alumbench.leaderboard.validate import load
 from alumbench.parsing import read_toml

@@ -13,6 +13,7 @@ from alumbench.attacks import load_recipe, recipe_names
 from alumbench.attacks.listing import markdown, tried
 from alumbench.attacks.recipe import Recipe
 from alumbench.attacks.resources import RESOURCES
+from alumbench.attacks.set_search import SearchRecipe
 from alumbench.attacks.textattack.loader import load_textattack
 from alumbench.attacks.victim import VictimWrapper
 from alumbench.cli import group
@@ -51,7 +52,9 @@ TEXTATTACK = {
 RECIPES = [load_recipe(name) for name in recipe_names()]
 #: They make no text; see test_embedding_pgd.py.
 WHITE_BOX = [recipe for recipe in RECIPES if recipe.kind == "embedding"]
-RUN = [recipe for recipe in RECIPES if tried(recipe) == "runs" and recipe not in WHITE_BOX]
+#: They search the set of a threat model; see test_search_recipes.py.
+SEARCHES = [recipe for recipe in RECIPES if isinstance(recipe, SearchRecipe)]
+RUN = [recipe for recipe in RECIPES if tried(recipe) == "runs" and recipe not in [*WHITE_BOX, *SEARCHES]]
 UNTRIED = [recipe for recipe in RECIPES if tried(recipe).startswith("not run yet")]
 REFUSED = [recipe for recipe in RECIPES if recipe.unsupported_reason]
 
@@ -76,7 +79,7 @@ def test_the_table_has_every_recipe_of_textattack_and_is_what_the_readme_shows()
     theirs = {name for name, value in vars(kinds).items() if isinstance(value, type)} - {"AttackRecipe"}
     assert theirs == set(TEXTATTACK) and len(theirs) == 24
     assert set(TEXTATTACK.values()) <= set(recipe_names())
-    assert {*RUN, *UNTRIED, *REFUSED, *WHITE_BOX} == set(RECIPES)
+    assert {*RUN, *UNTRIED, *REFUSED, *WHITE_BOX, *SEARCHES} == set(RECIPES)
     lines = markdown().splitlines()
     assert [line.split("`")[1] for line in lines[2:]] == [recipe.signature for recipe in RECIPES]
     assert len({line.count("|") for line in lines}) == 1
@@ -219,7 +222,7 @@ def test_a_recipes_file_says_in_its_first_line_what_it_is():
     for recipe in RECIPES:
         path = Path(__file__).parents[2] / f"alumbench/attacks/recipes/{recipe.name.replace('-', '_')}.py"
         assert path.read_text(encoding="utf-8").startswith('"""')
-        made_by = recipe.search if recipe in WHITE_BOX else recipe.build
+        made_by = recipe.search if recipe in [*WHITE_BOX, *SEARCHES] else recipe.build
         assert (made_by is None) == bool(recipe.unsupported_reason) and (made_by is None or made_by.__doc__)
 
 

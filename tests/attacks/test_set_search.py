@@ -69,7 +69,7 @@ def test_enumeration_finds_the_least_degree_and_counts_what_it_asks() -> None:
     robust = attack(load_recipe("exhaustive"), two, ["ab"])
     assert robust.outcome == "robust" and robust.searched is not None and robust.searched.exhausted
     assert robust.queries == two.asked and robust.adversarial is None
-    assert attack(load_recipe("exhaustive"), Planted("qzq"), ["qb"]).searched == (2, 2, False, "")
+    assert attack(load_recipe("exhaustive"), Planted("qzq"), ["qb"]).searched[:4] == (2, 2, False, "")  # type: ignore[index]
 
 
 @pytest.mark.parametrize("budget", [1, 2, 7, 33])
@@ -105,6 +105,7 @@ def far(problem: Problem) -> None:
     for place in problem.set.positions(start):
         for step in problem.set.steps(start, place):
             after = [other for to in problem.set.positions(step) for other in problem.set.steps(step, to)]
+            after = [member for member in after if problem.set.degree_of(member.texts) == 2]
             if after and problem.first_broken(after):
                 return
 
@@ -133,7 +134,7 @@ def test_members_that_need_more_than_the_classifier_gives_are_left_out() -> None
     both = made("both", lambda problem: search_in_turn(problem, turn, False))
     found = attack(both, Planted("q"), ["ab"], hard_labels=True)
     assert found.searched is not None and found.searched.by == "labels"
-    assert attack(both, Planted("q"), ["ab"]).searched == (2, 2, False, "scored")
+    assert attack(both, Planted("q"), ["ab"]).searched[:4] == (2, 2, False, "scored")  # type: ignore[index]
     for recipe, message in ((turn[0], "needs scores.*labels alone"), (turn[1], "needs a gradient")):
         with pytest.raises(AlumbenchError, match=message):
             attack(recipe, Planted("q"), ["ab"], hard_labels=True)

@@ -19,8 +19,10 @@ from alumbench.evaluation.reliability_flags import flags
 from alumbench.evaluation.request import Request
 from alumbench.evaluation.results import ModelCheck
 from alumbench.evaluation.suite import load_suite
+from alumbench.evaluation.suite_entry import SuiteEntry
 from alumbench.models.checkpoint import checkpoint_task, find_model
 from alumbench.parsing import read_json
+from alumbench.records import Searched
 from tests.evaluation.conftest import run
 from tests.typed import attacked, changed, entry_result, plain
 
@@ -64,6 +66,22 @@ PGD = entry_result(kind="embedding", summary=OF_PGD)
 def ascended(stuck, zero_gradients=0.0, not_broken=100):
     told = {"moved": 0.9, "zero_gradients": zero_gradients, "not_broken": not_broken, "stuck": stuck}
     return entry_result(kind="embedding", summary=OF_PGD | {"ascent": told})
+
+
+def set_records(*parts):
+    """Records of a search within a threat model."""
+    return [
+        changed(attacked(outcome=outcome, queries=queries), id=str(at), searched=Searched(None, **told))
+        for outcome, queries, count, told in parts
+        for at in range(count)
+    ]
+
+
+def within(**values):
+    """An attack that leaves 40 of 100 examples within a threat model."""
+    told = {"accuracy_by_degree": {}, "median_degree": None, "empty_sets": 0, "exhausted": 0} | values
+    summary = {"measures": {"accuracy_under_attack": share(40, 100)}, "outcomes": {"robust": 40}, "within": told}
+    return attack(summary=summary, threat_model={"signature": "chars-2@1"})
 
 
 TWO = {"clean": CLEAN, "first": attack(), "second": attack()}
@@ -121,6 +139,48 @@ CASES = [
         "first",
         {"of": {"first": records(("robust", 50, 100))}},
         {"of": {"first": records(("robust", 50, 100))}, "entries": TWO | {"first": attack(query_budget=0)}},
+    ),
+    (
+        "budget-saturated",
+        "first",
+        {
+            "entries": TWO | {"first": attack(query_budget=0, queries_per_word=5)},
+            "of": {"first": records(("robust", 50, 100))},
+        },
+        {
+            "entries": TWO | {"first": attack(query_budget=0, queries_per_word=5)},
+            "of": {"first": records(("robust", 49, 100))},
+        },
+    ),
+    (
+        "budget-ends-in-first-step",
+        "first",
+        {"of": {"first": set_records(("robust", 50, 10, {"largest": 2, "reached": 1}))}},
+        {"of": {"first": set_records(("robust", 50, 10, {"largest": 2, "reached": 2}))}},
+    ),
+    (
+        "budget-saturated",
+        "first",
+        {"of": {"first": set_records(("robust", 50, 10, {"largest": 2}))}},
+        {"of": {"first": set_records(("robust", 50, 10, {"largest": 2, "exhausted": True}))}},
+    ),
+    (
+        "empty-sets",
+        "first",
+        {"entries": TWO | {"first": within(empty_sets=1)}},
+        {"entries": TWO | {"first": within(empty_sets=0)}},
+    ),
+    (
+        "fewer-than-two-attacks",
+        "",
+        {"entries": {"first": within(exhausted=39)}},
+        {"entries": {"first": within(exhausted=40)}},
+    ),
+    (
+        "fewer-than-two-attacks",
+        "",
+        {"entries": {"first": attack(signature="s@1|e|atk:standard@1(beam@1)")}},
+        {"entries": {"first": attack(signature="s@1|e|atk:standard@1(beam@1+charmer@1)")}},
     ),
     (
         "clean-accuracy-at-chance",
@@ -263,11 +323,11 @@ def test_answers_are_right_by_a_sets_own_labels(examined):
 
 def test_gradients_are_known_by_the_attack_itself(examined, mirror):
     victim, _ = examined
-    assert not uses_gradients(load_recipe("deepwordbug-all-words"), victim, {})
+    assert not uses_gradients(SuiteEntry("typos", "attack", recipe="deepwordbug-all-words@1"), victim)
     recipe = load_recipe("hotflip-jia")
     if recipe.missing():
         pytest.skip("; ".join(recipe.missing()))
-    assert uses_gradients(recipe, victim, {})
+    assert uses_gradients(SuiteEntry("hotflip", "attack", recipe=recipe.signature), victim)
 
 
 def test_they_are_stored(evaluated, pair_checkpoint, write_suite, tmp_path):

@@ -16,6 +16,7 @@ import pytest
 
 from alumbench.data import Task
 from alumbench.errors import AlumbenchError
+from alumbench.evaluation.degrees import summarize_within
 from alumbench.evaluation.rescoring import Sample
 from alumbench.evaluation.seeds import main_records
 from alumbench.evaluation.summary import summarize
@@ -64,6 +65,9 @@ def save(board: Path, path: Path, content: Content, records: list[Record]) -> No
         if summary.get("validity"):
             told = summarize_validity(typed, Thresholds(**summary["validity"]["thresholds"]))
             summary["validity"].update(finite(as_json(told)))
+        if described.get("threat_model"):
+            main = main_records(typed)
+            summary["within"] = finite(as_json(summarize_within(main, described["threat_model"]["signature"])))
     packed = gzip.compress("".join(json.dumps(r, sort_keys=True) + "\n" for r in records).encode(), mtime=0)
     (board / content["records"]["file"]).write_bytes(packed)
     content["records"] |= {"sha256": hashlib.sha256(packed).hexdigest(), "n": len(records)}

@@ -60,7 +60,9 @@ class ImperceptibleSearch(SearchMethod):  # type: ignore[misc]
             nonlocal best
             found = np.full(members.shape[1], np.inf)
             changed = [self._changed(original, columns, text, member, precomputed) for member in members.T]
-            asked = [number for number, one in enumerate(changed) if one is not None]
+            whole = [one for one in changed if one is not None]
+            kept = {one.text for one in self.filter_transformations(whole, original, original)} | {original.text}
+            asked = [number for number, one in enumerate(changed) if one is not None and one.text in kept]
             results, over = self.get_goal_results([changed[number] for number in asked])
             for number, result in zip(asked, results, strict=False):
                 found[number] = -result.score

@@ -83,10 +83,11 @@ class CharacterEdits(PerturbationSet):
         ]
 
     def probe(self, member: Member, position: Hashable) -> Texts:
-        """The text with a space at that place, as Charmer ranks places (section 3.2)."""
+        """The text with a space at that place, or without the space that is there, as Charmer ranks places."""
         column, at, gap = cast(Place, position)
         text = member.texts[column]
-        changed = text[:at] + " " + text[at + (not gap) :]
+        space = "" if not gap and text[at] == " " else " "
+        changed = text[:at] + space + text[at + (not gap) :]
         return (*member.texts[:column], changed, *member.texts[column + 1 :])
 
     def degree_of(self, texts: Texts) -> int | None:

@@ -22,6 +22,7 @@ class CharsReadable(Chars):
         "at most k words, one edit each"
     )
     unit = "word"
+    is_product = True
     source = "Pruthi et al. 2019, https://arxiv.org/abs/1905.11268; Jones et al. 2020, https://arxiv.org/abs/2005.01229"
     not_promised = "one letter can make another word (`prefect` of `perfect`, `united` of `untied`)"
 
@@ -38,7 +39,7 @@ class CharsReadable(Chars):
             texts, slots, [typos(texts[column][begin:end], letters) for column, begin, end in slots], degree
         )
 
-    def at(self, degree: int) -> str:
+    def at(self, degree: float | str) -> str:
         """The degree stands in the middle."""
         return f"chars-{degree}-readable"
 

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import NamedTuple, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from alumbench.attacks.threat_models.threat_model import Member, PerturbationSet, Texts
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: Pairs of a slot's number and the number of its choice, in the order of the text.
+Path = tuple[tuple[int, int], ...]
 
 
 class Slot(NamedTuple):
@@ -111,6 +118,21 @@ class ChoiceSet(PerturbationSet):
             return None
         return len(choice)
 
+    def member_of(self, texts: Texts) -> Member | None:
+        """The member with these texts and the fewest choices, admissible or not; None if there is none."""
+        choice = self.choice_of(texts)
+        return None if choice is None else self.member(choice)
+
+    def nearer(self, member: Member) -> list[Member]:
+        """One member per choice, without it."""
+        choice = self.choice(member)
+        return [self.member({at: choice[at] for at in choice if at != undone}) for undone in choice]
+
+    def sample(self, degree: int, random: np.random.Generator) -> Member | None:
+        """A random member: slots without repetition and a choice for each, both drawn uniformly."""
+        drawn = random.permutation(len(self.slots))[: min(degree, self.largest)].tolist()
+        return self.member({at: int(random.integers(len(self.choices[at]))) for at in drawn}) if drawn else None
+
     def choice_of(self, texts: Texts) -> dict[int, int] | None:
         """The fewest choices that make these texts, by position; None if none do, or only more than `largest`."""
         if len(texts) != len(self.original):
@@ -127,26 +149,37 @@ class ChoiceSet(PerturbationSet):
         """The fewest choices that make this text of one column, None if none do; all ways to read it are tried."""
         original, begun = self.original[column], 0
         #: By characters of `text` read so far, the fewest choices that read them.
-        reached: dict[int, tuple[tuple[int, int], ...]] = {0: ()}
+        reached: dict[int, Path] = {0: ()}
         for at, slot in enumerate(self.slots):
             if slot.column != column:
                 continue
             between, own = original[begun : slot.begin], original[slot.begin : slot.end]
-            further: dict[int, tuple[tuple[int, int], ...]] = {}
+            further: dict[int, Path] = {}
             for offset, path in reached.items():
                 if not text.startswith(between, offset):
                     continue
                 begin = offset + len(between)
-                for number, string in enumerate((own, *self.choices[at])):
-                    longer = (*path, (at, number - 1)) if number else path
-                    end = begin + len(string)
-                    known = further.get(end)
-                    if text.startswith(string, begin) and (known is None or len(longer) < len(known)):
-                        further[end] = longer
+                if text.startswith(own, begin):
+                    _keep(further, begin + len(own), path)
+                for length, numbers in self._numbers[at].items():
+                    number = numbers.get(text[begin : begin + length])
+                    if number is not None:
+                        _keep(further, begin + length, (*path, (at, number)))
             reached, begun = further, slot.end
         whole = [path for offset, path in reached.items() if text[offset:] == original[begun:]]
         fewest = min(whole, key=len, default=None)
         return None if fewest is None else dict(fewest)
+
+    @cached_property
+    def _numbers(self) -> list[dict[int, dict[str, int]]]:
+        """For each slot and length, the numbers of the choices of that length."""
+        found: list[dict[int, dict[str, int]]] = []
+        for strings in self.choices:
+            by_length: dict[int, dict[str, int]] = {}
+            for number, string in enumerate(strings):
+                by_length.setdefault(len(string), {})[string] = number
+            found.append(by_length)
+        return found
 
     def _with(self, new: Mapping[int, str]) -> Texts:
         """The original with strings in the place of slots, by position."""
@@ -155,3 +188,9 @@ class ChoiceSet(PerturbationSet):
             column, begin, end = self.slots[at]
             texts[column] = texts[column][:begin] + new[at] + texts[column][end:]
         return tuple(texts)
+
+
+def _keep(reached: dict[int, Path], end: int, path: Path) -> None:
+    """Keeps the shorter of the ways to read a text up to a character, of equal ones the first."""
+    if end not in reached or len(path) < len(reached[end]):
+        reached[end] = path

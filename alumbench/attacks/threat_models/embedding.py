@@ -1,4 +1,4 @@
-"""`embedding-ε`: a ball around the word embeddings. It holds no texts; entries of kind `embedding` search it."""
+"""`embedding-0.1`: a ball of that radius around the word embeddings, for entries of kind `embedding`; no texts."""
 
 from __future__ import annotations
 
@@ -19,16 +19,13 @@ class EmbeddingBall(Family):
         "text's token embeddings"
     )
     unit = "radius"
+    symbol = "ε"
     source = "Miyato et al. 2017, https://arxiv.org/abs/1605.07725; Madry et al. 2018, https://arxiv.org/abs/1706.06083"
     not_promised = "no text has these embeddings, so robustness within the ball says little about robustness to texts"
 
     def contains(self, ascent: Ascent) -> bool:
         """True if the δ of a record is inside the ball."""
         return 0 <= ascent.moved <= 1 + ROUNDING
-
-    def at(self, degree: float) -> str:
-        """The radius is a decimal: `embedding-0.1`."""
-        return f"{self.name}-{degree:g}"
 
 
 THREAT_MODEL = EmbeddingBall()

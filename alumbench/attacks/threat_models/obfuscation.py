@@ -29,6 +29,7 @@ class Obfuscation(ThreatModel):
         "letters in another order than they are shown; at most k words, each once"
     )
     unit = "word"
+    is_product = True
     source = (
         "spaces and dots of Hosseini et al. 2017, https://arxiv.org/abs/1702.08138; joined words of Gröndahl et al. "
         "2018, https://arxiv.org/abs/1808.09115; look-alikes, invisible and reordered characters of Boucher et al. "

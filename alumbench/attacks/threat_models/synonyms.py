@@ -52,7 +52,7 @@ class Synonyms(WordThreatModel):
 
     def installed(self) -> dict[str, str]:
         """Also the hash of the neighbours' file and WordNet's version."""
-        versions = {NEIGHBOURS: published_sha256, WORDNET: wordnet_version}
+        versions: dict[str, Callable[[], str]] = {NEIGHBOURS: published_sha256, WORDNET: wordnet_version}
         return super().installed() | {name: versions[name]() for name in self.lists}
 
     def proposals(self, texts: Texts, slots: Sequence[Slot], setting: Setting) -> Proposals:
@@ -91,6 +91,7 @@ def wordnet_version() -> str:
 
 @lru_cache(maxsize=2**14)
 def _lemmas(word: str, letter: str) -> tuple[str, ...]:
+    find_nltk_data()
     from nltk.corpus import wordnet
 
     found = [lemma for synset in wordnet.synsets(word, letter) for lemma in synset.lemma_names()]

@@ -6,12 +6,15 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from alumbench.attacks.threat_models.edits import undone
 from alumbench.errors import AlumbenchError
 from alumbench.registry import THREAT_MODELS, find
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from alumbench.data import Example
     from alumbench.origins import Origin
 
@@ -20,7 +23,8 @@ Texts = tuple[str, ...]
 Spans = tuple[tuple[int, int], ...]
 #: A degree in a reference: `chars-2`, `chars-2-readable`, `synonyms-30%`, `embedding-0.1`, `./mine.py-2`.
 _REFERENCE = re.compile(
-    r"(?P<head>.+?)-(?P<degree>\d{1,6}(?:\.\d{1,6})?)(?P<percent>%?)(?P<tail>(?:-[a-z-]+)?)(?:@(?P<version>\d+))?"
+    r"(?P<head>.+?)-(?P<degree>\d{1,6}(?:\.\d{1,6})?)(?P<percent>%?)(?P<tail>(?:-[a-z-]+)?)(?:@(?P<version>\d{1,9}))?",
+    re.ASCII,
 )
 
 
@@ -45,10 +49,12 @@ class PerturbationSet(ABC):
     Attributes:
         original: the example's texts.
         largest: the most steps; 0 if the set holds only the original.
+        words: the words of which a percentage is taken, 0 for a set whose degree is a number of steps.
     """
 
     original: Texts
     largest: int
+    words: int = 0
 
     @abstractmethod
     def positions(self, member: Member) -> Sequence[Hashable]:
@@ -73,9 +79,46 @@ class PerturbationSet(ABC):
         """For each member, whether it satisfies what holds for whole texts, such as a sentence similarity."""
         return [True] * len(members)
 
+    def degrees_of(self, texts: Sequence[Texts]) -> list[int | None]:
+        """`degree_of` for several texts; a set that asks a model about whole texts asks once for all of them."""
+        return [self.degree_of(text) for text in texts]
+
     def contains(self, texts: Texts) -> bool:
         """True if the texts are in the set."""
         return self.degree_of(texts) is not None
+
+    def member_of(self, texts: Texts) -> Member | None:
+        """The member with these texts, of the least degree; None if there is none. Its path may be empty.
+
+        A set whose members satisfy a condition on whole texts need not test it here: `admissible` does.
+        """
+        degree = self.degree_of(texts)
+        return None if degree is None else Member(texts, degree)
+
+    def nearer(self, member: Member) -> list[Member]:
+        """Members of a lower degree, each without one of the changes of this one, in the order of the text.
+
+        Here the changes are short stretches of character edits; a set whose steps are longer strings has its own.
+        """
+        found = [self.member_of(texts) for texts in undone(self.original, member.texts)]
+        return [one for one in found if one is not None and one.degree < member.degree]
+
+    def sample(self, degree: int, random: np.random.Generator) -> Member | None:
+        """A random member: `degree` steps, each at a place and to a text drawn uniformly.
+
+        Returns:
+            The member, of a lower degree where steps undo one another; None where they lead back to the original.
+        """
+        member = self.start()
+        for _ in range(degree):
+            positions = self.positions(member)
+            if not positions:
+                break
+            steps = self.steps(member, positions[int(random.integers(len(positions)))])
+            if steps:
+                member = steps[int(random.integers(len(steps)))]
+        found = self.member_of(member.texts)
+        return found if found and found.degree else None
 
     def start(self) -> Member:
         """The original."""
@@ -97,7 +140,7 @@ class Setting:
     device: str = "cpu"
 
 
-class Family(ABC):
+class Family:
     """What all threat models have: a name, a degree, and what is said of them. A file has one `THREAT_MODEL = …`.
 
     Attributes:
@@ -105,6 +148,8 @@ class Family(ABC):
         version: increased whenever a set could change.
         description: what the attacker may do, in one line.
         unit: what a degree counts: `character`, `word`, …
+        symbol: the letter that stands for a degree.
+        percent: whether a degree is a percentage of the words of the text.
         source: paper and link.
         not_promised: what the set does not promise, in one sentence.
     """
@@ -113,34 +158,41 @@ class Family(ABC):
     version: ClassVar[int]
     description: ClassVar[str]
     unit: ClassVar[str]
+    symbol: ClassVar[str] = "k"
+    percent: ClassVar[bool] = False
     source: ClassVar[str]
     not_promised: ClassVar[str]
 
-    @abstractmethod
-    def at(self, degree: Any) -> str:
-        """The name of the family at a degree."""
+    def at(self, degree: float | str) -> str:
+        """The name of the family at a degree, or at a letter that stands for any: `chars-2`, `chars-k`."""
+        return f"{self.name}-{degree}{'%' if self.percent else ''}"
+
+    @property
+    def signature(self) -> str:
+        """The name with its letter, and the version: `chars-k@1`, `synonyms-r%@1`."""
+        return f"{self.at('r' if self.percent else self.symbol)}@{self.version}"
 
 
-class ThreatModel(Family):
+class ThreatModel(Family, ABC):
     """A family of sets of texts with a degree. A file of this folder or a plug-in has one `THREAT_MODEL = …`.
 
     All else is as in `Family`.
 
     Attributes:
-        percent: whether a degree is a percentage of the words of the text.
         needs: names in `resources.RESOURCES`.
         required_models: names in `resources.REQUIRED_MODELS` that a suite's entry has to give.
         standard: names of the searches of the `standard` attack within it, cheap to dear.
         quick: the same of the `quick` attack.
         can_enumerate: whether short texts have few enough members to score them all.
+        is_product: whether its sets are products of choices, `choices.ChoiceSet`.
     """
 
-    percent: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()
     required_models: ClassVar[tuple[str, ...]] = ()
     standard: ClassVar[tuple[str, ...]] = ("charmer-fast", "coordinate-gradient", "charmer", "beam", "hard-label")
     quick: ClassVar[tuple[str, ...]] = ("charmer-fast", "hard-label")
     can_enumerate: ClassVar[bool] = True
+    is_product: ClassVar[bool] = False
 
     def facts(self, examples: Sequence[Example]) -> dict[str, str]:
         """Properties of the data that are part of the set; they are recorded and part of the signature."""
@@ -159,10 +211,6 @@ class ThreatModel(Family):
         Raises:
             AlumbenchError: Something that it needs is missing.
         """
-
-    def at(self, degree: int) -> str:
-        """The name of the family at a degree."""
-        return f"{self.name}-{degree}{'%' if self.percent else ''}"
 
     def missing(self) -> list[str]:
         """A remedy for each resource that is missing or damaged here."""
@@ -207,6 +255,36 @@ class ThreatModelAt:
         return self.model.around(texts, spans, self.degree, setting)
 
 
+def degree_in(reference: str) -> tuple[int, bool]:
+    """The degree in a reference or signature, and whether it is a percentage; nothing is loaded.
+
+    Raises:
+        ValueError: There is none, or it is no whole number.
+
+    >>> degree_in("chars-2@1"), degree_in("synonyms-30%@1")
+    ((2, False), (30, True))
+    """
+    parts = _REFERENCE.fullmatch(reference)
+    if parts is None:
+        raise ValueError(reference)
+    return int(parts["degree"]), bool(parts["percent"])
+
+
+def most_steps(degree: int, percent: bool, words: int) -> int:
+    """The most steps that a degree allows; a percentage of the words is rounded down."""
+    return degree * words // 100 if percent else degree
+
+
+def without_degree(reference: str) -> str:
+    """The name or path of a family in a reference; the reference itself if it has no degree.
+
+    >>> without_degree("chars-2-readable@1"), without_degree("./mine.py-2"), without_degree("chars")
+    ('chars-readable', './mine.py', 'chars')
+    """
+    parts = _REFERENCE.fullmatch(reference)
+    return parts["head"] + parts["tail"] if parts else reference
+
+
 def load_family(reference: str, folder: str = "") -> Family:
     """Loads a threat model without a degree, by its name or path: `chars`, `chars-readable`, `./mine.py`.
 
@@ -240,7 +318,7 @@ def load_threat_model(reference: str, folder: str = "") -> ThreatModelAt:
     if parts is None:
         find(THREAT_MODELS, reference.partition("@")[0], folder)  # an unknown name is the better message
         raise AlumbenchError(f"threat model {reference}: give its degree too, such as {reference.partition('@')[0]}-1")
-    name = parts["head"] + parts["tail"]
+    name = without_degree(reference)
     model = load_family(name, folder)
     if not isinstance(model, ThreatModel):
         raise AlumbenchError(

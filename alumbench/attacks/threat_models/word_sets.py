@@ -30,7 +30,15 @@ from alumbench.attacks.nltk_data import find_nltk_data
 from alumbench.attacks.parts_of_speech import TaggedText
 from alumbench.attacks.resources import MINILM
 from alumbench.attacks.threat_models.choices import ChoiceSet, Slot
-from alumbench.attacks.threat_models.threat_model import Member, PerturbationSet, Setting, Spans, Texts, ThreatModel
+from alumbench.attacks.threat_models.threat_model import (
+    Member,
+    PerturbationSet,
+    Setting,
+    Spans,
+    Texts,
+    ThreatModel,
+    most_steps,
+)
 from alumbench.attacks.words import WORD, word_spans
 from alumbench.data import Example
 from alumbench.errors import AlumbenchError
@@ -39,7 +47,7 @@ from alumbench.models.auxiliary import SentenceEncoder, sentence_encoder
 #: Least angular similarity of sentences: TextFooler's (Jin et al. 2020, section 3.3), as in TextAttack's recipe.
 SIMILARITY = 0.84
 #: Texts are judged with this much less, as the last digits of vectors differ between machines and batches.
-ROUNDING = 1e-4
+ROUNDING = 1e-5
 #: Resources that every such set needs.
 NEEDS = ("stopwords", "averaged_perceptron_tagger_eng", "universal_tagset", "all-MiniLM-L6-v2")
 
@@ -61,7 +69,13 @@ class WordSet(ChoiceSet):
     """A product of words, of which the texts that stay similar to the original are admissible."""
 
     def __init__(
-        self, texts: Texts, slots: Sequence[Slot], proposals: Proposals, largest: int, encoder: SentenceEncoder
+        self,
+        texts: Texts,
+        slots: Sequence[Slot],
+        proposals: Proposals,
+        largest: int,
+        encoder: SentenceEncoder,
+        words: int = 0,
     ) -> None:
         """Stores the set.
 
@@ -71,9 +85,10 @@ class WordSet(ChoiceSet):
             proposals: what can replace them.
             largest: the most words that may differ.
             encoder: its vectors' similarity counts.
+            words: the words of which `largest` is a percentage.
         """
         super().__init__(texts, slots, proposals.words, largest)
-        self._encoder, self._own = encoder, dict[int, Tensor]()
+        self._encoder, self._own, self.words = encoder, dict[int, Tensor](), words
         self._judge: ChoiceSet = self
         if proposals.tolerated:
             every = [[*words, *more] for words, more in zip(proposals.words, proposals.tolerated, strict=True)]
@@ -96,10 +111,13 @@ class WordSet(ChoiceSet):
 
     def degree_of(self, texts: Texts) -> int | None:
         """The number of words that differ, None if the texts are not in the set."""
-        choice = self._judge.choice_of(texts)
-        if choice and self.similarities([texts])[0] < SIMILARITY - ROUNDING:
-            return None
-        return None if choice is None else len(choice)
+        return self.degrees_of([texts])[0]
+
+    def degrees_of(self, texts: Sequence[Texts]) -> list[int | None]:
+        """`degree_of`; the texts that are products of the choices are encoded together."""
+        choices = {new: choice for new in texts if (choice := self._judge.choice_of(new)) is not None}
+        near = dict(zip(choices, self.similarities(list(choices)), strict=True))
+        return [len(choices[new]) if new in near and near[new] >= SIMILARITY - ROUNDING else None for new in texts]
 
     def _angular(self, pairs: Sequence[tuple[int, str]], vectors: Sequence[Tensor]) -> list[float]:
         if not pairs:
@@ -115,6 +133,7 @@ class WordThreatModel(ThreatModel):
 
     unit = "word"
     percent = True
+    is_product = True
     needs: ClassVar[tuple[str, ...]] = NEEDS
     not_promised: ClassVar[str] = (
         "a proposed word can change the meaning, or be ungrammatical in its place: lists know neither the sense of a "
@@ -147,17 +166,17 @@ class WordThreatModel(ThreatModel):
         self._check(setting.facts)
         encoder = sentence_encoder(MINILM, setting.device, "fp32")
         words = list(_words(texts, spans, encoder))
-        largest = degree * len(words) // 100
+        largest = most_steps(degree, self.percent, len(words))
         slots = [slot for slot in words if not is_stop_word(word_at(texts, slot))] if largest else []
         if not slots:
-            return WordSet(texts, [], Proposals([]), 0, encoder)
+            return WordSet(texts, [], Proposals([]), 0, encoder, len(words))
         proposals = self.proposals(texts, slots, setting)
         tagged = [TaggedText(text) for text in texts]
         kept = (
             [_kept(texts, tagged, slot, words) for slot, words in zip(slots, lists, strict=True)] if lists else ()
             for lists in proposals
         )
-        return WordSet(texts, slots, Proposals(*kept), largest, encoder)
+        return WordSet(texts, slots, Proposals(*kept), largest, encoder, len(words))
 
     def _check(self, facts: Mapping[str, str]) -> None:
         if missing := self.missing():

@@ -10,7 +10,7 @@ from alumbench.attacks.outcome import ATTACK_OUTCOMES, OUTCOME_WORDS
 from alumbench.formatting import DASH, finite_number, format_figure, format_range, format_small_p
 from alumbench.reports.html.text import segments, shown
 from alumbench.reports.view import Cell as ViewCell
-from alumbench.reports.view import Difference, ShownExample
+from alumbench.reports.view import Difference, SetSearch, ShownExample
 
 if TYPE_CHECKING:
     from alumbench.reports.html.content import Column
@@ -153,11 +153,36 @@ def _facts(cell: ViewCell, column: Column, reason: str, baseline: str) -> list[t
         text = f"{format_figure(drop.value, 'percent')} % of the clean accuracy on these examples"
         facts.append(("relative drop", text + (f" ({span} %)" if span else "")))
     facts += _comparison(cell.difference, column, baseline)
+    facts += _search(cell.searched)
     counts = [f"{cell.counts[name]} {label}" for name, label in OUTCOMES.items() if cell.counts.get(name)]
     if counts:
         facts.append(("outcomes, all seeds", ", ".join(counts)))
     if cell.signature:
         facts.append(("signature", shown(cell.signature)))
+    return facts
+
+
+def _search(searched: SetSearch | None) -> list[tuple[str, str]]:
+    """How far an attack within a threat model came."""
+    if searched is None:
+        return []
+    facts = [("threat model", shown(searched.threat_model))]
+    if searched.median_degree is not None:
+        facts.append(("median degree", f"{searched.median_degree:g} steps"))
+    if searched.exhausted:
+        exact = f"{searched.exhausted} of {searched.robust} robust examples: all members of the set scored"
+        facts.append(("exact", exact))
+    if searched.empty_sets:
+        facts.append(("empty sets", f"{searched.empty_sets} examples, for which the set holds only the original"))
+    for name, figure, unit in (
+        ("optimality", searched.optimality, "percent"),
+        ("queries of enumeration's", searched.query_share, "percent"),
+    ):
+        if figure is not None and finite_number(figure.value) is not None:
+            span = format_range(figure.low, figure.high, unit)
+            facts.append((name, f"{format_figure(figure.value, unit)} %" + (f" ({span} %)" if span else "")))
+        elif figure is not None:
+            facts.append((name, f"no figure: {shown(figure.reason)}"))
     return facts
 
 

@@ -2,7 +2,7 @@
 
 Drawn here, not by a chart library in the page, as the file must open without a server or an outside request. The
 common libraries would add 0.3 to 4 MB to every board, need a wider content policy (inline styles, some also `eval`)
-and draw nothing without JavaScript. These four charts only need points, lines and two axes.
+and draw nothing without JavaScript. These five charts only need points, lines and two axes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from alumbench.formatting import finite_number, format_figure
 from alumbench.reports.html.content import Column, Row
 from alumbench.reports.html.drawing import Drawing, Place, cut, draw_curves, draw_points
 from alumbench.reports.html.text import shown
-from alumbench.reports.view import View, ViewRow
+from alumbench.reports.view import CurvePoint, View, ViewRow
 
 #: Most points for which the scatter is drawn for every robustness column, not only for the board's choice.
 SCATTER_POINTS = 240
@@ -83,6 +83,7 @@ def make_charts(view: View, rows: Sequence[Row], columns: Sequence[Column]) -> l
             "Attack",
         )
     )
+    found.append(_by_degree(rows, raw))
     against = y or next((c for c in columns if c.role in {"worst_case", "robustness"}), None)
     if against:
         found.append(
@@ -93,6 +94,32 @@ def make_charts(view: View, rows: Sequence[Row], columns: Sequence[Column]) -> l
             )
         )
     return [chart for chart in found if chart.drawings]
+
+
+def _by_degree(rows: Sequence[Row], raw: Sequence[ViewRow]) -> Chart:
+    """Accuracy under each attack within a threat model, by degree."""
+    curves = {name: curve for row in raw for name, curve in row.curves.degrees.items()}
+    drawings = [
+        draw_curves(
+            shown(f"{name}, {curve.threat_model}"),
+            [(row, _points_of(r, name)) for row, r in zip(rows, raw, strict=True)],
+            "degree",
+            "words that the attacker may change, %" if curve.percent else "steps that the attacker may take",
+            "accuracy, %",
+        )
+        for name, curve in curves.items()
+    ]
+    return Chart(
+        "Accuracy against degree",
+        "Accuracy under an attack that may go at most so far within its threat model. Higher is better.",
+        tuple(d for d in drawings if d),
+        "Attack",
+    )
+
+
+def _points_of(row: ViewRow, name: str) -> Sequence[CurvePoint]:
+    curve = row.curves.degrees.get(name)
+    return curve.points if curve else ()
 
 
 def _scatter(rows: Sequence[Row], x: Column, y: Column) -> Drawing | None:

@@ -50,7 +50,7 @@ def test_balls_in_other_norms_and_records_without_an_ascent_are_not_judged() -> 
 def test_it_is_listed_with_a_decimal_degree_and_searches_of_texts_cannot_have_it() -> None:
     family = load_family("embedding")
     assert isinstance(family, Family) and not isinstance(family, ThreatModel)
-    assert [family.at(radius) for radius in (0.1, 1.0, 0.05)] == ["embedding-0.1", "embedding-1", "embedding-0.05"]
+    assert [family.at(radius) for radius in (0.1, 1, 0.05)] == ["embedding-0.1", "embedding-1", "embedding-0.05"]
     with pytest.raises(AlumbenchError, match=r"embedding-0.1@1: has no texts; an entry of kind 'embedding' searches"):
         load_threat_model("embedding-0.1@1")
 

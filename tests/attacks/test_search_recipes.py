@@ -1,0 +1,119 @@
+"""Every search of ours on every kind of set: counted, within set and budget, the same whatever is in flight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from alumbench.attacks import load_recipe, recipe_names
+from alumbench.attacks.search import Searcher
+from alumbench.attacks.set_search import SearchRecipe
+from alumbench.attacks.single_search import Limits
+from alumbench.attacks.text_victim import TextVictim
+from alumbench.attacks.threat_models.threat_model import Setting, load_threat_model
+from alumbench.data import Example
+from alumbench.errors import AlumbenchError
+from tests.attacks.conftest import dev
+from tests.attacks.test_search import same
+from tests.attacks.test_set_search import ALPHABET, SINGLE, Planted
+
+NAMES = [name for name in recipe_names() if isinstance(load_recipe(name), SearchRecipe)]
+BLACK_BOX = [name for name in NAMES if load_recipe(name).access != "gradient"]  # type: ignore[attr-defined]
+SETS = ["chars-1", "chars-2", "chars-2-readable", "insertions-2", "obfuscation-2"]
+ODD = {
+    "empty": "",
+    "one character": "a",
+    "one word": "cat",
+    "emoji": "a \U0001f600 cat",
+    "right to left": "\u0645\u0631\u062d\u0628\u0627 cat",
+    "NUL": "a\0b cat",
+    "spaces": "  ",
+    "repeated": "cat cat cat cat",
+}
+
+
+def searcher(name: str, at: str, classifier: Planted, **options: Any) -> Searcher:
+    hard = options.pop("hard_labels", False)
+    victim = TextVictim(classifier, SINGLE, "cpu", hard_labels=hard)
+    return Searcher(load_recipe(name), victim, 1, limits=Limits(load_threat_model(at), ALPHABET), **options)
+
+
+def examples(texts: Sequence[str]) -> list[Example]:
+    return [Example(f"{number:012x}", (text,), "positive") for number, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize("at", SETS)
+@pytest.mark.parametrize("name", BLACK_BOX)
+def test_odd_texts_counts_budget_and_membership(name: str, at: str) -> None:
+    every = examples(list(ODD.values()))
+    for budget in (1, 2, 40):
+        for example in every:
+            classifier = Planted("qz")
+            outcome = searcher(name, at, classifier, query_budget=budget).run(example)
+            assert outcome.outcome in ("robust", "broken"), outcome.message
+            assert outcome.queries == classifier.asked <= budget
+            if outcome.adversarial is None:
+                continue
+            texts = tuple(outcome.adversarial.values())
+            around = load_threat_model(at).around(example.texts, ((0, len(example.texts[0])),), Setting(ALPHABET))
+            assert around.contains(texts) and "qz" in texts[0]
+            assert outcome.searched is not None and outcome.searched.degree == around.degree_of(texts)
+
+
+@pytest.mark.parametrize("at", ["chars-2", "obfuscation-2"])
+@pytest.mark.parametrize("name", BLACK_BOX)
+def test_equal_whatever_is_in_flight(name: str, at: str) -> None:
+    every = examples(["a cat sat", "two dogs ran off", "q", "az bz", "the end of it", "a", "zzz aaa"])
+    runs = []
+    for width in (1, 3, 64):
+        found = searcher(name, at, Planted("qz"), query_budget=60).run_all(every, width)
+        runs.append({example.id: same(outcome) for example, outcome in found})
+    assert runs[0] == runs[1] == runs[2]
+
+
+@pytest.mark.parametrize("name", BLACK_BOX)
+def test_a_planted_edit_is_found(name: str) -> None:
+    """One character at one of ten places, and the score says nothing before. Cheap searches may miss it."""
+    found = searcher(name, "chars-1", Planted("caq")).run(examples(["a cat"])[0])
+    if name in ("random", "charmer-fast", "quick"):
+        assert found.outcome in ("robust", "broken")
+    else:
+        assert (found.outcome, found.searched and found.searched.degree) == ("broken", 1)
+
+
+def test_what_needs_more_than_the_classifier_gives_is_refused_by_name() -> None:
+    for name in NAMES:
+        access = load_recipe(name).access  # type: ignore[attr-defined]
+        if access == "labels":
+            searcher(name, "chars-1", Planted("qz"), hard_labels=True)
+            continue
+        with pytest.raises(AlumbenchError, match=f"recipe {name} needs {'scores' if access == 'scores' else 'a grad'}"):
+            searcher(name, "chars-1", Planted("qz"), hard_labels=True)
+
+
+@pytest.mark.parametrize("name", ["coordinate-gradient", "standard"])
+def test_white_box_searches_of_a_model(name: str, pair_victim: Any) -> None:
+    """Gradients count, the context stays, and what is in flight changes nothing."""
+    every = [one for one in dev(pair_victim.task.name)[:12]]
+    within = Limits(load_threat_model("chars-2"), ALPHABET)
+    runs = []
+    for width in (1, 5):
+        made = Searcher(load_recipe(name), pair_victim, 1, query_budget=150, limits=within)
+        assert made.searches.is_white_box
+        runs.append({one.id: (one, same(outcome)) for one, outcome in made.run_all(every, width)})
+    assert runs[0] == runs[1]
+    outcomes = [outcome for _, outcome in runs[0].values()]
+    assert {"broken", "robust"} & {outcome["outcome"] for outcome in outcomes}
+    assert all(outcome["queries"] <= 150 for outcome in outcomes)
+    for one, outcome in runs[0].values():
+        if outcome["adversarial"]:
+            texts = tuple(outcome["adversarial"][column] for column in pair_victim.task.columns)
+            spans = tuple(
+                (0, 0) if column in pair_victim.task.protected else (0, len(text))
+                for column, text in zip(pair_victim.task.columns, one.texts, strict=True)
+            )
+            around = load_threat_model("chars-2").around(one.texts, spans, Setting(ALPHABET))
+            assert around.degree_of(texts) == outcome["searched"][0]
+            assert pair_victim.scores([texts]).argmax().item() != pair_victim.task.labels.index(one.label)
