@@ -181,7 +181,7 @@ class _Search(SingleSearch):
             searched=Searched(
                 degree=self._degree,
                 largest=problem.set.largest,
-                exhausted=problem.exhausted,
+                exhausted=problem.exhausted and not self._wrapper.is_confirming,  # bf16 may have missed one
                 by=problem.by if problem.by != self._recipe.name else "",
                 words=problem.set.words,
                 reached=problem.reached,

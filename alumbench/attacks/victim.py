@@ -361,7 +361,8 @@ class VictimWrapper:
         on_query: called with the texts of each call; raises to stop an attack.
         protected: columns that may not change.
         example: the texts of the example.
-        unique: number of rows scored by the model since `begin`.
+        unique: number of rows scored by the model since `begin`; one asked in bf16 and in fp32 counts once.
+        is_confirming: whether variants are asked in bf16 first, so that not every answer is what fp32 would give.
         shares: how variants of the example that are too long are cut, see `Victim.shares`.
         cut: whether the example is longer than the model reads, and the tokenizer can say where it is cut.
     """
@@ -386,12 +387,14 @@ class VictimWrapper:
                 that keep it in bf16 are answered in bf16. All else, and everything without a label, is in fp32.
         """
         self.example, self._label = tuple(example), label
+        self.is_confirming = label is not None and self.victim.in_bf16 is not None
+        self.is_confirming &= self.victim.scorer.precision == CONFIRMED
         self._known: dict[TokenizedText, Tensor] = {}
         self.unique = 0
         self.shares: Shares | None = self.victim.shares(example, self.protected) if example else None
         tells = self.tokenizer is not None and bool(self.tokenizer.is_fast)
         self.cut = bool(example) and tells and self.victim.cut([example])[0]
-        self._original = self.rows([example])[0] if example else None
+        self._original = self.rows([example])[0] if example and self.is_confirming else None
 
     @property
     def spans(self) -> Spans:
@@ -423,7 +426,7 @@ class VictimWrapper:
     def _answers(self, rows: Sequence[TokenizedText]) -> list[Tensor]:
         """The victim's answers; see `begin` for those in bf16."""
         victim, scorer = self.victim, self.victim.scorer
-        if scorer.precision != CONFIRMED or self._label is None or victim.in_bf16 is None:
+        if not self.is_confirming or victim.in_bf16 is None:
             return query_model(victim, rows, scorer)
         variants = [row for row in rows if row != self._original]
         found = dict(zip(variants, query_model(victim.in_bf16, variants, scorer), strict=True)) if variants else {}

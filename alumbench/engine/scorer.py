@@ -11,6 +11,7 @@ from torch import Tensor
 
 from alumbench.engine.few_rows import few_rows_as_many
 from alumbench.engine.precision import CONFIRMED, PRECISIONS, computing_in
+from alumbench.engine.shape_check import ShapeCheck
 from alumbench.engine.shapes import Batch, fixed_batches, plain_batches
 from alumbench.engine.token_rows import BatchedModel, TokenizedText, in_batch
 from alumbench.errors import AlumbenchError, ClassifierStopped
@@ -61,9 +62,9 @@ class BatchStats:
 class Scorer:
     """Answers rows in batches.
 
-    `fixed`: every batch has a width that follows from the row alone, a number of rows that does not move a bit
-    (`FixedShapes`), and a padded token. The answer to a row then does not depend on the other rows, bit for bit on a
-    CPU with the same number of threads: kernels choose their order of summation by shape, and transformers drops the
+    `fixed`: every batch has a width that follows from the row alone (`FixedShapes`), a number of rows that moves no bit
+    (`ShapeCheck`), and a padded token. The answer to a row then does not depend on the other rows, bit for bit on a CPU
+    with the same number of threads: kernels choose their order of summation by shape, and transformers drops the
     attention mask if no row is padded. `fast`: batches as wide as their longest row; the last digits of an answer
     depend on the other rows.
 
@@ -74,6 +75,7 @@ class Scorer:
         models: the local models for names that come from other processes.
         traffic: statistics so far.
         spent: seconds that the last `answers` took.
+        check: of the numbers of rows that fixed shapes use.
     """
 
     scoring: str = "fixed"
@@ -81,6 +83,7 @@ class Scorer:
     models: dict[object, BatchedModel] = field(default_factory=dict)
     traffic: BatchStats = field(default_factory=BatchStats)
     spent: float = 0.0
+    check: ShapeCheck = field(default_factory=ShapeCheck)
 
     def __post_init__(self) -> None:
         """Checks the values."""
@@ -106,7 +109,11 @@ class Scorer:
         filled = is_fixed and model.device.type == "cpu" and model.texts_a_batch is None
         with computing_in(precision, model.device), few_rows_as_many(filled):
             for batch in (fixed_batches if is_fixed else plain_batches)(model, distinct):
-                found.update(zip(batch.rows, self._score(model, batch.rows, batch.size, batch.width), strict=True))
+                size = self.check.size(model, batch, self._forward) if is_fixed else batch.size
+                answers = self._score(model, batch.rows, size, batch.width)
+                if is_fixed:
+                    self.check.remember(model, batch, answers)
+                found.update(zip(batch.rows, answers, strict=True))
         self.spent = time.perf_counter() - start
         self.traffic.seconds += self.spent
         return [found[row] for row in rows]
@@ -131,8 +138,7 @@ class Scorer:
 
     def _score(self, model: BatchedModel, rows: Sequence[TokenizedText], size: int, width: int) -> list[Answer]:
         try:
-            batch = {} if model.texts_a_batch is not None else in_batch(rows, size, width, model)
-            answers = list(model.forward(batch, rows))
+            answers = self._forward(model, rows, size, width)
         except ClassifierStopped:  # it no longer answers: no row is at fault
             raise
         except Exception as error:
@@ -146,17 +152,23 @@ class Scorer:
             half = -(-len(rows) // 2)
             parts = [rows[:half], rows[half:]]
             return [answer for part in parts for answer in self._score(model, part, len(part), width)]
-        self.traffic.batches += 1
         self.traffic.scored += len(rows)
-        self.traffic.slots += size
         if model.texts_a_batch is None:
             self.traffic.tokens += sum(len(row.ids) for row in rows)
-            self.traffic.all_tokens += size * width
         if all(answer.shape == answers[0].shape for answer in answers) and bool(
             torch.isfinite(torch.stack(answers)).all()
         ):
             return list(answers)
         return [answer if bool(torch.isfinite(answer).all()) else _no_numbers(model) for answer in answers]
+
+    def _forward(self, model: BatchedModel, rows: Sequence[TokenizedText], size: int, width: int) -> list[Tensor]:
+        """One forward pass, which is counted with all that it computes."""
+        is_of_tokens = model.texts_a_batch is None
+        answers = list(model.forward(in_batch(rows, size, width, model) if is_of_tokens else {}, rows))
+        self.traffic.batches += 1
+        self.traffic.slots += size
+        self.traffic.all_tokens += size * width if is_of_tokens else 0
+        return answers
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -60,10 +60,11 @@ class FixedShapes:
 
 #: The order in which a kernel sums depends on the number of rows of a product, and on the alignment of matrices. On a
 #: CPU all products here have a multiple of 16 rows (4 tokens by 4 rows; `few_rows` for the pooled ones) and attention
-#: matrices start at multiples of 64 bytes. In such shapes neither the place of a row nor the number of rows moved a
-#: bit, in any size tried (hidden 16 to 384, 2 and 3 labels, eager and SDPA attention, 1 and 2 threads, MKL's kernels
-#: for SSE4.2, AVX and AVX2). With odd widths, other numbers of rows, or products of fewer rows some did. On a GPU only
-#: one number of rows is used; it is idle below that.
+#: matrices start at multiples of 64 bytes. With MKL's kernels for SSE4.2, AVX and AVX2 neither the place of a row nor
+#: the number of rows moved a bit in such shapes, in any size tried (hidden 16 to 384, 2 and 3 labels, eager and SDPA
+#: attention, 1 and 2 threads); with odd widths, other numbers of rows, or products of fewer rows some did. Other
+#: processors have other kernels, so `ShapeCheck` tries each shape before it is used. On a GPU only one number of rows
+#: is used; it is idle below that.
 SHAPES = {"cpu": FixedShapes(4, 4, 16), "cuda": FixedShapes(8, 64, 64)}
 
 

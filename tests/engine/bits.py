@@ -1,6 +1,7 @@
-"""Scores rows together, in sevens and alone; prints the kinds of models in which a bit of an answer moved, as JSON.
+"""Scores rows together, in sevens and alone; prints the kinds of models in which a bit of an answer moved, and those of
+which `ShapeCheck` refused a shape, as JSON.
 
-Run by `test_bits` in processes of their own: MKL reads at its start which kernels to use. Argument `without` leaves
+Run by `test_scoring` in processes of their own: MKL reads at its start which kernels to use. Argument `without` leaves
 out `few_rows`.
 """
 
@@ -46,9 +47,9 @@ class Classifier(BatchedModel):
             return self.model(**batch).logits[: len(rows)].unbind()
 
 
-def answers(model: Classifier, parts: Sequence[Sequence[TokenizedText]]) -> torch.Tensor:
+def answers(scorer: Scorer, model: Classifier, parts: Sequence[Sequence[TokenizedText]]) -> torch.Tensor:
     """(rows, labels)."""
-    return torch.stack([answer for part in parts for answer in Scorer().answers(model, part)])
+    return torch.stack([answer for part in parts for answer in scorer.answers(model, part)])
 
 
 def main() -> None:
@@ -56,17 +57,21 @@ def main() -> None:
     if "without" in sys.argv:
         scoring.few_rows_as_many = lambda enabled: few_rows_as_many(False)
     draw = torch.Generator().manual_seed(1)
-    lengths = [3, 4, 7, 8, 13, 13, 13, 16, 16, 21, 24, 24, 24, 24, 24, 33, 49, 50, *[28] * 21]
+    lengths = [3, 4, 7, 8, 13, 13, 13, 16, 16, 21, 24, 24, 24, 24, 24, 33, 49, 50, *[28] * 21, *[15] * 19, *[40] * 17]
     ids = [torch.randint(1, 100, (length,), generator=draw).tolist() for length in lengths]
     rows = [TokenizedText(tuple(row)) for row in ids]
-    moved = []
+    moved, refused = [], []
     for kind in [(16, 2, "sdpa"), (64, 3, "sdpa"), (128, 2, "sdpa"), (128, 3, "eager")]:
-        model = Classifier(*kind)
-        together = answers(model, [rows])
-        for size in (7, 1):
-            if not torch.equal(answers(model, [rows[at : at + size] for at in range(0, len(rows), size)]), together):
-                moved.append([*kind, size])
-    print(json.dumps(moved))
+        model, scorer = Classifier(*kind), Scorer()
+        parts = {size: [rows[at : at + size] for at in range(0, len(rows), size)] for size in (1, 3, 7, 11)}
+        alone = answers(Scorer(), model, parts[1])  # no full batch was seen: all rows are scored in full ones
+        together = answers(scorer, model, [rows])
+        found = [answers(scorer, model, every) for every in parts.values()]
+        if not all(torch.equal(alone, one) for one in (together, *found)):
+            moved.append(kind)
+        if not scorer.check.verdicts or not all(scorer.check.verdicts):
+            refused.append(kind)
+    print(json.dumps({"moved": moved, "refused": refused}))
 
 
 if __name__ == "__main__":

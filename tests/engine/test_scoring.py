@@ -65,8 +65,8 @@ def test_answers_come_in_order_and_equal_rows_are_scored_once(scoring):
 def test_useful_tokens_are_neither_padding_nor_filling():
     scorer = Scorer()
     sums(scorer, Sums(), rows(5, 6, 6))
-    assert (scorer.traffic.slots, scorer.traffic.tokens, scorer.traffic.all_tokens) == (4, 17, 4 * 8)
-    assert scorer.traffic.useful == 17 / 32
+    assert (scorer.traffic.slots, scorer.traffic.tokens, scorer.traffic.all_tokens) == (16, 17, 16 * 8)
+    assert scorer.traffic.useful == 17 / 128
     assert BatchStats().useful == 0.0
 
 
@@ -77,7 +77,10 @@ def test_fixed_shapes_follow_from_the_row_and_always_pad():
     assert {width for _, width in model.shapes} == {4, 8, 12, 16, 20, 24}
     assert all(size % 4 == 0 and size <= most for size, _ in model.shapes)
     assert all(model.padded), "no batch without a padded token: transformers would drop the mask"
-    assert sorted(model.shapes) == [(4, w) for w in (4, 8, 12, 16, 20)] + [(12, 24), *[(16, 16), (16, 24), (16, 24)]]
+    full = [(16, width) for width in (4, 8, 12, 16, 20, 24, 24)]
+    assert sorted(model.shapes) == [(4, 16), (4, 16), (12, 24), (12, 24), *full], (
+        "checked once, where there is a full one"
+    )
 
 
 def test_filling_keeps_the_marks_of_a_text():
@@ -191,20 +194,41 @@ def test_a_width_cut_by_the_models_limit_has_one_number_of_rows(step, most, widt
     assert shapes.most_rows(1024) == (1 if most == 16 else 32)
 
 
+@pytest.mark.parametrize("threads", ["1", "2"])
 @pytest.mark.parametrize("kernels", ["COMPATIBLE", "AUTO"])
-def test_no_bit_of_an_answer_moves_with_the_number_of_rows(kernels):
+def test_no_bit_of_an_answer_moves_with_the_number_of_rows(kernels, threads):
     """With MKL's oldest kernels and with this processor's own; `bits` has the models."""
 
-    def moved(*arguments):
+    def found(*arguments):
         line = [sys.executable, "-m", "tests.engine.bits", *arguments]
-        environment = os.environ | {"MKL_CBWR": kernels, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
+        environment = os.environ | {"MKL_CBWR": kernels, "OMP_NUM_THREADS": threads, "PYTHONPATH": str(REPOSITORY)}
         done = subprocess.run(line, capture_output=True, text=True, cwd=REPOSITORY, env=environment, timeout=300)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    assert moved() == []
+    usual = found()
+    assert usual["moved"] == []
     if kernels == "COMPATIBLE" and torch.backends.mkl.is_available():
-        assert moved("without"), "so it is the filled products that keep them"
+        assert usual["refused"] == []
+        without = found("without")
+        assert without["refused"], "so it is the filled products that keep the bits"
+        assert without["moved"] == [], "and where they do not, the check"
+
+
+def test_shapes_in_which_bits_move_are_not_used():
+    class Moving(Sums):
+        def forward(self, batch, rows):
+            return [answer * (1 + batch["input_ids"].shape[0] * 2**-20) for answer in super().forward(batch, rows)]
+
+    for of, verdict in ((Sums, True), (Moving, False)):
+        scorer, model = Scorer(), of()
+        asked = rows(*[13] * 20, *[21] * 3)
+        first = torch.stack(list(scorer.answers(model, asked)))
+        assert scorer.check.verdicts == [verdict], "the 4 of width 16; none of width 24, which has no full batch"
+        assert [size for size, width in model.shapes if width == 24] == [16]
+        assert torch.equal(torch.stack([scorer.answers(model, [row])[0] for row in asked]), first)
+        assert {size for size, width in model.shapes[-23:] if width == 16} == {4 if verdict else 16}
+        assert scorer.traffic.all_tokens == sum(size * width for size, width in model.shapes)
 
 
 def test_products_of_few_vectors_are_made_of_sixteen():
