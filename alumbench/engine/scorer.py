@@ -11,7 +11,7 @@ from torch import Tensor
 
 from alumbench.engine.few_rows import few_rows_as_many
 from alumbench.engine.precision import CONFIRMED, PRECISIONS, computing_in
-from alumbench.engine.shape_check import ShapeCheck
+from alumbench.engine.shape_check import ShapeCheck, with_variants
 from alumbench.engine.shapes import Batch, fixed_batches, plain_batches
 from alumbench.engine.token_rows import BatchedModel, TokenizedText, in_batch
 from alumbench.errors import AlumbenchError, ClassifierStopped
@@ -27,7 +27,7 @@ class BatchStats:
 
     Attributes:
         rows: requested rows.
-        scored: rows that went through a model; equal ones requested together count once.
+        scored: the same without equal rows of one request, which go through a model once.
         slots: rows of the batches, including padding.
         tokens: tokens of the scored rows, of all models alike; 0 for models that take texts.
         all_tokens: tokens of the batches, including padding.
@@ -108,12 +108,12 @@ class Scorer:
         is_fixed = self.scoring == "fixed"
         filled = is_fixed and model.device.type == "cpu" and model.texts_a_batch is None
         with computing_in(precision, model.device), few_rows_as_many(filled):
-            for batch in (fixed_batches if is_fixed else plain_batches)(model, distinct):
-                size = self.check.size(model, batch, self._forward) if is_fixed else batch.size
-                answers = self._score(model, batch.rows, size, batch.width)
-                if is_fixed:
-                    self.check.remember(model, batch, answers)
+            batches = fixed_batches(model, distinct, self.check.sizes) if is_fixed else plain_batches(model, distinct)
+            for batch in batches:
+                answers = (self._score_fixed if is_fixed else self._score)(model, *batch[:3])
                 found.update(zip(batch.rows, answers, strict=True))
+        self.traffic.scored += len(distinct)
+        self.traffic.tokens += sum(len(row.ids) for row in distinct) if model.texts_a_batch is None else 0
         self.spent = time.perf_counter() - start
         self.traffic.seconds += self.spent
         return [found[row] for row in rows]
@@ -128,13 +128,24 @@ class Scorer:
         full: dict[BatchedModel, list[TokenizedText]] = {}
         fullest: tuple[tuple[float, int], BatchedModel, Batch] | None = None
         for model, every in waiting.items():
-            for batch in fixed_batches(self.models.get(model, model), every):
+            for batch in fixed_batches(self.models.get(model, model), every, self.check.sizes):
                 rank = len(batch.rows) / batch.size, len(batch.rows)
                 if batch.full:
                     full.setdefault(model, []).extend(batch.rows)
                 elif fullest is None or rank > fullest[0]:
                     fullest = rank, model, batch
         return full or ({fullest[1]: fullest[2].rows} if fullest else {})
+
+    def _score_fixed(self, model: BatchedModel, rows: Sequence[TokenizedText], size: int, width: int) -> list[Answer]:
+        """The answers of a shape that moves no bit, see `ShapeCheck`."""
+        if model.texts_a_batch is not None or model.pad_id is None:
+            return self._score(model, rows, size, width)
+        if self.check.is_new(model, width):
+            every = with_variants(rows, size, width)
+            answers = self._score(model, every, size, width)
+            self.check.remember(model, width, every, answers)
+            return answers[: len(rows)]
+        return self._score(model, rows, self.check.rows(model, size, width, self._forward), width)
 
     def _score(self, model: BatchedModel, rows: Sequence[TokenizedText], size: int, width: int) -> list[Answer]:
         try:
@@ -152,9 +163,6 @@ class Scorer:
             half = -(-len(rows) // 2)
             parts = [rows[:half], rows[half:]]
             return [answer for part in parts for answer in self._score(model, part, len(part), width)]
-        self.traffic.scored += len(rows)
-        if model.texts_a_batch is None:
-            self.traffic.tokens += sum(len(row.ids) for row in rows)
         if all(answer.shape == answers[0].shape for answer in answers) and bool(
             torch.isfinite(torch.stack(answers)).all()
         ):

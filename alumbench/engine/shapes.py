@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -38,34 +38,31 @@ class FixedShapes:
 
     Attributes:
         step: widths are the row's tokens, rounded up to a multiple of this.
-        rows: numbers of rows are multiples of this.
-        most: the most rows.
+        sizes: numbers of rows, ascending.
     """
 
     step: int
-    rows: int
-    most: int
+    sizes: tuple[int, ...]
 
     def most_rows(self, width: int) -> int:
         """The most rows of a batch of this width: for long texts, so many that the number of tokens stays bounded."""
         if width <= FULL_WIDTH:
-            return self.most
-        return 1 if self.rows < self.most else max(1, self.most * FULL_WIDTH // width)
+            return self.sizes[-1]
+        return 1 if len(self.sizes) > 1 else max(1, self.sizes[-1] * FULL_WIDTH // width)
 
-    def size(self, rows: int, width: int) -> int:
-        """Rows of the batch for so many rows; the most, if the model's limit cut the width to an odd one."""
+    def allowed(self, width: int) -> tuple[int, ...]:
+        """Numbers of rows for a width; only the most, if the model's limit cut the width to an odd one."""
         most = self.most_rows(width)
-        return most if width % self.step else min(most, self.rows * -(-rows // self.rows))
+        return (most,) if width % self.step else (*(size for size in self.sizes if size < most), most)
 
 
-#: The order in which a kernel sums depends on the number of rows of a product, and on the alignment of matrices. On a
-#: CPU all products here have a multiple of 16 rows (4 tokens by 4 rows; `few_rows` for the pooled ones) and attention
-#: matrices start at multiples of 64 bytes. With MKL's kernels for SSE4.2, AVX and AVX2 neither the place of a row nor
-#: the number of rows moved a bit in such shapes, in any size tried (hidden 16 to 384, 2 and 3 labels, eager and SDPA
-#: attention, 1 and 2 threads); with odd widths, other numbers of rows, or products of fewer rows some did. Other
-#: processors have other kernels, so `ShapeCheck` tries each shape before it is used. On a GPU only one number of rows
-#: is used; it is idle below that.
-SHAPES = {"cpu": FixedShapes(4, 4, 16), "cuda": FixedShapes(8, 64, 64)}
+#: The order in which a kernel sums depends on the number of rows of a product, and on the alignment of matrices. With
+#: widths in multiples of 4 tokens, and pooled vectors as in `few_rows`, neither the place of a row nor the number of
+#: rows moved a bit of MiniLM's answers on AVX2 (1 and 2 threads). Other processors and sizes have other kernels, so
+#: `ShapeCheck` tries each shape before it is used. On a GPU only one number of rows is used; it is idle below that.
+SHAPES = {"cpu": FixedShapes(4, (1, 2, 4, 8, 16)), "cuda": FixedShapes(8, (64,))}
+#: The numbers of rows to use for a model and a width, ascending.
+Sizes = Callable[[BatchedModel, int], Sequence[int]]
 
 
 def fixed_shapes(device: torch.device) -> FixedShapes:
@@ -73,25 +70,33 @@ def fixed_shapes(device: torch.device) -> FixedShapes:
     return SHAPES.get(device.type, SHAPES["cuda"])
 
 
-def fixed_batches(model: BatchedModel, rows: Sequence[TokenizedText]) -> Iterator[Batch]:
-    """Batches whose width follows from the row alone, each with a padded token."""
+def fixed_batches(model: BatchedModel, rows: Sequence[TokenizedText], sizes: Sizes) -> Iterator[Batch]:
+    """Batches whose width follows from the row alone, each with a padded token; the largest that can be filled first.
+
+    Args:
+        model: the model.
+        rows: its rows.
+        sizes: the numbers of rows to use.
+    """
     if model.texts_a_batch is not None or model.pad_id is None:
         yield from _unpadded(model, rows)
         return
-    shapes = fixed_shapes(model.device)
+    step = fixed_shapes(model.device).step
     by_width: dict[int, list[TokenizedText]] = {}
     for row in rows:
-        width = shapes.step * -(-len(row.ids) // shapes.step)
+        width = step * -(-len(row.ids) // step)
         by_width.setdefault(min(width, model.longest or width), []).append(row)
     for width, group in sorted(by_width.items()):
-        most = shapes.most_rows(width)
+        allowed = sizes(model, width)
         group.sort(key=lambda row: len(row.ids))
         while group:  # the shortest goes with the longest, so that at least one row is padded
             filling = int(len(group[0].ids) == width)  # a row whose last token is masked
-            room = max(1, most - filling)
+            fits = [size for size in allowed if size <= len(group) + filling]
+            size = fits[-1] if fits else allowed[0]
+            room = max(1, size - filling)
             cut = max(1, len(group) - room + 1)
             batch, group = group[:1] + group[cut:], group[1:cut]
-            yield Batch(batch, shapes.size(len(batch) + filling, width), width, len(batch) == room)
+            yield Batch(batch, size, width, len(batch) == room and size == allowed[-1])
 
 
 def plain_batches(model: BatchedModel, rows: Sequence[TokenizedText]) -> Iterator[Batch]:

@@ -19,7 +19,6 @@ from alumbench.data import Example
 from alumbench.engine.precision import CONFIRMED
 from alumbench.engine.scorer import Scorer
 from alumbench.errors import AlumbenchError
-from tests.attacks.conftest import open_victim
 from tests.attacks.test_engine import job, outcomes
 from tests.attacks.test_set_search import SINGLE, Planted
 
@@ -30,12 +29,6 @@ def searcher(name: str, victim: Victim, precision: str, scoring: str = "fixed") 
     victim.scorer = Scorer(scoring, precision)
     within = Limits(load_threat_model("chars-1"), {"alphabet": "ae"}) if name == CHARS else None
     return Searcher(load_recipe(name), victim, 3, 300 if name == CHARS else 60, limits=within)
-
-
-def of_one_label(victim: Victim, right: list[Example]) -> tuple[list[Example], int]:
-    """Eight examples of the same label, and its number."""
-    label = right[0].label
-    return [example for example in right if example.label == label][:8], victim.task.labels.index(str(label))
 
 
 def answer_in_bf16(monkeypatch: pytest.MonkeyPatch, label: int) -> None:
@@ -88,9 +81,10 @@ def test_a_search_goes_on_where_fp32_keeps_the_label(
     pair_victim: Victim, right: list[Example], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """If bf16 calls every text broken, all answers are fp32's; if none, nothing is found."""
-    examples, label = of_one_label(pair_victim, right)
-    exact = outcomes(searcher(name, pair_victim, "fp32"), examples)
-    assert len({one["outcome"] for one in exact.values()}) > 1
+    exact = outcomes(searcher(name, pair_victim, "fp32"), right[:24])
+    first = next(example for example in right if exact[example.id]["outcome"] == "broken")
+    examples = [example for example in right[:24] if example.label == first.label]
+    exact, label = {example.id: exact[example.id] for example in examples}, pair_victim.task.labels.index(first.label)
     answer_in_bf16(monkeypatch, (label + 1) % 3)
     found = outcomes(searcher(name, pair_victim, CONFIRMED), examples)
     for one in (*exact.values(), *found.values()):

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from alumbench.bfloat16 import PRODUCTS
 from alumbench.engine.few_rows import few_rows_as_many
 from alumbench.engine.scorer import BatchStats, Scorer
-from alumbench.engine.shapes import SHAPES, FixedShapes
+from alumbench.engine.shapes import SHAPES
 from alumbench.engine.token_rows import BatchedModel, TokenizedText, in_batch
 from alumbench.errors import AlumbenchError
 from tests.attacks.conftest import dev
@@ -71,16 +71,27 @@ def test_useful_tokens_are_neither_padding_nor_filling():
 
 
 def test_fixed_shapes_follow_from_the_row_and_always_pad():
-    model, most = Sums(), SHAPES["cpu"].most
+    model, most = Sums(), SHAPES["cpu"].sizes[-1]
     asked = rows(*range(1, 25), *[24] * 40, *[16] * most)
     assert sums(Scorer(), model, asked) == [sum(row.ids) for row in asked]
     assert {width for _, width in model.shapes} == {4, 8, 12, 16, 20, 24}
-    assert all(size % 4 == 0 and size <= most for size, _ in model.shapes)
     assert all(model.padded), "no batch without a padded token: transformers would drop the mask"
-    full = [(16, width) for width in (4, 8, 12, 16, 20, 24, 24)]
-    assert sorted(model.shapes) == [(4, 16), (4, 16), (12, 24), (12, 24), *full], (
-        "checked once, where there is a full one"
-    )
+    assert sorted(model.shapes) == [(16, width) for width in (4, 8, 12, 16, 16, 20, 24, 24, 24)], "none is known yet"
+
+
+def test_small_shapes_are_checked_once_and_need_no_filling():
+    scorer, model = Scorer(), Sums()
+    seen = []
+    for _ in range(3):
+        sums(scorer, model, rows(*[13] * 3, *[16] * 4))
+        seen.append(model.shapes)
+        model.shapes = []
+    assert seen[0] == [(16, 16)], "the first of its width is full"
+    assert seen[1] == [(4, 16), (4, 16), (2, 16), (2, 16), (1, 16), (1, 16)]
+    assert seen[2] == [(4, 16), (2, 16), (1, 16)]
+    assert all(model.padded)
+    sums(scorer, model, rows(16))
+    assert model.shapes == [(2, 16)], "a row without padding is scored beside one with its last token masked"
 
 
 def test_filling_keeps_the_marks_of_a_text():
@@ -175,7 +186,9 @@ def test_a_model_that_cannot_be_filled_up_reads_one_at_a_time():
 
 def test_full_batches_are_scored_first_then_the_one_with_the_least_filling():
     scorer, one, other = Scorer(), Sums(), Sums()
-    waiting = {one: rows(*[5] * 6, *[11] * 3, 17), other: rows(*[6] * 18)}
+    for model in (one, other):
+        sums(scorer, model, rows(5, 11, 17))
+    waiting = {one: rows(*[5] * 6, *[11] * 3, 24), other: rows(*[6] * 18)}
     ready = scorer.ready_batches(waiting)
     assert [len(rows) for rows in ready.values()] == [16] and list(ready) == [other]
     waiting[other] = [row for row in waiting[other] if row not in ready[other]]
@@ -184,14 +197,21 @@ def test_full_batches_are_scored_first_then_the_one_with_the_least_filling():
         ((model, batch),) = scorer.ready_batches(waiting).items()
         sizes.append(len(batch))
         waiting[model] = [row for row in waiting[model] if row not in batch]
-    assert sizes == [6, 3, 2, 1], "6 of 8, 3 of 4, 2 of 4, 1 of 4"
+    assert sizes == [4, 2, 2, 2, 1, 1], "the last fills a batch up to 2"
 
 
-@pytest.mark.parametrize(("step", "most", "width", "size"), [(4, 16, 12, 8), (4, 16, 50, 16), (8, 64, 16, 64)])
-def test_a_width_cut_by_the_models_limit_has_one_number_of_rows(step, most, width, size):
-    shapes = FixedShapes(step, 4 if most == 16 else most, most)
-    assert shapes.size(5, width) == size
-    assert shapes.most_rows(1024) == (1 if most == 16 else 32)
+@pytest.mark.parametrize(
+    ("device", "width", "sizes"),
+    [
+        ("cpu", 12, (1, 2, 4, 8, 16)),
+        ("cpu", 50, (16,)),
+        ("cpu", 1024, (1,)),
+        ("cuda", 16, (64,)),
+        ("cuda", 1024, (32,)),
+    ],
+)
+def test_a_width_cut_by_the_models_limit_has_one_number_of_rows(device, width, sizes):
+    assert SHAPES[device].allowed(width) == sizes
 
 
 @pytest.mark.parametrize("threads", ["1", "2"])
@@ -222,12 +242,11 @@ def test_shapes_in_which_bits_move_are_not_used():
 
     for of, verdict in ((Sums, True), (Moving, False)):
         scorer, model = Scorer(), of()
-        asked = rows(*[13] * 20, *[21] * 3)
-        first = torch.stack(list(scorer.answers(model, asked)))
-        assert scorer.check.verdicts == [verdict], "the 4 of width 16; none of width 24, which has no full batch"
-        assert [size for size, width in model.shapes if width == 24] == [16]
+        asked = rows(*[13] * 3, *[16] * 4)
+        first, again = (torch.stack(list(scorer.answers(model, asked))) for _ in range(2))
+        assert torch.equal(first, again) and scorer.check.verdicts == [verdict] * 3
         assert torch.equal(torch.stack([scorer.answers(model, [row])[0] for row in asked]), first)
-        assert {size for size, width in model.shapes[-23:] if width == 16} == {4 if verdict else 16}
+        assert {size for size, _ in model.shapes[-7:]} == ({1, 2} if verdict else {16})
         assert scorer.traffic.all_tokens == sum(size * width for size, width in model.shapes)
 
 

@@ -74,7 +74,7 @@ def test_another_scoring_is_labelled_and_left_out_of_plain_figures(
     stored = Stored.read(tmp_path / "out")
     assert not is_plain(stored.document.identity)
     again = victim_of(files, victim.task, "cpu", stored.document.identity)
-    (verdict,), (rescored,) = verify(stored, again), rescore_stored(stored, again, Sample(3, 1))
+    (verdict,), (rescored,) = verify(stored, again), rescore_stored(stored, again, Sample(3, 1), [write_suite()])
     assert verdict.texts == verdict.hold > 0 and rescored.again == 3 and not rescored.fallen
     assert is_plain(Stored.read(evaluated).document.identity)
     with pytest.raises(AlumbenchError, match="cannot resume, (scoring|precision) changed"):
