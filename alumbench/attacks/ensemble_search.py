@@ -23,25 +23,38 @@ def members(names: Sequence[str]) -> list[SearchRecipe]:
     return found  # type: ignore[return-value]
 
 
-def search_in_turn(problem: Problem, recipes: Sequence[SearchRecipe], refine: bool) -> None:
+def search_in_turn(problem: Problem, recipes: Sequence[SearchRecipe]) -> None:
     """Runs each search in turn until one succeeds; what an earlier one has scored costs a later one nothing.
 
     Args:
         problem: the problem.
         recipes: the searches; those that need more than the classifier gives are left out.
-        refine: whether all of them then look for a success of a lower degree, until none finds one.
     """
-    usable = [recipe for recipe in recipes if problem.gives(recipe.access)]
-    largest = problem.set.largest
-    while True:
-        before = problem.found
-        for recipe in usable:
+    before = problem.found
+    for recipe in recipes:
+        if problem.gives(recipe.access):
             problem.attack = recipe.name
             recipe.search(problem)
             if problem.found is not before:
                 break
+
+
+def search_for_the_least(
+    problem: Problem, recipes: Sequence[SearchRecipe], one_step: Sequence[SearchRecipe] = ()
+) -> None:
+    """`search_in_turn`, and again for a success of a lower degree, until there is none.
+
+    Args:
+        problem: the problem.
+        recipes: the searches.
+        one_step: in place of them in a set of one step: the first of these that has what it needs. () for `recipes`.
+    """
+    largest, single = problem.set.largest, [recipe for recipe in one_step if problem.gives(recipe.access)][:1]
+    while True:
+        before = problem.found
+        search_in_turn(problem, single if single and problem.set.largest == 1 else recipes)
         found = problem.found
-        if found is before or found is None or found.degree == 1 or not refine:
+        if found is before or found is None or found.degree == 1:
             break
         problem.set.largest = found.degree - 1
     # Completeness at a lower degree says nothing of the set.

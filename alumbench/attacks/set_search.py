@@ -21,7 +21,7 @@ from alumbench.attacks.single_search import (
     strayed,
     words_changed,
 )
-from alumbench.attacks.threat_models.threat_model import ThreatModel, ThreatModelAt
+from alumbench.attacks.threat_models.threat_model import ThreatModelAt
 from alumbench.attacks.victim import VictimWrapper
 from alumbench.attacks.words import words_of
 from alumbench.data import Example
@@ -38,6 +38,7 @@ class SearchRecipe(Recipe):
         search: searches one problem; it returns when it is done, and `Problem.found` has the result.
         access: what it needs of the classifier.
         suits: why it cannot search a threat model, '' if it can.
+        uses_gradient: whether it uses the gradient where there is one; `access` says what it cannot do without.
         members: for an ensemble of searches, the names of those that it runs within a threat model.
     """
 
@@ -45,13 +46,14 @@ class SearchRecipe(Recipe):
     search: Callable[[Problem], None] = field(kw_only=True)
     access: Access = field(default="scores", kw_only=True)
     suits: Callable[[ThreatModelAt], str] = field(default=lambda at: "", kw_only=True)
-    members: Callable[[ThreatModel], Sequence[str]] = field(default=lambda model: (), kw_only=True)
+    uses_gradient: bool = field(default=False, kw_only=True)
+    members: Callable[[ThreatModelAt], Sequence[str]] = field(default=lambda at: (), kw_only=True)
 
     kind: ClassVar[str] = "attack"
 
     def signature_within(self, at: ThreatModelAt) -> str:
         """`name@version`, of an ensemble with its members: `standard@1(charmer@1+beam@1)`."""
-        members = "+".join(load_recipe(name).signature for name in self.members(at.model))
+        members = "+".join(load_recipe(name).signature for name in self.members(at))
         return f"{self.signature}({members})" if members else self.signature
 
     @property
@@ -102,8 +104,9 @@ class SetSearches:
     @property
     def is_white_box(self) -> bool:
         """True if it uses the gradient, or one of its members does."""
-        members = [load_recipe(name) for name in self._recipe.members(self._at.model)]
-        gradient = any(getattr(recipe, "access", "") == "gradient" for recipe in [self._recipe, *members])
+        members = [load_recipe(name) for name in self._recipe.members(self._at)]
+        searches = [recipe for recipe in [self._recipe, *members] if isinstance(recipe, SearchRecipe)]
+        gradient = any(recipe.uses_gradient or recipe.access == "gradient" for recipe in searches)
         return gradient and not self._spec.victim.no_gradient
 
     def search(self, example: Example) -> SingleSearch:

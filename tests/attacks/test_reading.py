@@ -59,7 +59,8 @@ def test_so_are_a_batch_for_embedding_attacks_and_a_gradient(reader, tmp_path):
     rows = victim.rows(texts)
     for row, gradient in zip(rows, query_model(Gradient(victim), rows, Scorer("fixed")), strict=True):
         (single,) = query_model(Gradient(victim), [row], Scorer("fast"))
-        assert gradient.shape == single.shape and torch.allclose(gradient, single, rtol=1e-3, atol=1e-5)
+        assert gradient.shape == single.shape  # rounding follows the largest components; T5 does not scale its products
+        assert torch.allclose(gradient, single, rtol=0, atol=1e-3 * float(single.abs().max()))
 
 
 def test_what_fills_texts_up_is_said_where_it_is_their_end(tmp_path):

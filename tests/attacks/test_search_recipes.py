@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import torch
 
 from alumbench.attacks import load_recipe, recipe_names
 from alumbench.attacks.search import Searcher
@@ -93,7 +94,40 @@ def test_what_needs_more_than_the_classifier_gives_is_refused_by_name() -> None:
             searcher(name, "chars-1", Planted("qz"), hard_labels=True)
 
 
-@pytest.mark.parametrize("name", ["coordinate-gradient", "standard"])
+class Weak(Planted):
+    """Relies on one word: each other spelling of it lowers the score, and one of them breaks the answer."""
+
+    def predict(self, texts: Sequence[tuple[str, ...]]) -> torch.Tensor:
+        scores = super().predict([])
+        self.asked += len(texts)
+        hints = [0.5 * ("cat" not in text) + 2.0 * (self.wrong in text) for (text,) in texts]
+        return torch.tensor([[hint, 1.0] for hint in hints]) if texts else scores
+
+
+def test_a_bandit_asks_where_the_text_is_weak() -> None:
+    """The last word's last letter is what enumeration comes to last."""
+    text, asked = examples(["zab abba qaba bazaar abab zaba aqab cat"])[0], {}
+    for name in ("linear-bandit", "exhaustive"):
+        classifier = Weak("caq")
+        found = searcher(name, "chars-1", classifier).run(text)
+        assert found.outcome == "broken" and found.queries == classifier.asked
+        asked[name] = found.queries
+    assert asked["linear-bandit"] < 0.3 * asked["exhaustive"]
+
+
+def test_a_bandit_gives_up_where_scores_are_high_and_differ_little() -> None:
+    class Sure(Planted):
+        def predict(self, texts: Sequence[tuple[str, ...]]) -> torch.Tensor:
+            return super().predict(texts) + torch.tensor([[sum(map(ord, text)) % 7 / 100, 0.0] for (text,) in texts])
+
+    text = examples(["zab abba qaba bazaar abab zaba aqab " * 8])[0]
+    given_up, whole = (searcher(name, "chars-1", Sure("#")).run(text) for name in ("linear-bandit", "exhaustive"))
+    assert given_up.outcome == whole.outcome == "robust"
+    assert given_up.searched is not None and not given_up.searched.exhausted
+    assert given_up.queries < 0.25 * whole.queries
+
+
+@pytest.mark.parametrize("name", ["coordinate-gradient", "linear-bandit", "standard"])
 def test_white_box_searches_of_a_model(name: str, pair_victim: Any) -> None:
     """Gradients count, the context stays, and what is in flight changes nothing."""
     every = [one for one in dev(pair_victim.task.name)[:12]]

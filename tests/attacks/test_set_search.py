@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from alumbench.attacks import load_recipe
-from alumbench.attacks.ensemble_search import search_in_turn
+from alumbench.attacks.ensemble_search import search_for_the_least, search_in_turn
 from alumbench.attacks.outcome import Outcome
 from alumbench.attacks.problem import Problem
 from alumbench.attacks.search import Searcher
@@ -122,16 +122,27 @@ def made(name: str, search: Any, access: Any = "labels") -> SearchRecipe:
 @pytest.mark.parametrize("refine", [True, False])
 def test_in_turn_until_one_succeeds_then_at_lower_degrees(refine: bool) -> None:
     turn = [made("nothing", nothing), made("far", far), made("all", load_recipe("exhaustive").search)]  # type: ignore[attr-defined]
-    both = made("both", lambda problem: search_in_turn(problem, turn, refine))
+    both = made("both", lambda problem: (search_for_the_least if refine else search_in_turn)(problem, turn))
     found = attack(both, Planted("q"), ["ab"])
     assert found.searched is not None and found.outcome == "broken"
     assert (found.searched.degree, found.searched.by) == ((1, "all") if refine else (2, "far"))
     assert found.searched.largest == 2, "the set is as large as before"
 
 
+@pytest.mark.parametrize(("hard", "by"), [(False, "scored"), (True, "labels")])
+def test_in_a_set_of_one_step_the_first_that_has_what_it_needs(hard: bool, by: str) -> None:
+    many = [made("never", nothing)]
+    every = load_recipe("exhaustive").search  # type: ignore[attr-defined]
+    single = [made("scored", every, "scores"), made("labels", every)]
+    both = made("both", lambda problem: search_for_the_least(problem, many, single))
+    found = attack(both, Planted("q"), ["ab"], at="chars-1", hard_labels=hard)
+    assert found.searched is not None and found.searched.by == by
+    assert attack(both, Planted("q"), ["ab"]).outcome == "robust", "two steps: not those"
+
+
 def test_members_that_need_more_than_the_classifier_gives_are_left_out() -> None:
     turn = [made("scored", far, "scores"), made("white", far, "gradient"), made("labels", far)]
-    both = made("both", lambda problem: search_in_turn(problem, turn, False))
+    both = made("both", lambda problem: search_in_turn(problem, turn))
     found = attack(both, Planted("q"), ["ab"], hard_labels=True)
     assert found.searched is not None and found.searched.by == "labels"
     assert attack(both, Planted("q"), ["ab"]).searched[:4] == (2, 2, False, "scored")  # type: ignore[index]

@@ -125,11 +125,10 @@ def test_labels_alone_and_a_function_that_is_not_deterministic(run: Run, folder:
     )
     status, text = run("attack", "./dice.py:predict", *LABELS, "--suite", "quick.toml", "--scores", "logits")
     assert status == 0 and "flag: not-deterministic" not in text, text  # both logits are equal: so are the answers
-    (folder / "dice.py").write_text(
+    (folder / "uneven.py").write_text(
         "import random\ndef predict(texts):\n    return [[random.random(), 3.0] for t in texts]\n"
     )
-    sys.modules.pop(next(name for name in sys.modules if name.startswith("alumbench_own_")))
-    status, text = run("attack", "./dice.py:predict", *LABELS, "--suite", "quick.toml", "--out", "other")
+    status, text = run("attack", "./uneven.py:predict", *LABELS, "--suite", "quick.toml", "--out", "other")
     assert status == 0 and "flag: not-deterministic" in text, text
 
 

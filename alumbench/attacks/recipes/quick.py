@@ -5,18 +5,18 @@ from __future__ import annotations
 from alumbench.attacks.ensemble_search import members, search_in_turn
 from alumbench.attacks.problem import Problem
 from alumbench.attacks.set_search import SearchRecipe
-from alumbench.attacks.threat_models.threat_model import ThreatModel
+from alumbench.attacks.threat_models.threat_model import ThreatModelAt
 
 
-def of(model: ThreatModel) -> tuple[str, ...]:
+def of(at: ThreatModelAt) -> tuple[str, ...]:
     """The searches within a threat model."""
-    return model.quick
+    return at.model.quick
 
 
 def search(problem: Problem) -> None:
     """Runs them in turn, and looks for no lower degree."""
     assert problem.threat_model is not None
-    search_in_turn(problem, members(of(problem.threat_model)), refine=False)
+    search_in_turn(problem, members(problem.threat_model.quick))
 
 
 RECIPE = SearchRecipe(

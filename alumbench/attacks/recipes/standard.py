@@ -7,21 +7,21 @@ look for a success of a lower degree. There are no parameters.
 
 from __future__ import annotations
 
-from alumbench.attacks.ensemble_search import members, search_in_turn
+from alumbench.attacks.ensemble_search import members, search_for_the_least
 from alumbench.attacks.problem import Problem
 from alumbench.attacks.set_search import SearchRecipe
-from alumbench.attacks.threat_models.threat_model import ThreatModel
+from alumbench.attacks.threat_models.threat_model import ThreatModelAt
 
 
-def of(model: ThreatModel) -> tuple[str, ...]:
+def of(at: ThreatModelAt) -> tuple[str, ...]:
     """The searches within a threat model."""
-    return model.standard
+    return at.model.one_step if at.degree == 1 and at.model.one_step else at.model.standard
 
 
 def search(problem: Problem) -> None:
     """Runs them in turn."""
     assert problem.threat_model is not None
-    search_in_turn(problem, members(of(problem.threat_model)), refine=True)
+    search_for_the_least(problem, members(problem.threat_model.standard), members(problem.threat_model.one_step))
 
 
 RECIPE = SearchRecipe(

@@ -182,7 +182,9 @@ class ThreatModel(Family, ABC):
         needs: names in `resources.RESOURCES`.
         required_models: names in `resources.REQUIRED_MODELS` that a suite's entry has to give.
         standard: names of the searches of the `standard` attack within it, cheap to dear.
-        quick: the same of the `quick` attack.
+        one_step: the searches of `standard` in sets of one step, the first that the classifier's answers allow; () for
+            `standard`'s own.
+        quick: the same as `standard` of the `quick` attack.
         can_enumerate: whether short texts have few enough members to score them all.
         is_product: whether its sets are products of choices, `choices.ChoiceSet`.
     """
@@ -190,6 +192,7 @@ class ThreatModel(Family, ABC):
     needs: ClassVar[tuple[str, ...]] = ()
     required_models: ClassVar[tuple[str, ...]] = ()
     standard: ClassVar[tuple[str, ...]] = ("charmer-fast", "coordinate-gradient", "charmer", "beam", "hard-label")
+    one_step: ClassVar[tuple[str, ...]] = ()
     quick: ClassVar[tuple[str, ...]] = ("charmer-fast", "hard-label")
     can_enumerate: ClassVar[bool] = True
     is_product: ClassVar[bool] = False
