@@ -19,8 +19,8 @@ class ShapeCheck:
 
     Which kernels a library takes for a shape depends on the processor, so no list of good shapes holds everywhere. The
     first batch of each width has the most rows; it is remembered by its rows and the bits of their answers. Before a
-    smaller shape of that width is used, it scores as many of these rows. If one bit differs, it is never used: an
-    answer is always the one that the most rows give.
+    smaller shape of that width is used, it scores as many of these rows. If one bit differs, it is never used. This is
+    a sample: a difference that spares the answers to these rows, which is likeliest for one row, goes unseen.
     """
 
     def __init__(self) -> None:
