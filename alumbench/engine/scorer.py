@@ -11,7 +11,6 @@ from torch import Tensor
 
 from alumbench.engine.few_rows import few_rows_as_many
 from alumbench.engine.precision import CONFIRMED, PRECISIONS, computing_in
-from alumbench.engine.shape_check import ShapeCheck, with_variants
 from alumbench.engine.shapes import Batch, fixed_batches, plain_batches
 from alumbench.engine.token_rows import BatchedModel, TokenizedText, in_batch
 from alumbench.errors import AlumbenchError, ClassifierStopped
@@ -62,8 +61,8 @@ class BatchStats:
 class Scorer:
     """Answers rows in batches.
 
-    `fixed`: every batch has a width that follows from the row alone (`FixedShapes`), a number of rows that moves no bit
-    (`ShapeCheck`), and a padded token. The answer to a row then does not depend on the other rows, bit for bit on a CPU
+    `fixed`: every batch has a width that follows from the row alone, one of two numbers of rows (`FixedShapes`), and a
+    padded token. The answer to a row then does not depend on the other rows, bit for bit on a CPU
     with the same number of threads: kernels choose their order of summation by shape, and transformers drops the
     attention mask if no row is padded. `fast`: batches as wide as their longest row; the last digits of an answer
     depend on the other rows.
@@ -75,7 +74,6 @@ class Scorer:
         models: the local models for names that come from other processes.
         traffic: statistics so far.
         spent: seconds that the last `answers` took.
-        check: of the numbers of rows that fixed shapes use.
     """
 
     scoring: str = "fixed"
@@ -83,7 +81,6 @@ class Scorer:
     models: dict[object, BatchedModel] = field(default_factory=dict)
     traffic: BatchStats = field(default_factory=BatchStats)
     spent: float = 0.0
-    check: ShapeCheck = field(default_factory=ShapeCheck)
 
     def __post_init__(self) -> None:
         """Checks the values."""
@@ -108,10 +105,9 @@ class Scorer:
         is_fixed = self.scoring == "fixed"
         filled = is_fixed and model.device.type == "cpu" and model.texts_a_batch is None
         with computing_in(precision, model.device), few_rows_as_many(filled):
-            batches = fixed_batches(model, distinct, self.check.sizes) if is_fixed else plain_batches(model, distinct)
+            batches = fixed_batches(model, distinct) if is_fixed else plain_batches(model, distinct)
             for batch in batches:
-                answers = (self._score_fixed if is_fixed else self._score)(model, *batch[:3])
-                found.update(zip(batch.rows, answers, strict=True))
+                found.update(zip(batch.rows, self._score(model, *batch[:3]), strict=True))
         self.traffic.scored += len(distinct)
         self.traffic.tokens += sum(len(row.ids) for row in distinct) if model.texts_a_batch is None else 0
         self.spent = time.perf_counter() - start
@@ -128,24 +124,13 @@ class Scorer:
         full: dict[BatchedModel, list[TokenizedText]] = {}
         fullest: tuple[tuple[float, int], BatchedModel, Batch] | None = None
         for model, every in waiting.items():
-            for batch in fixed_batches(self.models.get(model, model), every, self.check.sizes):
+            for batch in fixed_batches(self.models.get(model, model), every):
                 rank = len(batch.rows) / batch.size, len(batch.rows)
                 if batch.full:
                     full.setdefault(model, []).extend(batch.rows)
                 elif fullest is None or rank > fullest[0]:
                     fullest = rank, model, batch
         return full or ({fullest[1]: fullest[2].rows} if fullest else {})
-
-    def _score_fixed(self, model: BatchedModel, rows: Sequence[TokenizedText], size: int, width: int) -> list[Answer]:
-        """The answers of a shape that moves no bit, see `ShapeCheck`."""
-        if model.texts_a_batch is not None or model.pad_id is None:
-            return self._score(model, rows, size, width)
-        if self.check.is_new(model, width):
-            every = with_variants(rows, size, width)
-            answers = self._score(model, every, size, width)
-            self.check.remember(model, width, every, answers)
-            return answers[: len(rows)]
-        return self._score(model, rows, self.check.rows(model, size, width, self._forward), width)
 
     def _score(self, model: BatchedModel, rows: Sequence[TokenizedText], size: int, width: int) -> list[Answer]:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -56,13 +56,10 @@ class FixedShapes:
         return (most,) if width % self.step else (*(size for size in self.sizes if size < most), most)
 
 
-#: The order in which a kernel sums depends on the number of rows of a product, and on the alignment of matrices. With
-#: widths in multiples of 4 tokens, and pooled vectors as in `few_rows`, neither the place of a row nor the number of
-#: rows moved a bit of MiniLM's answers on AVX2 (1 and 2 threads). Other processors and sizes have other kernels, so
-#: `ShapeCheck` tries each shape before it is used. On a GPU only one number of rows is used; it is idle below that.
-SHAPES = {"cpu": FixedShapes(4, (1, 2, 4, 8, 16)), "cuda": FixedShapes(8, (64,))}
-#: The numbers of rows to use for a model and a width, ascending.
-Sizes = Callable[[BatchedModel, int], Sequence[int]]
+#: The order in which a kernel sums depends on the number of rows of a product, and on the alignment of matrices. In
+#: multiples of 8 tokens, and with pooled vectors as in `few_rows`, neither the place of a row nor 8 or 16 rows moved a
+#: bit for any size tried. On a GPU only one number of rows is used; it is idle below that.
+SHAPES = {"cpu": FixedShapes(8, (8, 16)), "cuda": FixedShapes(8, (64,))}
 
 
 def fixed_shapes(device: torch.device) -> FixedShapes:
@@ -70,24 +67,24 @@ def fixed_shapes(device: torch.device) -> FixedShapes:
     return SHAPES.get(device.type, SHAPES["cuda"])
 
 
-def fixed_batches(model: BatchedModel, rows: Sequence[TokenizedText], sizes: Sizes) -> Iterator[Batch]:
+def fixed_batches(model: BatchedModel, rows: Sequence[TokenizedText]) -> Iterator[Batch]:
     """Batches whose width follows from the row alone, each with a padded token; the largest that can be filled first.
 
     Args:
         model: the model.
         rows: its rows.
-        sizes: the numbers of rows to use.
     """
     if model.texts_a_batch is not None or model.pad_id is None:
         yield from _unpadded(model, rows)
         return
-    step = fixed_shapes(model.device).step
+    shapes = fixed_shapes(model.device)
+    step = shapes.step
     by_width: dict[int, list[TokenizedText]] = {}
     for row in rows:
         width = step * -(-len(row.ids) // step)
         by_width.setdefault(min(width, model.longest or width), []).append(row)
     for width, group in sorted(by_width.items()):
-        allowed = sizes(model, width)
+        allowed = shapes.allowed(width)
         group.sort(key=lambda row: len(row.ids))
         while group:  # the shortest goes with the longest, so that at least one row is padded
             filling = int(len(group[0].ids) == width)  # a row whose last token is masked

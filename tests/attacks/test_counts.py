@@ -9,7 +9,6 @@ import pytest
 
 from alumbench.attacks.outcome import ATTACK_OUTCOMES, BROKEN
 from alumbench.attacks.search import Searcher
-from alumbench.engine.shape_check import ShapeCheck
 
 RECIPES = ["deepwordbug-all-words", "deepwordbug", "pruthi", "pwws", "input-reduction"]
 
@@ -27,15 +26,7 @@ def counted(model):
         handle.remove()
 
 
-@pytest.fixture
-def unchecked(monkeypatch):
-    """No shape is checked: those rows are no example's."""
-    monkeypatch.setattr(ShapeCheck, "is_new", lambda self, model, width: False)
-    monkeypatch.setattr(ShapeCheck, "rows", lambda self, model, size, width, forward: size)
-
-
 @pytest.mark.parametrize("budget", [1, 2, 5, 17, None], ids="budget={}".format)
-@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("name", RECIPES)
 def test_queries_are_counted_and_never_exceed_the_budget(pair_victim, right, recipe_ready, name, budget):
     searcher = Searcher(recipe_ready(name), pair_victim, 1, query_budget=budget)
