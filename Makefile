@@ -25,9 +25,10 @@ test-transformers5: $(READY5)
 transformers5: $(READY5)
 
 # Others by hand: make test-transformers5 UNDER_5='tests/cli tests/evaluation'
-# Processes and imports of TextAttack are the same code under both.
+# Processes, imports of TextAttack and searches are the same code under both.
 UNDER_5 := tests/attacks tests/engine tests/training tests/pretraining tests/test_checkpoints.py tests/test_weights.py \
-	--ignore tests/attacks/test_engine.py --ignore tests/attacks/test_loader.py --ignore tests/training/test_processes.py
+	--ignore tests/attacks/test_engine.py --ignore tests/attacks/test_loader.py --ignore tests/attacks/searches \
+	--ignore tests/training/test_processes.py
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

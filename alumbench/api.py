@@ -97,7 +97,7 @@ def evaluate(
     >>> found = evaluate(words, data=folder / "films.csv", out=folder / "words", progress=False, say=notes.append)
     >>> found.metrics["clean"]["accuracy"].value
     1.0
-    >>> found.metrics["worst case standard@1"]["accuracy_under_attack"].n
+    >>> found.metrics["worst case standard@2"]["accuracy_under_attack"].n
     2
     """
     from alumbench.evaluation.evaluate import evaluate as run

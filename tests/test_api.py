@@ -69,11 +69,11 @@ def test_a_function_is_evaluated_and_compared(data: Path, tmp_path: Path) -> Non
     lines: list[str] = []
     result = ab.evaluate(words, data=data, labels=["negative", "positive"], progress=False, say=lines.append)
     assert result.metrics["clean"]["accuracy"].value == 1.0 and result.metrics["clean"]["accuracy"].n == 24
-    under = result.metrics["worst case standard@1"]["accuracy_under_attack"]
+    under = result.metrics["worst case standard@2"]["accuracy_under_attack"]
     assert under.value is not None and under.value < 1.0
     assert any("films.csv" in line for line in lines) and any("suite: standard@" in line for line in lines)
     frame = result.to_pandas()
-    assert len(frame) == len(result.records) == 3 * 24 and set(frame["entry"]) >= {"clean", "bad-characters"}
+    assert len(frame) == len(result.records) == 4 * 24 and set(frame["entry"]) >= {"clean", "chars"}
     assert "| clean" in str(result) and "flag" in str(result)
     assert "<table" in result._repr_html_() and "clean" in result._repr_html_()
     page = result.report(tmp_path / "report.html").read_text()

@@ -104,7 +104,7 @@ class Problem:
         return access == "labels" or not self.hard_labels
 
     def scored(self) -> list[tuple[Member, float]]:
-        """The members scored so far by whatever search, each with its margin, in their order."""
+        """The members scored so far by whatever search, each with its margin, in order; forgotten ones are left out."""
         return [(member, self._judged(self._known[texts])[0]) for texts, member in self._scored.items()]
 
     def known(self, texts: Texts) -> Tensor:
@@ -205,14 +205,14 @@ class Problem:
 
     def _remember_probes(self, texts: Sequence[Texts]) -> None:
         for text in texts:
-            if self._judged(self._known[text])[1] and (degree := self.set.degree_of(text)):
-                member = Member(text, degree)
-                if all(self.admissible([member])):
-                    self._remember(member)
+            member = self.set.member_of(text) if self._judged(self._known[text])[1] else None
+            if member and member.degree and all(self.admissible([member])):
+                self._remember(member)
 
     def _forget(self, texts: Sequence[Texts]) -> None:
         kept = {self.set.original, *texts}
         self._known = {text: logits for text, logits in self._known.items() if text in kept}
+        self._scored = {text: member for text, member in self._scored.items() if text in kept}
         self._admissible.clear()
         self.wrapper.forget()
 

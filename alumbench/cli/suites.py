@@ -36,8 +36,7 @@ def _list(suite: Suite, source: str) -> None:
             recipe = entry.load_recipe()
             missing += entry.missing()
             within = f" within {entry.threat_model}" if entry.threat_model else ""
-            limit = f"{entry.queries or 'any number of'} queries"
-            about += f"; {recipe.signature}{within}, {entry.examples or 'all'} examples, {limit}"
+            about += f"; {recipe.signature}{within}, {entry.examples or 'all'} examples, {_limit(entry)}"
         if entry.kind == "embedding":
             about += f"; {_settings(entry)}, {entry.examples or 'all'} examples"
         click.echo(f"  {entry.name:24} {entry.kind:9} {about}; {'; '.join(missing) or 'here'}")
@@ -45,6 +44,13 @@ def _list(suite: Suite, source: str) -> None:
             click.echo(f"  {'':34} note: {entry.note}")
     for ensemble in suite.ensembles:
         click.echo(f"  worst case {ensemble.signature:13} over {', '.join(ensemble.entries)}")
+
+
+def _limit(entry: SuiteEntry) -> str:
+    """The most queries for an example."""
+    limits = [f"{entry.queries} queries" if entry.queries else ""]
+    limits += [f"{entry.queries_per_word} queries per word" if entry.queries_per_word else ""]
+    return ", ".join(filter(None, limits)) or "any number of queries"
 
 
 def _settings(entry: SuiteEntry) -> str:

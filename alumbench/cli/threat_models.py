@@ -70,6 +70,10 @@ def _tell(family: Family, reference: str, source: str) -> None:
     if not isinstance(family, ThreatModel):
         click.echo(f"  a suite's entry of kind {family.name} gives the {family.unit}")
         return
+    click.echo(f"  standard: {', '.join(family.standard)}")
+    if family.one_step:
+        click.echo(f"  standard, one step: {' or '.join(family.one_step)}")
+    click.echo(f"  quick: {', '.join(family.quick)}")
     if not family.can_enumerate:
         click.echo("  too large for exhaustive")
     for name in family.required_models:

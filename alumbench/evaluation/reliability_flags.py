@@ -204,12 +204,13 @@ def _in_first_step(searched: Searched) -> bool:
 
 
 def beaten(name: str, entry: EntryResult, attacks: Mapping[str, EntryResult]) -> Iterator[Flag]:
-    """A flag if a white-box word search is weaker than a black-box attack on the same examples."""
+    """A flag if a white-box word search is weaker than a black-box attack on the same examples, within the same set."""
     if not entry.white_box:
         return
     mine = _under_attack(entry)
     for other, attack in attacks.items():
-        same = attack.data_sha256 == entry.data_sha256 and attack.white_box is False
+        same = attack.data_sha256 == entry.data_sha256 and attack.threat_model == entry.threat_model
+        same = same and attack.white_box is False
         theirs = _under_attack(attack) if same else None
         if mine is not None and theirs is not None and theirs < mine:
             detail = f"{other} leaves {theirs:.1%}, this white-box search {mine:.1%}: gradients may mislead it"

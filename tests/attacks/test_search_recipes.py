@@ -45,8 +45,10 @@ def examples(texts: Sequence[str]) -> list[Example]:
     return [Example(f"{number:012x}", (text,), "positive") for number, text in enumerate(texts)]
 
 
-@pytest.mark.parametrize("at", SETS)
-@pytest.mark.parametrize("name", BLACK_BOX)
+CASES = [(name, at) for name in BLACK_BOX for at in SETS if not load_recipe(name).why_not_within(load_threat_model(at))]
+
+
+@pytest.mark.parametrize(("name", "at"), CASES)
 def test_odd_texts_counts_budget_and_membership(name: str, at: str) -> None:
     every = examples(list(ODD.values()))
     for budget in (1, 2, 40):
@@ -63,8 +65,7 @@ def test_odd_texts_counts_budget_and_membership(name: str, at: str) -> None:
             assert outcome.searched is not None and outcome.searched.degree == around.degree_of(texts)
 
 
-@pytest.mark.parametrize("at", ["chars-2", "obfuscation-2"])
-@pytest.mark.parametrize("name", BLACK_BOX)
+@pytest.mark.parametrize(("name", "at"), [case for case in CASES if case[1] in ("chars-2", "obfuscation-2")])
 def test_equal_whatever_is_in_flight(name: str, at: str) -> None:
     every = examples(["a cat sat", "two dogs ran off", "q", "az bz", "the end of it", "a", "zzz aaa"])
     runs = []
@@ -74,7 +75,7 @@ def test_equal_whatever_is_in_flight(name: str, at: str) -> None:
     assert runs[0] == runs[1] == runs[2]
 
 
-@pytest.mark.parametrize("name", BLACK_BOX)
+@pytest.mark.parametrize("name", [name for name, at in CASES if at == "chars-1"])
 def test_a_planted_edit_is_found(name: str) -> None:
     """One character at one of ten places, and the score says nothing before. Cheap searches may miss it."""
     found = searcher(name, "chars-1", Planted("caq")).run(examples(["a cat"])[0])
@@ -86,12 +87,13 @@ def test_a_planted_edit_is_found(name: str) -> None:
 
 def test_what_needs_more_than_the_classifier_gives_is_refused_by_name() -> None:
     for name in NAMES:
+        at = "chars-1" if (name, "chars-1") in CASES or name not in BLACK_BOX else "obfuscation-1"
         access = load_recipe(name).access  # type: ignore[attr-defined]
         if access == "labels":
-            searcher(name, "chars-1", Planted("qz"), hard_labels=True)
+            searcher(name, at, Planted("qz"), hard_labels=True)
             continue
         with pytest.raises(AlumbenchError, match=f"recipe {name} needs {'scores' if access == 'scores' else 'a grad'}"):
-            searcher(name, "chars-1", Planted("qz"), hard_labels=True)
+            searcher(name, at, Planted("qz"), hard_labels=True)
 
 
 class Weak(Planted):

@@ -120,6 +120,18 @@ CASES = [
         {"entries": TWO | {"first": attack(50, white_box=True)}},
         {"entries": {n: attack(50 - len(n), white_box=True) for n in ("first", "second")}},
     ),
+    (
+        "black-box-beats-white-box",
+        "second",
+        {"entries": TWO | {"second": attack(50, white_box=True)}},
+        {"entries": TWO | {"second": attack(50, white_box=True, threat_model={"signature": "chars-2@1"})}},
+    ),
+    (
+        "black-box-beats-white-box",
+        "second",
+        {"entries": {"first": within(), "second": attack(50, white_box=True, threat_model={"signature": "chars-2@1"})}},
+        {"entries": {"first": within(), "second": attack(50, white_box=True, threat_model={"signature": "chars-1@1"})}},
+    ),
     ("fewer-than-two-attacks", "", {"entries": {"clean": CLEAN, "first": attack()}}, {"entries": {"clean": CLEAN}}),
     ("fewer-than-two-attacks", "", {"entries": TWO | {"second": attack(goal="reduction")}}, {}),
     (

@@ -85,7 +85,7 @@ def test_a_function_with_nothing_but_its_labels_and_data(run: Run, folder: Path)
     assert status == 0, text
     out = folder / "alumbench-results/own-function-predict/evaluations/standard-seed1-my"
     for said in (
-        "suite: standard@1",
+        "suite: standard@2",
         "texts in review, labels in label",
         str(out.relative_to(folder)),
         "probabilities",
@@ -99,7 +99,7 @@ def test_a_function_with_nothing_but_its_labels_and_data(run: Run, folder: Path)
     checks = found["model_checks"]
     assert checks["training_modules"] is checks["unpadded"] is checks["zero_gradients"] is None
     assert checks["again"] == checks["alone"] == 0.0 and set(checks["unseen"]) == {"unpadded", "zero_gradients"}
-    assert found["entries"].keys() == {"clean", "deepwordbug-all-words", "bad-characters"}
+    assert found["entries"].keys() == {"clean", "chars", "insertions", "obfuscation"}
     before = (out / RECORDS).read_bytes()
     assert run("attack", "own_function:predict", *LABELS)[0] == 0 and (out / RECORDS).read_bytes() == before
     status, text = run("verify", out, "--sample", 3)

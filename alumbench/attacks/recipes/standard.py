@@ -14,8 +14,9 @@ from alumbench.attacks.threat_models.threat_model import ThreatModelAt
 
 
 def of(at: ThreatModelAt) -> tuple[str, ...]:
-    """The searches within a threat model."""
-    return at.model.one_step if at.degree == 1 and at.model.one_step else at.model.standard
+    """The searches within a threat model; those for one step also look for a success of degree 1 in a larger set."""
+    one_step, several = at.model.one_step, at.model.standard
+    return one_step if at.degree == 1 and one_step else tuple(dict.fromkeys((*several, *one_step)))
 
 
 def search(problem: Problem) -> None:

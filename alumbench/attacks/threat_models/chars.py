@@ -126,8 +126,7 @@ class Chars(ThreatModel):
         "edit operations of Belinkov and Bisk 2018, https://arxiv.org/abs/1711.02173; the set of Abad Rocamora et al. "
         "2024, https://arxiv.org/abs/2405.04346, and swaps"
     )
-    standard = ("charmer-fast", "coordinate-gradient", "linear-bandit", "charmer", "beam", "hard-label")
-    one_step = ("linear-bandit", "hard-label")
+    one_step = quick = ("linear-bandit", "hard-label")
     not_promised = "one character can change the meaning (`not` to `now`) or make another word"
 
     def facts(self, examples: Sequence[Example]) -> dict[str, str]:

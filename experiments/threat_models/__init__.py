@@ -1,0 +1,1 @@
+"""How close attacks come to the worst case within threat models."""
