@@ -209,9 +209,8 @@ def beaten(name: str, entry: EntryResult, attacks: Mapping[str, EntryResult]) ->
         return
     mine = _under_attack(entry)
     for other, attack in attacks.items():
-        same = attack.data_sha256 == entry.data_sha256 and attack.threat_model == entry.threat_model
-        same = same and attack.white_box is False
-        theirs = _under_attack(attack) if same else None
+        same = (attack.data_sha256, attack.threat_model) == (entry.data_sha256, entry.threat_model)
+        theirs = _under_attack(attack) if same and attack.white_box is False else None
         if mine is not None and theirs is not None and theirs < mine:
             detail = f"{other} leaves {theirs:.1%}, this white-box search {mine:.1%}: gradients may mislead it"
             yield _flag("black-box-beats-white-box", name, detail)

@@ -32,7 +32,7 @@ def test_each_shipped_suite_is_sound(name):
         assert set(entry.tasks) <= {"*", *task_names()}
         if entry.kind == "attack":
             assert entry.recipe == load_recipe(entry.recipe.partition("@")[0]).signature
-            assert (entry.queries or entry.queries_per_word) and entry.seconds, "a shipped attack has limits"
+            assert max(entry.queries, entry.queries_per_word) > 0 and entry.seconds > 0, "budget and time limit"
         for source in entry.source:
             assert source.hub or source.mirror or source.generated
             assert source.revision or not source.hub

@@ -21,7 +21,7 @@ Where it differs:
   queries for each that is saved.
 - What other searches have scored is history too. Then there are no random members.
 
-No threat model has it in `standard`: whether it makes one stronger at equal queries has not been measured.
+No threat model has it in `standard`.
 """
 
 from __future__ import annotations
@@ -238,7 +238,7 @@ class _Trials:
 
 def suits(at: ThreatModelAt) -> str:
     """Why a set cannot be searched; '' if it can."""
-    return "" if at.model.is_product else "its sets are no products of choices"
+    return "" if at.model.is_product else "it needs sets with choices word by word, as synonyms or obfuscation have"
 
 
 RECIPE = SearchRecipe(

@@ -1,4 +1,4 @@
-"""The cheap searches of a threat model, at about a tenth of the queries of `standard`; weaker, for a first look."""
+"""The cheap searches of a threat model: weaker than `standard`, for a first look with few queries."""
 
 from __future__ import annotations
 

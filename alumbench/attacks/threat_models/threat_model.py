@@ -184,7 +184,7 @@ class ThreatModel(Family, ABC):
         standard: names of the searches of the `standard` attack within it, cheap to dear.
         one_step: the searches of `standard` in sets of one step, the first that the classifier's answers allow; () for
             `standard`'s own.
-        quick: the same as `standard` of the `quick` attack.
+        quick: names of the searches of the `quick` attack, cheap to dear.
         can_enumerate: whether short texts have few enough members to score them all.
         is_product: whether its sets are products of choices, `choices.ChoiceSet`.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -211,7 +212,9 @@ def test_a_classifier_with_labels_alone_is_refused_by_name() -> None:
 
 
 def test_a_set_that_is_no_product_is_refused_by_name() -> None:
-    with pytest.raises(AlumbenchError, match="recipe bayesian cannot search chars-2: its sets are no products"):
+    with pytest.raises(
+        AlumbenchError, match="recipe bayesian cannot search chars-2: it needs sets with choices word by word"
+    ):
         attack("bayesian", Planted("never"), TEXT, "chars-2")
 
 
@@ -276,7 +279,7 @@ def test_nothing_depends_on_the_number_of_threads() -> None:
         environment = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
         done = subprocess.run(
             [sys.executable, "-c", THREADS, threads],
-            env=dict(__import__("os").environ) | environment,
+            env=os.environ | environment,
             capture_output=True,
             text=True,
             cwd=Path(__file__).parents[3],
