@@ -18,23 +18,27 @@ from alumbench.attacks.victim import Victim, VictimInBf16
 from alumbench.data import Example
 from alumbench.engine.precision import CONFIRMED
 from alumbench.engine.scorer import Scorer
+from alumbench.engine.token_rows import BatchedModel
 from alumbench.errors import AlumbenchError
 from tests.attacks.test_engine import job, outcomes
 from tests.attacks.test_set_search import SINGLE, Planted
 
 WORDS, CHARS = "deepwordbug-all-words", "exhaustive"
+BUDGET = 300
 
 
-def searcher(name: str, victim: Victim, precision: str, scoring: str = "fixed") -> Searcher:
+def searcher(
+    name: str, victim: Victim, precision: str, scoring: str = "fixed", budget: int | None = BUDGET
+) -> Searcher:
     victim.scorer = Scorer(scoring, precision)
     within = Limits(load_threat_model("chars-1"), {"alphabet": "ae"}) if name == CHARS else None
-    return Searcher(load_recipe(name), victim, 3, 300 if name == CHARS else 60, limits=within)
+    return Searcher(load_recipe(name), victim, 3, budget, limits=within)
 
 
-def answer_in_bf16(monkeypatch: pytest.MonkeyPatch, label: int) -> None:
-    """Every answer in bf16 is this label."""
-    answer = torch.nn.functional.one_hot(torch.tensor(label), 3).float()
-    monkeypatch.setattr(VictimInBf16, "forward", lambda self, batch, rows: [answer] * len(rows))
+def answer(monkeypatch: pytest.MonkeyPatch, model: type[BatchedModel], label: int) -> None:
+    """Every answer of these models is this label."""
+    logits = torch.nn.functional.one_hot(torch.tensor(label), 3).float()
+    monkeypatch.setattr(model, "forward", lambda self, batch, rows: [logits] * len(rows))
 
 
 @pytest.mark.parametrize("scoring", ["fixed", "fast"])
@@ -85,23 +89,26 @@ def test_a_search_goes_on_where_fp32_keeps_the_label(
     first = next(example for example in right if exact[example.id]["outcome"] == "broken")
     examples = [example for example in right[:24] if example.label == first.label]
     exact, label = {example.id: exact[example.id] for example in examples}, pair_victim.task.labels.index(first.label)
-    answer_in_bf16(monkeypatch, (label + 1) % 3)
+    answer(monkeypatch, VictimInBf16, (label + 1) % 3)
     found = outcomes(searcher(name, pair_victim, CONFIRMED), examples)
     for one in (*exact.values(), *found.values()):
         one["searched"] = one["searched"] and one["searched"]._replace(exhausted=False)
     assert found == exact
-    answer_in_bf16(monkeypatch, label)
+    answer(monkeypatch, VictimInBf16, label)
     found = outcomes(searcher(name, pair_victim, CONFIRMED), examples)
     assert {one["outcome"] for one in found.values()} == {"robust"}
 
 
-def test_enumeration_in_bf16_is_not_exact(pair_victim: Victim, right: list[Example]) -> None:
-    exact, found = (
-        [one.searched for _, one in searcher(CHARS, pair_victim, how).run_all(right[:8]) if one.outcome == "robust"]
-        for how in ("bf16", CONFIRMED)
-    )
-    assert any(one and one.exhausted for one in exact)
-    assert found and not any(one and one.exhausted for one in found)
+@pytest.mark.parametrize(("precision", "is_exact"), [("fp32", True), ("bf16", True), (CONFIRMED, False)])
+def test_enumeration_in_bf16_is_not_exact(
+    pair_victim: Victim, right: list[Example], monkeypatch: pytest.MonkeyPatch, precision: str, is_exact: bool
+) -> None:
+    """A search that asks for every member, none of which changes the label."""
+    example = min(right, key=lambda example: len("".join(example.texts)))
+    answer(monkeypatch, Victim, pair_victim.task.labels.index(example.label))
+    ((_, found),) = searcher(CHARS, pair_victim, precision, budget=None).run_all([example])
+    assert found.outcome == "robust" and found.searched is not None
+    assert found.searched.exhausted == is_exact
 
 
 def test_attacks_that_keep_the_label_are_in_fp32(pair_victim: Victim, right: list[Example]) -> None:

@@ -65,33 +65,41 @@ def test_answers_come_in_order_and_equal_rows_are_scored_once(scoring):
 def test_useful_tokens_are_neither_padding_nor_filling():
     scorer = Scorer()
     sums(scorer, Sums(), rows(5, 6, 6))
-    assert (scorer.traffic.slots, scorer.traffic.tokens, scorer.traffic.all_tokens) == (16, 17, 16 * 8)
-    assert scorer.traffic.useful == 17 / 128
+    assert (scorer.traffic.slots, scorer.traffic.tokens, scorer.traffic.all_tokens) == (8, 17, 8 * 8)
+    assert scorer.traffic.useful == 17 / 64
     assert BatchStats().useful == 0.0
 
 
 def test_fixed_shapes_follow_from_the_row_and_always_pad():
-    model, most = Sums(), SHAPES["cpu"].sizes[-1]
-    asked = rows(*range(1, 25), *[24] * 40, *[16] * most)
+    model = Sums()
+    asked = rows(*range(1, 25), *[24] * 40, *[16] * 16)
     assert sums(Scorer(), model, asked) == [sum(row.ids) for row in asked]
-    assert {width for _, width in model.shapes} == {4, 8, 12, 16, 20, 24}
     assert all(model.padded), "no batch without a padded token: transformers would drop the mask"
-    assert sorted(model.shapes) == [(16, width) for width in (4, 8, 12, 16, 16, 20, 24, 24, 24)], "none is known yet"
+    shapes = [(8, 8), (8, 16), (16, 16), *[(16, 24)] * 3]
+    assert sorted(model.shapes) == shapes, "the shorter rows pad the longer ones: 80 rows, and no filling"
 
 
-def test_small_shapes_are_checked_once_and_need_no_filling():
-    scorer, model = Scorer(), Sums()
-    seen = []
-    for _ in range(3):
-        sums(scorer, model, rows(*[13] * 3, *[16] * 4))
-        seen.append(model.shapes)
-        model.shapes = []
-    assert seen[0] == [(16, 16)], "the first of its width is full"
-    assert seen[1] == [(4, 16), (4, 16), (2, 16), (2, 16), (1, 16), (1, 16)]
-    assert seen[2] == [(4, 16), (2, 16), (1, 16)]
+@pytest.mark.parametrize(
+    ("length", "number", "sizes"),
+    [
+        (13, 1, [8]),
+        (13, 8, [8]),
+        (13, 9, [8, 8]),
+        (13, 15, [8, 8]),
+        (13, 16, [16]),
+        (13, 33, [16, 16, 8]),
+        (16, 7, [8]),
+        (16, 8, [8, 8]),
+        (16, 15, [16]),
+        (16, 16, [16, 8]),
+    ],
+)
+def test_batches_are_of_sixteen_rows_where_those_are_filled(length, number, sizes):
+    """Rows of 16 tokens have no padding of their own, so that each batch needs a row that fills up."""
+    model = Sums()
+    sums(Scorer(), model, rows(*[length] * number))
+    assert model.shapes == [(size, 16) for size in sizes]
     assert all(model.padded)
-    sums(scorer, model, rows(16))
-    assert model.shapes == [(2, 16)], "a row without padding is scored beside one with its last token masked"
 
 
 def test_filling_keeps_the_marks_of_a_text():
@@ -186,9 +194,7 @@ def test_a_model_that_cannot_be_filled_up_reads_one_at_a_time():
 
 def test_full_batches_are_scored_first_then_the_one_with_the_least_filling():
     scorer, one, other = Scorer(), Sums(), Sums()
-    for model in (one, other):
-        sums(scorer, model, rows(5, 11, 17))
-    waiting = {one: rows(*[5] * 6, *[11] * 3, 24), other: rows(*[6] * 18)}
+    waiting = {one: rows(*[5] * 9, *[11] * 3, 24), other: rows(*[6] * 18)}
     ready = scorer.ready_batches(waiting)
     assert [len(rows) for rows in ready.values()] == [16] and list(ready) == [other]
     waiting[other] = [row for row in waiting[other] if row not in ready[other]]
@@ -197,7 +203,7 @@ def test_full_batches_are_scored_first_then_the_one_with_the_least_filling():
         ((model, batch),) = scorer.ready_batches(waiting).items()
         sizes.append(len(batch))
         waiting[model] = [row for row in waiting[model] if row not in batch]
-    assert sizes == [4, 2, 2, 2, 1, 1], "the last fills a batch up to 2"
+    assert sizes == [8, 3, 2, 1, 1]
 
 
 @pytest.mark.parametrize(
