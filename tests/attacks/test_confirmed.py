@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -111,9 +112,10 @@ def test_enumeration_in_bf16_is_not_exact(
     assert found.searched.exhausted == is_exact
 
 
-def test_attacks_that_keep_the_label_are_in_fp32(pair_victim: Victim, right: list[Example]) -> None:
-    if missing := load_recipe("input-reduction").missing():
-        pytest.skip(f"input-reduction needs {'; '.join(missing)}")
+def test_attacks_that_keep_the_label_are_in_fp32(
+    pair_victim: Victim, right: list[Example], recipe_ready: Callable[[str], object]
+) -> None:
+    recipe_ready("input-reduction")
     found = [outcomes(searcher("input-reduction", pair_victim, how), right[:4]) for how in ("fp32", CONFIRMED)]
     assert found[0] == found[1]
 
