@@ -61,11 +61,10 @@ class BatchStats:
 class Scorer:
     """Answers rows in batches.
 
-    `fixed`: every batch has a width that follows from the row alone, one of two numbers of rows (`FixedShapes`), and a
-    padded token. The answer to a row then does not depend on the other rows, bit for bit on a CPU
-    with the same number of threads: kernels choose their order of summation by shape, and transformers drops the
-    attention mask if no row is padded. `fast`: batches as wide as their longest row; the last digits of an answer
-    depend on the other rows.
+    `fixed`: every batch has a width that follows from the row alone, a number of rows of `FixedShapes`, and a padded
+    token. The answer to a row then does not depend on the other rows, bit for bit on a CPU with the same number of
+    threads: kernels choose their order of summation by shape, and transformers drops the attention mask if no row is
+    padded. `fast`: batches as wide as their longest row; the last digits of an answer depend on the other rows.
 
     Attributes:
         scoring: `fixed` or `fast`.

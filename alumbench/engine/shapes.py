@@ -44,16 +44,16 @@ class FixedShapes:
     step: int
     sizes: tuple[int, ...]
 
-    def most_rows(self, width: int) -> int:
-        """The most rows of a batch of this width: for long texts, so many that the number of tokens stays bounded."""
-        if width <= FULL_WIDTH:
-            return self.sizes[-1]
-        return 1 if len(self.sizes) > 1 else max(1, self.sizes[-1] * FULL_WIDTH // width)
-
     def allowed(self, width: int) -> tuple[int, ...]:
-        """Numbers of rows for a width; only the most, if the model's limit cut the width to an odd one."""
-        most = self.most_rows(width)
-        return (most,) if width % self.step else (*(size for size in self.sizes if size < most), most)
+        """Numbers of rows for a width, ascending.
+
+        A width that the model's limit cut to an odd one has only the most. A longer text than `FULL_WIDTH` has so few
+        that the number of tokens stays bounded: where several numbers are allowed otherwise, one.
+        """
+        *fewer, most = self.sizes
+        if width > FULL_WIDTH:
+            return (1 if fewer else max(1, most * FULL_WIDTH // width),)
+        return (most,) if width % self.step else self.sizes
 
 
 #: The order in which a kernel sums depends on the number of rows of a product, and on the alignment of matrices. In
