@@ -10,7 +10,9 @@ from alumbench.attacks.execution.run import ExecutionConfig
 from alumbench.attacks.victim import Victim
 from alumbench.engine.scorer import Scorer
 from alumbench.errors import AlumbenchError
+from alumbench.evaluation import opening
 from alumbench.evaluation.evaluate import Request, evaluate
+from alumbench.evaluation.options import EvaluationOptions
 from alumbench.evaluation.rescoring import Sample, rescore_stored
 from alumbench.evaluation.verify import verify, victim_of
 from alumbench.models.checkpoint import checkpoint_task, find_model
@@ -79,3 +81,13 @@ def test_another_scoring_is_labelled_and_left_out_of_plain_figures(
     assert is_plain(Stored.read(evaluated).document.identity)
     with pytest.raises(AlumbenchError, match="cannot resume, (scoring|precision) changed"):
         run(pair_checkpoint, tmp_path / "out", write_suite(), only=("attack",))
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_it_is_said_where_bf16_saves_no_time(pair_checkpoint, write_suite, tmp_path, monkeypatch, native):
+    write_suite()
+    monkeypatch.setattr(opening, "has_bf16_arithmetic", lambda device: native)
+    said = []
+    options = EvaluationOptions(str(tmp_path / "small.toml"), precision="bf16-confirmed")
+    opening.open_evaluation(pair_checkpoint, options, say=said.append)
+    assert ("--precision bf16-confirmed: cpu has no bf16 arithmetic here, so it saves no time" in said) != native
