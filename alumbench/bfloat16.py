@@ -30,13 +30,19 @@ def bf16_products(device: torch.device, enabled: bool = True) -> Iterator[None]:
         device: the device of the products.
         enabled: False to change nothing, as for `torch.autocast`.
     """
-    built = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    native = built and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    if not enabled or device.type != "cpu" or native:
+    if not enabled or device.type != "cpu" or has_bf16_arithmetic(device):
         yield
         return
     with _Widened():  # type: ignore[no-untyped-call]
         yield
+
+
+def has_bf16_arithmetic(device: torch.device) -> bool:
+    """True if the device multiplies in bf16; elsewhere bf16 has the same rounding, and is no faster than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    built = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return bool(built and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 class _Widened(TorchDispatchMode):  # type: ignore[no-untyped-call]

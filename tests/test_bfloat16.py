@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from alumbench.bfloat16 import PRODUCTS, bf16_products
-from alumbench.engine import scorer
+from alumbench.engine.precision import computing_in
 from alumbench.training import run as training_run
 from alumbench.training.fine_tuning import fine_tune
 from alumbench.training.request import FineTuning
@@ -92,7 +92,7 @@ def test_no_product_of_a_model_is_made_in_bf16(mode: Callable[[], AbstractContex
 
 
 def test_the_score_of_a_text_is_made_so_too() -> None:
-    with Seen() as seen, scorer._precision("bf16", CPU):
+    with Seen() as seen, computing_in("bf16", CPU):
         nn.functional.linear(torch.ones(2, 3), torch.ones(4, 3))
     assert seen.dtypes == {torch.float32}
 

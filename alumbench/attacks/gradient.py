@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from alumbench.adversary import WordEmbeddings
 from alumbench.arguments import described
-from alumbench.attacks.victim import THE_VICTIM, Named, Victim, VictimWrapper
+from alumbench.attacks.victim import THE_VICTIM, THE_VICTIM_IN_BF16, Named, Victim, VictimWrapper
 from alumbench.engine.scheduler import query_model
 from alumbench.engine.token_rows import BatchedModel, TokenizedText
 from alumbench.errors import AlumbenchError, ClassifierStopped
@@ -160,8 +160,10 @@ class WordGradient(BatchedModel):
 
 
 def models_of(victim: Victim) -> dict[object, BatchedModel]:
-    """The models that the names from other processes refer to: the victim, and its gradient if it has one."""
+    """The models that names from other processes refer to: the victim, in bf16 too, and its gradient if it has one."""
     models: dict[object, BatchedModel] = {THE_VICTIM: victim}
+    if victim.in_bf16 is not None:
+        models[THE_VICTIM_IN_BF16] = victim.in_bf16
     if victim.classifier is None:
         models |= {THE_GRADIENT: Gradient(victim), THE_MARGIN_GRADIENT: MarginGradient(victim)}
     elif not victim.no_word_gradient:

@@ -135,7 +135,7 @@ class _Search(SingleSearch):
     def run(self) -> Any:
         """Scores the original, then searches; returns the original's logits."""
         texts, spec = self.example.texts, self._spec
-        self._wrapper.begin(texts)
+        self._wrapper.begin(texts, self._label)
         members = spec.set_around(self._wrapper)
         assert members is not None  # `searches` asked for a threat model
         random = np.random.default_rng(seed_of(f"{spec.seed}|{self._recipe.signature}|{self.example.id}"))
@@ -184,7 +184,7 @@ class _Search(SingleSearch):
             searched=Searched(
                 degree=self._degree,
                 largest=problem.set.largest,
-                exhausted=problem.exhausted,
+                exhausted=problem.exhausted and not self._wrapper.is_confirming,  # bf16 may have missed one
                 by=problem.by if problem.by != self._recipe.name else "",
                 words=problem.set.words,
                 reached=problem.reached,

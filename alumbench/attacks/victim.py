@@ -14,8 +14,10 @@ from torch import Tensor
 
 from alumbench.data import Task
 from alumbench.devices import choose_device
+from alumbench.engine.precision import CONFIRMED
 from alumbench.engine.scheduler import query_model
-from alumbench.engine.scorer import FULL_WIDTH, Scorer
+from alumbench.engine.scorer import Scorer
+from alumbench.engine.shapes import FULL_WIDTH
 from alumbench.engine.token_rows import BatchedModel, TokenizedText, cut_batches, in_batch
 from alumbench.engine.tokens import Shares, Tokens, View
 from alumbench.models.answers import hard
@@ -72,6 +74,7 @@ class Named:
 
 
 THE_VICTIM = Named("victim")
+THE_VICTIM_IN_BF16 = Named("victim in bf16")
 
 
 class Victim(BatchedModel):
@@ -139,6 +142,7 @@ class Victim(BatchedModel):
             # a text at its last token, so padding must differ from that token.
             own = own_padding(model)
             self.pad_id, self._any_filling = self.pad_id if own is None else own, own is None
+        self.in_bf16 = VictimInBf16(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles only a name."""
@@ -287,6 +291,36 @@ class Victim(BatchedModel):
         return logits.index_select(-1, self._order)
 
 
+class VictimInBf16(BatchedModel):
+    """A victim's answers in bf16, whatever the scorer's precision."""
+
+    precision = "bf16"
+
+    def __init__(self, victim: Victim) -> None:
+        """Stores the victim."""
+        self._victim, self.pad_id, self.longest = victim, victim.pad_id, victim.longest
+        self.pad_left = victim.pad_left
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Named, (THE_VICTIM_IN_BF16.name,)
+
+    def __repr__(self) -> str:
+        return repr(self._victim)
+
+    @property
+    def device(self) -> torch.device:
+        """The victim's device."""
+        return self._victim.device
+
+    def filling(self, rows: Sequence[TokenizedText]) -> int:
+        """The victim's padding token for these rows."""
+        return self._victim.filling(rows)
+
+    def forward(self, batch: Mapping[str, Tensor], rows: Sequence[TokenizedText]) -> Sequence[Tensor]:
+        """Logits, (labels,) float32 per row."""
+        return self._victim.forward(batch, rows)
+
+
 class InMemoryVictim(Victim):
     """A classifier in memory, such as one in training, asked in batches by tokens.
 
@@ -327,7 +361,8 @@ class VictimWrapper:
         on_query: called with the texts of each call; raises to stop an attack.
         protected: columns that may not change.
         example: the texts of the example.
-        unique: number of rows scored by the model since `begin`.
+        unique: number of rows scored by the model since `begin`; one asked in bf16 and in fp32 counts once.
+        is_confirming: whether variants are asked in bf16 first, so that not every answer is what fp32 would give.
         shares: how variants of the example that are too long are cut, see `Victim.shares`.
         cut: whether the example is longer than the model reads, and the tokenizer can say where it is cut.
     """
@@ -343,14 +378,23 @@ class VictimWrapper:
         self.on_query, self.protected = on_query, protected
         self.begin(())
 
-    def begin(self, example: Texts) -> None:
-        """Starts another example, or none if it is empty, and forgets known answers."""
-        self.example = tuple(example)
+    def begin(self, example: Texts, label: int | None = None) -> None:
+        """Starts another example, or none if it is empty, and forgets known answers.
+
+        Args:
+            example: its texts.
+            label: its right label, if an attack succeeds with any other: with precision `bf16-confirmed`, variants
+                that keep it in bf16 are answered in bf16. All else, and everything without a label, is in fp32.
+        """
+        self.example, self._label = tuple(example), label
+        self.is_confirming = label is not None and self.victim.in_bf16 is not None
+        self.is_confirming &= self.victim.scorer.precision == CONFIRMED
         self._known: dict[TokenizedText, Tensor] = {}
         self.unique = 0
         self.shares: Shares | None = self.victim.shares(example, self.protected) if example else None
         tells = self.tokenizer is not None and bool(self.tokenizer.is_fast)
         self.cut = bool(example) and tells and self.victim.cut([example])[0]
+        self._original = self.rows([example])[0] if example and self.is_confirming else None
 
     @property
     def spans(self) -> Spans:
@@ -376,5 +420,18 @@ class VictimWrapper:
         new = [row for row in dict.fromkeys(rows) if row not in self._known]
         if new:
             self.unique += len(new)
-            self._known.update(zip(new, query_model(self.victim, new, self.victim.scorer), strict=True))
+            self._known.update(zip(new, self._answers(new), strict=True))
         return torch.stack([self._known[row] for row in rows])
+
+    def _answers(self, rows: Sequence[TokenizedText]) -> list[Tensor]:
+        """The victim's answers; see `begin` for those in bf16."""
+        victim, scorer = self.victim, self.victim.scorer
+        if not self.is_confirming or victim.in_bf16 is None:
+            return query_model(victim, rows, scorer)
+        variants = [row for row in rows if row != self._original]
+        found = dict(zip(variants, query_model(victim.in_bf16, variants, scorer), strict=True)) if variants else {}
+        found = {row: answer for row, answer in found.items() if int(answer.argmax()) == self._label}
+        doubtful = [row for row in rows if row not in found]
+        if doubtful:
+            found |= zip(doubtful, query_model(victim, doubtful, scorer), strict=True)
+        return [found[row] for row in rows]

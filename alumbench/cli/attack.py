@@ -96,10 +96,11 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--precision",
-    type=click.Choice(["fp32", "tf32", "bf16"]),
+    type=click.Choice(["fp32", "tf32", "bf16", "bf16-confirmed"]),
     default="fp32",
     show_default=True,
-    help="Precision of the attacked model; noted in the signature unless fp32.",
+    help="Precision of the attacked model; noted in the signature unless fp32. bf16-confirmed: searches ask in bf16, "
+    "and every broken text and recorded score is fp32's.",
 )
 @click.option(
     "--batch-size",

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from alumbench.bfloat16 import bf16_products
-from alumbench.engine.token_rows import BatchedModel, TokenizedText, cut_batches, in_batch
+from alumbench.engine.few_rows import few_rows_as_many
+from alumbench.engine.precision import CONFIRMED, PRECISIONS, computing_in
+from alumbench.engine.shapes import Batch, fixed_batches, plain_batches
+from alumbench.engine.token_rows import BatchedModel, TokenizedText, in_batch
 from alumbench.errors import AlumbenchError, ClassifierStopped
 
 SCORINGS = ("fixed", "fast")
-PRECISIONS = ("fp32", "tf32", "bf16")
-#: Widths are rounded up to a multiple of this number of tokens.
-STEP = 8
-#: Rows of a batch of fixed shape. On a CPU with 8 a row's place in the batch moved the last digit of small heads (2 or
-#: 3 labels, up to 128 wide), with 16 it did not for any size tried. A GPU is idle below 64.
-FIXED_ROWS = {"cpu": 16, "cuda": 64}
-FAST_ROWS = 64
-#: Tokens up to which a batch of fixed shape has all its rows; longer ones have fewer, to bound memory.
-FULL_WIDTH = 512
 
 Answer = Tensor | Exception
 
@@ -34,8 +26,11 @@ class BatchStats:
 
     Attributes:
         rows: requested rows.
-        scored: rows that went through a model; equal ones requested together count once.
+        scored: the same without equal rows of one request, which go through a model once.
         slots: rows of the batches, including padding.
+        tokens: tokens of the scored rows, of all models alike; 0 for models that take texts.
+        all_tokens: tokens of the batches, including padding.
+        confirmed: rows of the attacked model that were scored in fp32 although searches ask it in bf16.
         batches: forward passes.
         seconds: time they took.
         halved: times a batch was split because the device lacked memory for it.
@@ -44,6 +39,9 @@ class BatchStats:
     rows: int = 0
     scored: int = 0
     slots: int = 0
+    tokens: int = 0
+    all_tokens: int = 0
+    confirmed: int = 0
     batches: int = 0
     seconds: float = 0.0
     halved: int = 0
@@ -53,19 +51,25 @@ class BatchStats:
         """Share of the batches' rows that are not padding."""
         return self.scored / self.slots if self.slots else 0.0
 
+    @property
+    def useful(self) -> float:
+        """Share of the batches' tokens that are neither padding nor in rows that fill up; 0 if none is known."""
+        return self.tokens / self.all_tokens if self.all_tokens else 0.0
+
 
 @dataclass
 class Scorer:
     """Answers rows in batches.
 
-    `fixed`: every batch has the same number of rows and a width that follows from the row alone, with a padded token in
-    each. The answer to a row then does not depend on the other rows, bit for bit on a CPU with the same number of
+    `fixed`: every batch has a width that follows from the row alone, a number of rows of `FixedShapes`, and a padded
+    token. The answer to a row then does not depend on the other rows, bit for bit on a CPU with the same number of
     threads: kernels choose their order of summation by shape, and transformers drops the attention mask if no row is
     padded. `fast`: batches as wide as their longest row; the last digits of an answer depend on the other rows.
 
     Attributes:
         scoring: `fixed` or `fast`.
-        precision: `fp32`, `tf32` (CUDA only) or `bf16`, for models without one of their own.
+        precision: `fp32`, `tf32` (CUDA only) or `bf16`, for models without one of their own; `bf16-confirmed` is fp32,
+            and lets searches ask the attacked model in bf16 too (`Victim.in_bf16`).
         models: the local models for names that come from other processes.
         traffic: statistics so far.
         spent: seconds that the last `answers` took.
@@ -88,17 +92,23 @@ class Scorer:
     def answers(self, model: BatchedModel, rows: Sequence[TokenizedText]) -> list[Answer]:
         """One answer per row, or the exception that the row caused."""
         model = self.models.get(model, model)
-        precision = model.precision or self.precision
+        precision = model.precision or ("fp32" if self.precision == CONFIRMED else self.precision)
         if precision == "tf32" and model.device.type != "cuda":
             raise AlumbenchError(f"precision tf32 is for CUDA devices; this model is on {model.device}")
         self.traffic.rows += len(rows)
         distinct = list(dict.fromkeys(rows))
+        if self.precision == CONFIRMED and model.in_bf16 is not None:
+            self.traffic.confirmed += len(distinct)
         found: dict[TokenizedText, Answer] = {}
         start = time.perf_counter()
-        cut = self._fixed if self.scoring == "fixed" else self._fast
-        with _precision(precision, model.device):
-            for batch, size, width in cut(model, distinct):
-                found.update(zip(batch, self._score(model, batch, size, width), strict=True))
+        is_fixed = self.scoring == "fixed"
+        filled = is_fixed and model.device.type == "cpu" and model.texts_a_batch is None
+        with computing_in(precision, model.device), few_rows_as_many(filled):
+            batches = fixed_batches(model, distinct) if is_fixed else plain_batches(model, distinct)
+            for batch in batches:
+                found.update(zip(batch.rows, self._score(model, *batch[:3]), strict=True))
+        self.traffic.scored += len(distinct)
+        self.traffic.tokens += sum(len(row.ids) for row in distinct) if model.texts_a_batch is None else 0
         self.spent = time.perf_counter() - start
         self.traffic.seconds += self.spent
         return [found[row] for row in rows]
@@ -106,60 +116,24 @@ class Scorer:
     def ready_batches(
         self, rows: Mapping[BatchedModel, Iterable[TokenizedText]]
     ) -> dict[BatchedModel, list[TokenizedText]]:
-        """The waiting rows to score now: all that fill batches, or else the fullest batch."""
+        """The waiting rows to score now: all that make full batches, or else the batch with the least filling."""
         waiting = {model: list(every) for model, every in rows.items()}
         if self.scoring == "fast":
             return {model: every for model, every in waiting.items() if every}
         full: dict[BatchedModel, list[TokenizedText]] = {}
-        fullest: tuple[float, BatchedModel, list[TokenizedText]] | None = None
+        fullest: tuple[tuple[float, int], BatchedModel, Batch] | None = None
         for model, every in waiting.items():
-            for batch, size, _ in self._fixed(self.models.get(model, model), every):
-                if len(batch) >= size - 1:
-                    full.setdefault(model, []).extend(batch)
-                elif fullest is None or len(batch) / size > fullest[0]:
-                    fullest = len(batch) / size, model, batch
-        return full or ({fullest[1]: fullest[2]} if fullest else {})
-
-    def _fixed(
-        self, model: BatchedModel, rows: Sequence[TokenizedText]
-    ) -> Iterator[tuple[list[TokenizedText], int, int]]:
-        if model.texts_a_batch is not None:
-            yield from _by_number(rows, model.texts_a_batch)
-            return
-        if model.pad_id is None:
-            yield from (([row], 1, len(row.ids)) for row in rows)
-            return
-        by_width: dict[int, list[TokenizedText]] = {}
-        for row in rows:
-            width = STEP * -(-len(row.ids) // STEP)
-            by_width.setdefault(min(width, model.longest or width), []).append(row)
-        for width, group in sorted(by_width.items()):
-            size = fixed_rows(model.device, width)
-            group.sort(key=lambda row: len(row.ids))
-            while group:  # the shortest goes with the longest, so that at least one row is padded
-                room = size if len(group[0].ids) < width else size - 1
-                cut = max(1, len(group) - room + 1)
-                batch, group = group[:1] + group[cut:], group[1:cut]
-                yield batch, size, width
-
-    def _fast(
-        self, model: BatchedModel, rows: Sequence[TokenizedText]
-    ) -> Iterator[tuple[list[TokenizedText], int, int]]:
-        if model.texts_a_batch is not None:
-            yield from _by_number(rows, model.texts_a_batch)
-            return
-        if model.pad_id is None:
-            yield from (([row], 1, len(row.ids)) for row in rows)
-            return
-        ordered = sorted(rows, key=lambda row: len(row.ids))
-        for part in cut_batches([len(row.ids) for row in ordered], FAST_ROWS, FAST_ROWS * FULL_WIDTH):
-            batch = ordered[part]
-            yield batch, len(batch), max(1, len(batch[-1].ids))
+            for batch in fixed_batches(self.models.get(model, model), every):
+                rank = len(batch.rows) / batch.size, len(batch.rows)
+                if batch.full:
+                    full.setdefault(model, []).extend(batch.rows)
+                elif fullest is None or rank > fullest[0]:
+                    fullest = rank, model, batch
+        return full or ({fullest[1]: fullest[2].rows} if fullest else {})
 
     def _score(self, model: BatchedModel, rows: Sequence[TokenizedText], size: int, width: int) -> list[Answer]:
         try:
-            batch = {} if model.texts_a_batch is not None else in_batch(rows, size, width, model)
-            answers = list(model.forward(batch, rows))
+            answers = self._forward(model, rows, size, width)
         except ClassifierStopped:  # it no longer answers: no row is at fault
             raise
         except Exception as error:
@@ -173,30 +147,20 @@ class Scorer:
             half = -(-len(rows) // 2)
             parts = [rows[:half], rows[half:]]
             return [answer for part in parts for answer in self._score(model, part, len(part), width)]
-        self.traffic.batches += 1
-        self.traffic.scored += len(rows)
-        self.traffic.slots += size
         if all(answer.shape == answers[0].shape for answer in answers) and bool(
             torch.isfinite(torch.stack(answers)).all()
         ):
             return list(answers)
         return [answer if bool(torch.isfinite(answer).all()) else _no_numbers(model) for answer in answers]
 
-
-def _by_number(rows: Sequence[TokenizedText], size: int) -> Iterator[tuple[list[TokenizedText], int, int]]:
-    """Batches of `size` texts; the classifier handles their lengths itself."""
-    yield from ((list(rows[at : at + size]), size, 0) for at in range(0, len(rows), size))
-
-
-def fixed_rows(device: torch.device, width: int) -> int:
-    """Rows of a batch of fixed shape: for long texts, so many that the number of tokens stays bounded; on a CPU, one.
-
-    On a CPU, answers in batches of 2 to 15 rows may depend on a row's position.
-    """
-    rows = FIXED_ROWS.get(device.type, FIXED_ROWS["cuda"])
-    if width <= FULL_WIDTH:
-        return rows
-    return 1 if device.type == "cpu" else max(1, rows * FULL_WIDTH // width)
+    def _forward(self, model: BatchedModel, rows: Sequence[TokenizedText], size: int, width: int) -> list[Tensor]:
+        """One forward pass, which is counted with all that it computes."""
+        is_of_tokens = model.texts_a_batch is None
+        answers = list(model.forward(in_batch(rows, size, width, model) if is_of_tokens else {}, rows))
+        self.traffic.batches += 1
+        self.traffic.slots += size
+        self.traffic.all_tokens += size * width if is_of_tokens else 0
+        return answers
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -208,15 +172,3 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def _no_numbers(model: BatchedModel) -> AlumbenchError:
     return AlumbenchError(f"{model}: its scores are not finite (NaN or infinite); the model is broken")
-
-
-@contextlib.contextmanager
-def _precision(precision: str, device: torch.device) -> Iterator[None]:
-    before = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
-    bf16 = precision == "bf16"
-    try:
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16), bf16_products(device, enabled=bf16):
-            yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = before

@@ -47,6 +47,7 @@ class BatchedModel(ABC):
         longest: maximum tokens of a row, None for no limit.
         texts_a_batch: texts per call of a model whose rows are texts; None for a model of token rows.
         precision: the precision that it always answers in; '' for the scorer's.
+        in_bf16: the same model in bf16, for searches that confirm in fp32 what they find; None if it is not attacked.
     """
 
     pad_id: int | None
@@ -54,6 +55,7 @@ class BatchedModel(ABC):
     longest: int | None
     texts_a_batch: int | None = None
     precision: str = ""
+    in_bf16: BatchedModel | None = None
 
     def filling(self, rows: Sequence[TokenizedText]) -> int:
         """The padding token for a batch of these rows."""

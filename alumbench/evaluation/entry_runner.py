@@ -39,7 +39,8 @@ class Done(NamedTuple):
         total: records to make: one an example, and one more for each further attack seed.
         outcomes: number of each, for attacks.
         queries_per_second: model answers a second since this run began, 0 if it is not an attack.
-        fill: share of the batch slots that held texts, likewise.
+        useful: share of the computed tokens that are neither padding nor filling, of all models alike; 0 likewise, and
+            for classifiers that take texts.
     """
 
     entry: str
@@ -47,7 +48,7 @@ class Done(NamedTuple):
     total: int
     outcomes: Mapping[str, int]
     queries_per_second: float = 0.0
-    fill: float = 0.0
+    useful: float = 0.0
 
 
 Progress = Callable[[Done], None]
@@ -133,11 +134,11 @@ class EntryRun:
         self._log.append(record)
         self._records[key_of(record)] = record
 
-    def _so_far(self, queries_per_second: float = 0.0, fill: float = 0.0) -> Done:
+    def _so_far(self, queries_per_second: float = 0.0, useful: float = 0.0) -> Done:
         outcomes: Counter[str] = (
             Counter(r.outcome for r in self._records.values()) if self._entry.kind == "attack" else Counter()
         )
-        return Done(self._entry.name, len(self._records), len(self._wanted), outcomes, queries_per_second, fill)
+        return Done(self._entry.name, len(self._records), len(self._wanted), outcomes, queries_per_second, useful)
 
     def _score(self) -> None:
         task, left = self._victim.task, self._left()
@@ -193,12 +194,12 @@ class EntryRun:
             queries_per_word=entry.queries_per_word or None,
         )
         begun, asked = time.monotonic(), 0
-        scored, slots = traffic.scored, traffic.slots
+        tokens, all_tokens = traffic.tokens, traffic.all_tokens
         for example, found in run_job(job, victim, left, self._request.schedule):
             self._add(self._attacked(example, found, seed))
             asked += found.queries
-            fill = (traffic.scored - scored) / max(traffic.slots - slots, 1)
-            self._progress(self._so_far(asked / (time.monotonic() - begun), fill))
+            useful = (traffic.tokens - tokens) / max(traffic.all_tokens - all_tokens, 1)
+            self._progress(self._so_far(asked / (time.monotonic() - begun), useful))
 
     def _attacked(self, example: Example, found: Outcome, seed: int) -> Attacked:
         labels = self._victim.task.labels

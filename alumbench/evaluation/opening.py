@@ -9,6 +9,7 @@ from pathlib import Path
 from alumbench.attacks.execution.run import ExecutionConfig
 from alumbench.attacks.text_victim import TextVictim, victim_of_classifier
 from alumbench.attacks.victim import BATCH_SIZE, Victim
+from alumbench.bfloat16 import has_bf16_arithmetic
 from alumbench.data import Source, Task, load_task
 from alumbench.data.from_files import own_examples
 from alumbench.data.inferred import infer_task
@@ -75,6 +76,8 @@ def open_evaluation(
     kind = "" if named is None else kind_of(name, options.model)
     victim, data = _load(name, kind, None if named is not None else model, suite, options, say)  # type: ignore[arg-type]
     home = _home(name, kind) if named is not None else None
+    if options.precision.startswith("bf16") and not has_bf16_arithmetic(victim.device):
+        say(f"--precision {options.precision}: {victim.device.type} has no bf16 arithmetic here, so it saves no time")
     folder = home or Path(RESULTS) / file_name(_plain_name(name, kind)) / EVALUATIONS
     request = Request(
         suite=suite,

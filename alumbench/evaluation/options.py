@@ -45,7 +45,8 @@ class EvaluationOptions:
         workers: search processes; 0 to search in this process.
         ray: address of a Ray cluster to search on; '' for none.
         scoring: fixed or fast.
-        precision: of a checkpoint: fp32, tf32 or bf16.
+        precision: of a checkpoint: fp32, tf32, bf16, or bf16-confirmed, which searches in bf16 and answers for every
+            broken text and every recorded score in fp32.
         batch_size: texts a call of a function or an endpoint, and texts a batch of embedding attacks.
     """
 

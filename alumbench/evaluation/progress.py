@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Bars:
-    """One bar an entry: records made, outcomes so far, queries a second, and the fill of the batches."""
+    """One bar an entry: records made, outcomes so far, queries a second, and the useful share of the tokens."""
 
     def __init__(self) -> None:
         """Starts without a bar."""
@@ -28,7 +28,8 @@ class Bars:
             self._entry = done.entry
         self._bar.n = done.done
         if done.queries_per_second:
-            speed = {"queries/s": f"{done.queries_per_second:.0f}", "fill": f"{done.fill:.0%}"}
+            speed = {"queries/s": f"{done.queries_per_second:.0f}"}
+            speed |= {"useful tokens": f"{done.useful:.0%}"} if done.useful else {}
             outcomes = {OUTCOME_WORDS[name].words: count for name, count in done.outcomes.items()}
             self._bar.set_postfix(outcomes | speed, refresh=False)
         self._bar.update(0)

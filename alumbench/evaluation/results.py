@@ -444,7 +444,7 @@ class Identity(Struct, frozen=True, kw_only=True, omit_defaults=True):
         device: cpu or cuda; on boards the device's name.
         batch_size: texts a batch of embedding attacks.
         scoring: fixed or fast.
-        precision: of the model.
+        precision: of the model: fp32, tf32, bf16 or bf16-confirmed.
         versions: of the libraries.
         classifier: its identity, if it is not a whole model in a folder.
         hard_labels: True if it answers with labels alone.

@@ -177,7 +177,7 @@ def test_what_a_worker_asks_of_it_is_scored_where_the_victim_is(lm):
     """The worker's own is on the CPU; `meta` stands for a GPU."""
     ours, theirs = Pipe()
     victim = SimpleNamespace(scorer=Scorer(), named=dict, classifier="of texts", device=torch.device("meta"))
-    victim.no_word_gradient = "its classifier has none"
+    victim.in_bf16, victim.no_word_gradient = None, "its classifier has none"
     worker = SimpleNamespace(pipe=ours, question=None)
     theirs.send(("ask", lm, [TokenizedText((1, 2, 3), wanted=(1,))]))
     assert not list(Workers(SimpleNamespace(without_model=lambda: None), victim, 1, 1)._listen(worker))

@@ -180,6 +180,7 @@ class _Stock:
         tokenizer = copy.deepcopy(victim.tokenizer)
         tokenizer.model_max_length = 512 if padding == "max_length" else tokenizer.model_max_length
         wrapper = _wrapper(textattack, victim.model, tokenizer, padding)
+        wrapper.cut = False  # asked by `SeenWords`: the model reads all of these texts
         self._attack = recipe.make(wrapper, task.columns, task.protected, BUDGET)
         for at, constraint in enumerate(self._attack.constraints):
             if type(constraint).__name__ == "MiniLm":

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
+import subprocess
+import sys
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from alumbench.engine.scorer import FIXED_ROWS, Scorer
+from alumbench.bfloat16 import PRODUCTS
+from alumbench.engine.few_rows import few_rows_as_many
+from alumbench.engine.scorer import BatchStats, Scorer
+from alumbench.engine.shapes import SHAPES
 from alumbench.engine.token_rows import BatchedModel, TokenizedText, in_batch
 from alumbench.errors import AlumbenchError
 from tests.attacks.conftest import dev
+from tests.conftest import REPOSITORY
 
 
 class Sums(BatchedModel):
@@ -48,16 +57,49 @@ def test_answers_come_in_order_and_equal_rows_are_scored_once(scoring):
     scorer = Scorer(scoring)
     assert sums(scorer, Sums(), asked) == [sum(row.ids) for row in asked]
     assert (scorer.traffic.rows, scorer.traffic.scored) == (200, 100)
-    assert 0 < scorer.traffic.fill <= 1
+    assert 0 < scorer.traffic.useful <= scorer.traffic.fill <= 1
+    assert scorer.traffic.tokens == sum(len(row.ids) for row in set(asked))
+    assert scorer.traffic.all_tokens >= scorer.traffic.tokens
+
+
+def test_useful_tokens_are_neither_padding_nor_filling():
+    scorer = Scorer()
+    sums(scorer, Sums(), rows(5, 6, 6))
+    assert (scorer.traffic.slots, scorer.traffic.tokens, scorer.traffic.all_tokens) == (8, 17, 8 * 8)
+    assert scorer.traffic.useful == 17 / 64
+    assert BatchStats().useful == 0.0
 
 
 def test_fixed_shapes_follow_from_the_row_and_always_pad():
-    model, size = Sums(), FIXED_ROWS["cpu"]
-    asked = rows(*range(1, 25), *[24] * 40, *[16] * size)
+    model = Sums()
+    asked = rows(*range(1, 25), *[24] * 40, *[16] * 16)
     assert sums(Scorer(), model, asked) == [sum(row.ids) for row in asked]
-    assert set(model.shapes) == {(size, 8), (size, 16), (size, 24)}
     assert all(model.padded), "no batch without a padded token: transformers would drop the mask"
-    assert len(model.shapes) == 1 + 2 + 3, "and none more than that takes"
+    shapes = [(8, 8), (8, 16), (16, 16), *[(16, 24)] * 3]
+    assert sorted(model.shapes) == shapes, "the shorter rows pad the longer ones: 80 rows, and no filling"
+
+
+@pytest.mark.parametrize(
+    ("length", "number", "sizes"),
+    [
+        (13, 1, [8]),
+        (13, 8, [8]),
+        (13, 9, [8, 8]),
+        (13, 15, [8, 8]),
+        (13, 16, [16]),
+        (13, 33, [16, 16, 8]),
+        (16, 7, [8]),
+        (16, 8, [8, 8]),
+        (16, 15, [16]),
+        (16, 16, [16, 8]),
+    ],
+)
+def test_batches_are_of_sixteen_rows_where_those_are_filled(length, number, sizes):
+    """Rows of 16 tokens have no padding of their own, so that each batch needs a row that fills up."""
+    model = Sums()
+    sums(Scorer(), model, rows(*[length] * number))
+    assert model.shapes == [(size, 16) for size in sizes]
+    assert all(model.padded)
 
 
 def test_filling_keeps_the_marks_of_a_text():
@@ -108,7 +150,7 @@ def test_a_row_that_fails_or_has_no_number_leaves_the_others_alone():
         if any(7 in row.ids for row in rows):
             raise ValueError("seven")
 
-    asked = rows(*[3] * 20)
+    asked = rows(*[3] * 16)
     model = Sums(fails)
     answers = Scorer().answers(model, asked)
     assert len(set(model.shapes)) == 1, "the others' answers come from the same shape"
@@ -148,3 +190,65 @@ def test_a_model_that_cannot_be_filled_up_reads_one_at_a_time():
     for scoring in ("fixed", "fast"):
         assert sums(Scorer(scoring), model, rows(3, 5, 3)) == [3, 15, 9]
     assert set(model.shapes) == {(1, 3), (1, 5)}
+
+
+def test_full_batches_are_scored_first_then_the_one_with_the_least_filling():
+    scorer, one, other = Scorer(), Sums(), Sums()
+    waiting = {one: rows(*[5] * 9, *[11] * 3, 24), other: rows(*[6] * 18)}
+    ready = scorer.ready_batches(waiting)
+    assert [len(rows) for rows in ready.values()] == [16] and list(ready) == [other]
+    waiting[other] = [row for row in waiting[other] if row not in ready[other]]
+    sizes = []
+    while any(waiting.values()):
+        ((model, batch),) = scorer.ready_batches(waiting).items()
+        sizes.append(len(batch))
+        waiting[model] = [row for row in waiting[model] if row not in batch]
+    assert sizes == [8, 3, 2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("device", "width", "sizes"),
+    [
+        ("cpu", 16, (8, 16)),
+        ("cpu", 50, (16,)),
+        ("cpu", 1024, (1,)),
+        ("cuda", 16, (64,)),
+        ("cuda", 1024, (32,)),
+    ],
+)
+def test_a_width_cut_by_the_models_limit_has_one_number_of_rows(device, width, sizes):
+    assert SHAPES[device].allowed(width) == sizes
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize("kernels", ["COMPATIBLE", "AUTO"])
+def test_no_bit_of_an_answer_moves_with_the_number_of_rows(kernels, threads):
+    """With MKL's oldest kernels and with this processor's own; `bits` has the models."""
+
+    environment = os.environ | {"MKL_CBWR": kernels, "OMP_NUM_THREADS": threads, "PYTHONPATH": str(REPOSITORY)}
+    line = [sys.executable, "-m", "tests.engine.bits"]
+    done = subprocess.run(line, capture_output=True, text=True, cwd=REPOSITORY, env=environment, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == []
+
+
+def test_products_of_few_vectors_are_made_of_sixteen():
+    class Seen(TorchDispatchMode):
+        sizes = []
+
+        def __torch_dispatch__(self, op, types, args=(), kwargs=None):
+            if op in PRODUCTS:
+                self.sizes.append(max(len(factor) for factor in args if factor.dim() == 2))
+            return op(*args, **kwargs or {})
+
+    layer = torch.nn.Linear(3, 2)
+    few, tokens = torch.randn(5, 3, requires_grad=True), torch.randn(1, 7, 3)
+    with Seen() as seen, few_rows_as_many():
+        answer = layer(few)
+        (gradient,) = torch.autograd.grad(answer.sum(), few)
+        layer(few.repeat(4, 1))
+    assert torch.allclose(answer, few @ layer.weight.T + layer.bias) and torch.allclose(gradient, layer.weight.sum(0))
+    assert seen.sizes[0] == 16 and seen.sizes[-1] == 20
+    with few_rows_as_many():
+        assert layer(tokens).shape == (1, 7, 2) and layer(few[:0]).shape == (0, 2)
+        assert torch.equal(torch.compile(layer, backend="eager")(few), answer)

@@ -10,7 +10,11 @@ from alumbench.attacks.execution.run import ExecutionConfig
 from alumbench.attacks.victim import Victim
 from alumbench.engine.scorer import Scorer
 from alumbench.errors import AlumbenchError
+from alumbench.evaluation import opening
 from alumbench.evaluation.evaluate import Request, evaluate
+from alumbench.evaluation.options import EvaluationOptions
+from alumbench.evaluation.rescoring import Sample, rescore_stored
+from alumbench.evaluation.verify import verify, victim_of
 from alumbench.models.checkpoint import checkpoint_task, find_model
 from tests.evaluation.conftest import lines, run
 
@@ -58,7 +62,7 @@ def test_no_cluster_no_run(pair_checkpoint, write_suite, tmp_path):
         run(pair_checkpoint, tmp_path / "out", write_suite(), only=("attack",), schedule=ExecutionConfig(ray="auto"))
 
 
-@pytest.mark.parametrize(("scoring", "precision"), [("fast", "fp32"), ("fixed", "bf16")])
+@pytest.mark.parametrize(("scoring", "precision"), [("fast", "fp32"), ("fixed", "bf16"), ("fixed", "bf16-confirmed")])
 def test_another_scoring_is_labelled_and_left_out_of_plain_figures(
     pair_checkpoint, evaluated, write_suite, tmp_path, scoring, precision
 ):
@@ -67,9 +71,23 @@ def test_another_scoring_is_labelled_and_left_out_of_plain_figures(
     files = find_model(str(pair_checkpoint))
     victim = Victim(files, checkpoint_task(files), "cpu", scorer=Scorer(scoring, precision))
     document = run(pair_checkpoint, tmp_path / "out", write_suite(), victim, only=("attack",))
-    said = "scoring:fast" if scoring == "fast" else "precision:bf16"
+    said = "scoring:fast" if scoring == "fast" else f"precision:{precision}"
     assert document["entries"]["attack"]["signature"].endswith("|" + said)
-    assert not is_plain(Stored.read(tmp_path / "out").document.identity)
+    stored = Stored.read(tmp_path / "out")
+    assert not is_plain(stored.document.identity)
+    again = victim_of(files, victim.task, "cpu", stored.document.identity)
+    (verdict,), (rescored,) = verify(stored, again), rescore_stored(stored, again, Sample(3, 1), [write_suite()])
+    assert verdict.texts == verdict.hold > 0 and rescored.again == 3 and not rescored.fallen
     assert is_plain(Stored.read(evaluated).document.identity)
     with pytest.raises(AlumbenchError, match="cannot resume, (scoring|precision) changed"):
         run(pair_checkpoint, tmp_path / "out", write_suite(), only=("attack",))
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_it_is_said_where_bf16_saves_no_time(pair_checkpoint, write_suite, tmp_path, monkeypatch, native):
+    write_suite()
+    monkeypatch.setattr(opening, "has_bf16_arithmetic", lambda device: native)
+    said = []
+    options = EvaluationOptions(str(tmp_path / "small.toml"), precision="bf16-confirmed")
+    opening.open_evaluation(pair_checkpoint, options, say=said.append)
+    assert ("--precision bf16-confirmed: cpu has no bf16 arithmetic here, so it saves no time" in said) != native

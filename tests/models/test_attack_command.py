@@ -140,7 +140,7 @@ def test_labels_alone_and_a_function_that_is_not_deterministic(run: Run, folder:
         (("own_function:predict", "--labels", "negative,positive"), "give --data FILE"),
         (("own_function:predict", *LABELS, "--prompt", "no place"), "no model|no such folder|config"),
         (("own_function:predict", *LABELS, "--auth-env", "X"), "for an endpoint; own_function:predict is a function"),
-        (("own_function:predict", *LABELS, "--precision", "bf16"), "--scoring and --precision apply to Hugging Face"),
+        (("own_function:predict", *LABELS, "--precision", "bf16-confirmed"), "--precision apply to Hugging Face"),
         (("http://me:pw@localhost:1/?k=pw", *LABELS, "--label-words", "x,y"), "http://localhost:1/.… is an endpoint"),
         (("http://localhost:1/", *LABELS, "--auth-env", "NOT_SET"), "not set"),
         (("own_function:predict", *LABELS, "--task", "sst2"), "no column 'sentence'"),

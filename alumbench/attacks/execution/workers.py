@@ -42,9 +42,9 @@ START = 300.0
 class RemoteScorer(Scorer):
     """Scores nothing itself: sends rows to the process that has the models."""
 
-    def __init__(self, pipe: Connection) -> None:
-        """Stores the connection."""
-        super().__init__()
+    def __init__(self, pipe: Connection, precision: str) -> None:
+        """Stores the connection, and the run's precision: searches look at it."""
+        super().__init__(precision=precision)
         self._pipe = pipe
 
     def ready_batches(
@@ -69,7 +69,7 @@ def work(job: Job, width: int, pipe: Connection) -> None:
 def _work(job: Job, width: int, pipe: Connection) -> None:
     torch.set_num_threads(1)  # it scores nothing
     try:
-        victim = job.victim(RemoteScorer(pipe), "cpu")
+        victim = job.victim(RemoteScorer(pipe, job.precision), "cpu")
         searcher = job.searcher(victim)
     except AlumbenchError as error:
         pipe.send(("failed", str(error)))

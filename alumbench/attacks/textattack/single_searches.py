@@ -117,12 +117,13 @@ class _Search(SingleSearch):
 
     def run(self) -> Any:
         task = self.victim.task
+        label = task.labels.index(str(self.example.label))
         self.attack.goal_function.num_queries = 0
         self.attack.clear_cache()
-        self._wrapper.begin(self.example.texts)
+        self._wrapper.begin(self.example.texts, label if self._recipe.goal == "untargeted" else None)
         columns = OrderedDict(zip(task.columns, self.example.texts, strict=True))
         self._limit(columns)
-        return self.attack.attack(columns, task.labels.index(str(self.example.label)))
+        return self.attack.attack(columns, label)
 
     def _limit(self, columns: Mapping[str, str]) -> None:
         """Sets the example's own set and query budget, where the attack is limited by either."""
