@@ -1,7 +1,7 @@
 """Beam search over the best-ranked places: Charmer's scheme with eight texts a level in place of one.
 
-The most expensive member of an ensemble. At the first step it costs what `charmer` does, at each further one about eight times
-as much, for texts that only steps together can break.
+The most expensive member of an ensemble. At the first step it costs what `charmer` does, at each further one about
+eight times as much, for texts that only steps together can break.
 """
 
 from __future__ import annotations

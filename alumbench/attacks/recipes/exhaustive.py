@@ -56,5 +56,5 @@ RECIPE = SearchRecipe(
     suits=suits,
     access="labels",
     source="ours; the exact worst case of small sets, as Huang et al. 2019 bound it, https://arxiv.org/abs/1909.01492",
-    description=f"all members of the set, {CHUNK} at a time, until one is misclassified; exact, and expensive beyond k = 1",
+    description=f"all members of the set, {CHUNK} at a time, until one is misclassified: exact, expensive beyond k = 1",
 )
