@@ -21,8 +21,9 @@ from alumbench.engine.scheduler import query_model
 Access = Literal["labels", "scores", "gradient"]
 #: Members scored per request by searches that stop at the first that is misclassified.
 CHUNK = 32
-#: Answers that are remembered; beyond, all but the original's are forgotten, so that memory stays bounded.
-REMEMBERED = 2**17
+#: Answers that are remembered, and characters of their texts; beyond, all but the original's are forgotten, so that
+#: memory stays bounded.
+REMEMBERED, REMEMBERED_CHARACTERS = 2**17, 2**26
 
 
 class BudgetSpent(Exception):  # noqa: N818 - ends a search, and is no error
@@ -181,7 +182,8 @@ class Problem:
         return [self._admissible[member.texts] for member in members]
 
     def _ask(self, texts: Sequence[Texts], members: Sequence[Member], kept: Sequence[bool]) -> None:
-        if len(self._known) + len(texts) > REMEMBERED:
+        most = min(REMEMBERED, REMEMBERED_CHARACTERS // max(1, sum(map(len, self.set.original))))
+        if len(self._known) > 1 and len(self._known) + len(texts) > most:
             self._forget(texts)
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
         paid = new[: int(min(self.left, len(new)))]

@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from alumbench.attacks.problem import CHUNK, Problem
 from alumbench.attacks.threat_models.threat_model import Member, Texts
+
+Place = TypeVar("Place")
+#: Most characters of all steps from a text together: 64 MiB.
+MOST_CHARACTERS = 2**26
 
 
 @dataclass(frozen=True)
@@ -51,12 +56,29 @@ def ranked_places(problem: Problem, member: Member) -> list[Hashable]:
     """
     places = problem.set.positions(member)
     margins: list[float] = []
-    probes = [problem.set.probe(member, place) for place in places]
     for at in range(0, len(places), CHUNK):
-        margins += problem.probe(probes[at : at + CHUNK]).tolist()
+        margins += problem.probe([problem.set.probe(member, place) for place in places[at : at + CHUNK]]).tolist()
         if problem.solved:
             return []
     return [places[at] for at in np.argsort(margins, kind="stable")]
+
+
+def some_places(problem: Problem, member: Member) -> list[Hashable]:
+    """The places of a text, for searches that make all steps there.
+
+    Of a text so long that its steps would have more than `MOST_CHARACTERS` together, a random part of them.
+    """
+    places = list(problem.set.positions(member))
+    steps = len(problem.set.steps(member, places[0])) if places else 0  # about as many at each
+    most = max(1, MOST_CHARACTERS // max(1, steps * sum(map(len, member.texts))))
+    return some(problem, places, most)
+
+
+def some(problem: Problem, places: Sequence[Place], most: int) -> list[Place]:
+    """All of the places, or that many drawn at random, in their order."""
+    if len(places) <= most:
+        return list(places)
+    return [places[at] for at in np.sort(problem.random.permutation(len(places))[:most])]
 
 
 def best(problem: Problem, members: Sequence[Member], width: int) -> list[Member]:

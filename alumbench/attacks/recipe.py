@@ -142,15 +142,25 @@ class Recipe(metaclass=TakesOldNames):
         """True if it searches whatever set it is given, and has none of its own."""
         return False
 
-    def words_in(self, texts: Mapping[str, str]) -> int:
-        """The words of an example, as its records count them: TextAttack's.
+    def words(self, texts: Mapping[str, str]) -> list[list[str]]:
+        """The words of an example, as its records count them: TextAttack's, all columns in one.
 
         Args:
             texts: the text of each column.
         """
         from alumbench.attacks.textattack.loader import load_textattack
 
-        return int(load_textattack().shared.AttackedText(OrderedDict(texts)).num_words)
+        return [list(load_textattack().shared.AttackedText(OrderedDict(texts)).words)]
+
+    def words_in(self, texts: Mapping[str, str]) -> int:
+        """The number of `words`."""
+        return sum(map(len, self.words(texts)))
+
+    def words_changed(self, before: Mapping[str, str], after: Mapping[str, str]) -> int:
+        """Words replaced, added or removed; columns apart where `words` has them apart."""
+        from alumbench.attacks.single_search import words_changed
+
+        return sum(map(words_changed, self.words(before), self.words(after)))
 
     def why_not_within(self, at: ThreatModelAt) -> str:
         """Why it cannot search the set of a threat model, '' if it can."""

@@ -19,7 +19,6 @@ from alumbench.attacks.single_search import (
     floats,
     similarity,
     strayed,
-    words_changed,
 )
 from alumbench.attacks.threat_models.threat_model import ThreatModelAt
 from alumbench.attacks.victim import VictimWrapper
@@ -61,9 +60,9 @@ class SearchRecipe(Recipe):
         """True: it has no set of its own."""
         return True
 
-    def words_in(self, texts: Mapping[str, str]) -> int:
-        """The words of an example, as its records count them: those of `attacks/words.py`."""
-        return sum(len(words_of(text)) for text in texts.values())
+    def words(self, texts: Mapping[str, str]) -> list[list[str]]:
+        """The words of an example, as its records count them: those of `attacks/words.py`, of each column."""
+        return [words_of(text) for text in texts.values()]
 
     def why_not_within(self, at: ThreatModelAt) -> str:
         """`suits`: why it cannot search the set of a threat model, '' if it can."""
@@ -175,8 +174,8 @@ class _Search(SingleSearch):
             queries=queries,
             queries_unique=unique,
             words=self._words,
-            words_changed=sum(
-                words_changed(words_of(before), words_of(after)) for before, after in zip(old, new, strict=True)
+            words_changed=self._recipe.words_changed(
+                dict(zip(columns, old, strict=True)), dict(zip(columns, new, strict=True))
             ),
             similarity=similarity("\n".join(old), "\n".join(new)) if found else None,
             message="",

@@ -77,6 +77,7 @@ class EntryRun:
         progress: Progress,
         done: Sequence[Record] = (),
         broken: Mapping[str, Attacked] = NONE_BROKEN,
+        facts: Mapping[str, str] | None = None,
     ) -> None:
         """Finds the records that exist.
 
@@ -89,9 +90,10 @@ class EntryRun:
             progress: called with the progress after each record.
             done: existing records of the entry.
             broken: records of broken examples, which are not attacked again, by id.
+            facts: what the threat model takes from the data, see `ThreatModel.facts`; None to take it from `examples`.
         """
         self._entry, self._examples, self._victim, self._request = entry, examples, victim, request
-        self._log, self._progress, self._broken = log, progress, broken
+        self._log, self._progress, self._broken, self._facts = log, progress, broken, facts
         self._records: dict[Key, Record] = {key_of(record): record for record in done}
         seeds: Mapping[Any, int | None] = attack_seeds(entry, request) if entry.kind == "attack" else {None: None}
         self._wanted: dict[Key, Example] = {
@@ -190,7 +192,7 @@ class EntryRun:
             hard_labels=victim.hard_labels,
             threat_model=entry.threat_model,
             threat_model_sha256=at.origin().sha256 if at else "",
-            facts=at.model.facts(self._examples) if at else {},
+            facts=self._facts if self._facts is not None else at.model.facts(self._examples) if at else {},
             queries_per_word=entry.queries_per_word or None,
         )
         begun, asked = time.monotonic(), 0

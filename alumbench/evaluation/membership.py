@@ -68,11 +68,24 @@ def claims(record: Attacked, described: EntryResult) -> Iterator[str]:
         yield f"largest degree {largest}, {said.signature} allows {allowed}"
     if searched.reached is not None and not (degree or 0) <= searched.reached <= largest:
         yield f"texts of up to {searched.reached} steps were scored, with degree {degree} and largest degree {largest}"
-    first = searched.queries_to_success
-    if first is not None and not (outcome == BROKEN and 1 <= first <= record.queries):
+    first, own = searched.queries_to_success, searched.reached is not None
+    if first is not None and not (outcome == BROKEN and 2 <= first <= record.queries):
         yield f"outcome {outcome} after {record.queries} queries, with a success after {first}"
+    if own and outcome == BROKEN and first is None:
+        yield "does not say how many queries the success took"
+    members = _members(described)
+    if members and not own and outcome in ENDED:
+        yield "does not say how many steps it tried"
+    if (outcome == BROKEN and bool(members) or searched.by) and searched.by not in members:
+        yield f"outcome {outcome}, found by {searched.by or 'no member of its attack'}"
     if searched.exhausted and outcome != ROBUST:
         yield f"outcome {outcome} with all members of the set scored and none misclassified"
+
+
+def _members(described: EntryResult) -> list[str]:
+    """The searches that the entry's attack combines, by its signature: `atk:standard@1(beam@1+charmer@1)`."""
+    attack = next((part for part in described.signature.split("|") if part.startswith("atk:")), "")
+    return [name.partition("@")[0] for name in attack.partition("(")[2].rstrip(")").split("+") if name]
 
 
 def claims_of_entry(described: EntryResult) -> Iterator[str]:

@@ -104,6 +104,7 @@ def at_chance(name: str, entry: EntryResult, records: Sequence[Record], labels: 
     """A flag if clean accuracy is at most that of always answering the commonest label, or at most chance."""
     clean = _clean(entry)
     commonest = max(Counter(str(record.label) for record in records).values(), default=0)
+    commonest = 0 if commonest == len(records) else commonest  # of one label alone there is nothing to tell apart
     if clean and labels and (clean.count or 0) <= max(commonest, clean.n / len(labels)):
         detail = f"clean accuracy {clean.value:.1%}, no more than of one label for all: nothing to lose to an attack"
         yield _flag(AT_CHANCE, name, detail)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ERROR, ROBUST, TIMEOUT
+from alumbench.attacks.single_search import similarity
 from alumbench.attacks.threat_models.threat_model import Spans, Texts
 from alumbench.attacks.victim import Victim, VictimWrapper
 from alumbench.data import data_hash
@@ -31,6 +32,8 @@ from alumbench.storage import RecordLog
 FAR = 0.01
 #: If the two largest probabilities are closer than this, either answer is accepted.
 CLOSE = 1e-5
+#: Allowed difference of a recorded similarity, which is rounded.
+ROUNDING = 1e-3
 #: Outcomes of attacks that found nothing.
 FAILED = (ROBUST, ERROR, TIMEOUT)
 #: Share of the repeated attacks that may end differently, unless both runs were on a CPU in fp32. An attack that timed
@@ -138,7 +141,8 @@ def rescore(
         if not lacking:
             draw = np.random.default_rng(sample.seed).permutation(len(failed))[: sample.size]
             chosen = [failed[i] for i in sorted(draw)]
-            again, ended = len(chosen), _again(chosen, material.entry, material.request, material, victim)
+            facts = described.threat_model.facts if described.threat_model else None
+            again, ended = len(chosen), _again(chosen, material.entry, material.request, material, victim, facts)
     late = [line for outcome, line in ended if outcome == TIMEOUT]
     differ = [line for outcome, line in ended if outcome != TIMEOUT]
     certain = differ if exact or len(differ) > max(1, again * MAY_DIFFER) else []
@@ -186,16 +190,24 @@ def _members(described: EntryResult, records: Sequence[Record], material: Materi
 
 
 def _miscounted(described: EntryResult, records: Sequence[Record], material: Material, victim: Victim) -> list[str]:
-    """Records whose words, by which their query budget is counted, are not those of the example."""
-    if not described.queries_per_word or material.entry is None:
+    """Records whose words or edits are not those of their texts; a query budget per word is counted by the words."""
+    if material.entry is None or described.kind != "attack":
         return []
     recipe, found = material.entry.load_recipe(), []
     for record in records:
         example = material.examples.get(record.id)
-        if example is not None and isinstance(record, Attacked) and record.outcome in ENDED:
-            words = recipe.words_in(dict(zip(victim.task.columns, example.texts, strict=True)))
-            if words != record.words:
-                found.append(f"{record.id}: recorded {record.words} words, it has {words}")
+        if example is None or not isinstance(record, Attacked) or record.outcome not in ENDED:
+            continue
+        old = dict(zip(victim.task.columns, example.texts, strict=True))
+        if described.queries_per_word and (words := recipe.words_in(old)) != record.words:
+            found.append(f"{record.id}: recorded {record.words} words, it has {words}")
+        new = record.adversarial or {}
+        if new.keys() == old.keys():
+            changed, alike = recipe.words_changed(old, new), similarity(*("\n".join(t.values()) for t in (old, new)))
+            if changed != record.words_changed:
+                found.append(f"{record.id}: recorded {record.words_changed} changed words, {changed} are changed")
+            if record.similarity is None or abs(alike - record.similarity) > ROUNDING:
+                found.append(f"{record.id}: recorded similarity {record.similarity}, it is {alike:.4f}")
     return found
 
 
@@ -234,7 +246,12 @@ def _answers(records: Sequence[Record], material: Material, victim: Victim) -> l
 
 
 def _again(
-    chosen: Sequence[Record], entry: SuiteEntry, request: Request, material: Material, victim: Victim
+    chosen: Sequence[Record],
+    entry: SuiteEntry,
+    request: Request,
+    material: Material,
+    victim: Victim,
+    facts: Mapping[str, str] | None,
 ) -> list[tuple[str, str]]:
     """Repeats failed attacks under their seeds; gives the recorded outcome and a line for each different end."""
     found: list[tuple[str, str]] = []
@@ -243,7 +260,8 @@ def _again(
         mine = {record.id: record for record in chosen if _seed(record, request) == seed}
         examples = [material.examples[identity] for identity in mine]
         with tempfile.TemporaryDirectory() as folder, RecordLog[Record](Path(folder) / RECORDS, as_json) as log:
-            run = EntryRun(once, examples, victim, replace(request, attack_seed=seed), log, lambda _: None)
+            under = replace(request, attack_seed=seed)
+            run = EntryRun(once, examples, victim, under, log, lambda _: None, facts=facts)
             for now in run.records():
                 then = mine[now.id]
                 line = f"{now.id}: recorded {then.outcome}"

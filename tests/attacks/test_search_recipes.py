@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from alumbench.attacks import load_recipe, recipe_names
+from alumbench.attacks.ranked_search import some
 from alumbench.attacks.search import Searcher
 from alumbench.attacks.set_search import SearchRecipe
 from alumbench.attacks.single_search import Limits
@@ -153,3 +156,18 @@ def test_white_box_searches_of_a_model(name: str, pair_victim: Any) -> None:
             around = load_threat_model("chars-2").around(one.texts, spans, Setting(ALPHABET))
             assert around.degree_of(texts) == outcome["searched"][0]
             assert pair_victim.scores([texts]).argmax().item() != pair_victim.task.labels.index(one.label)
+
+
+def test_all_steps_of_a_long_text_do_not_have_to_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Searches that make every step take some of the places, drawn at random and in order."""
+    text = "a cat sat on a mat " * 40
+
+    def made(most: int) -> int:
+        monkeypatch.setattr("alumbench.attacks.ranked_search.MOST_CHARACTERS", most)
+        return searcher("linear-bandit", "chars-1", Planted("qz"), query_budget=600).run(examples([text])[0]).queries
+
+    problem = SimpleNamespace(random=np.random.default_rng(1))
+    places = some(problem, range(100), 10)  # type: ignore[arg-type]
+    assert len(places) == 10 and places == sorted(places) and places != list(range(10))
+    assert some(problem, range(10), 10) == list(range(10))  # type: ignore[arg-type]
+    assert made(2**26) > made(30 * len(text)) > 1

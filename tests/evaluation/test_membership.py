@@ -21,7 +21,7 @@ BROKEN = attacked(
     scores=[0.9, 0.1],
     adversarial={"text": "x"},
     adversarial_scores=[0.1, 0.9],
-    searched={"degree": 2, "largest": 2, "reached": 2},
+    searched={"degree": 2, "largest": 2, "reached": 2, "queries_to_success": 2},
 )
 
 
@@ -44,6 +44,10 @@ def test_what_is_possible_is_accepted(record):
         (BROKEN, {"degree": 0}, "degree 0, the largest of its set is 2"),
         (BROKEN, {"largest": 1, "reached": None}, "degree 2, the largest of its set is 1"),
         (ROBUST, {"largest": 3}, "largest degree 3, chars-2@1 allows 2"),
+        (BROKEN, {"queries_to_success": None}, "does not say how many queries the success took"),
+        (BROKEN, {"queries_to_success": 1}, "outcome broken after 2 queries, with a success after 1"),
+        (BROKEN, {"by": "beam"}, "outcome broken, found by beam"),
+        (ROBUST, {"by": "beam"}, "outcome robust, found by beam"),
         (BROKEN, {"queries_to_success": 10**6}, "outcome broken after 2 queries, with a success after 1000000"),
         (ROBUST, {"queries_to_success": 1}, "outcome robust after 2 queries, with a success after 1"),
         (BROKEN, {"exhausted": True}, "outcome broken with all members of the set scored and none misclassified"),
@@ -56,6 +60,14 @@ def test_a_record_that_contradicts_itself(record, searched, message):
     assert said(record, **searched) == [message]
     forged = changed(record, searched=changed(record.searched, **searched))
     assert message in list(contradictions(forged, ENTRY, LABELS))
+
+
+def test_an_ensemble_says_which_of_its_searches_it_was():
+    both = changed(ENTRY, signature=ENTRY.signature.replace("|e|", "|e|atk:standard@1(beam@1+hard-label@1)|"))
+    assert said(BROKEN, both, by="beam") == said(ROBUST, both, reached=1) == []
+    assert said(BROKEN, both) == ["outcome broken, found by no member of its attack"]
+    assert said(BROKEN, both, by="charmer") == ["outcome broken, found by charmer"]
+    assert said(ROBUST, both) == ["does not say how many steps it tried"]
 
 
 def test_a_percentage_allows_so_many_of_the_words():

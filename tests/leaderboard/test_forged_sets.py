@@ -14,11 +14,14 @@ from typing import Any
 
 import pytest
 
+from alumbench.attacks.execution.job import Job
+from alumbench.attacks.execution.run import run_job
 from alumbench.attacks.threat_models.threat_model import digest
 from alumbench.attacks.victim import Victim
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.evaluate import Request, evaluate
 from alumbench.evaluation.rescoring import Sample
+from alumbench.evaluation.stored import Stored
 from alumbench.evaluation.suite import load_suite
 from alumbench.leaderboard.board import BUILT, build
 from alumbench.leaderboard.report import write_report
@@ -189,6 +192,16 @@ SEEN_BY_VERIFY: dict[str, Forgery] = {
         NOTHING,
         "recorded 500 words, it has",
     ),
+    "fewer words changed": (
+        of("two", "broken", lambda record: record.update(words_changed=0)),
+        NOTHING,
+        "changed words",
+    ),
+    "more alike": (
+        of("two", "broken", lambda record: record.update(similarity=1.0)),
+        NOTHING,
+        "recorded similarity 1.0",
+    ),
 }
 
 
@@ -202,6 +215,24 @@ def test_an_untouched_board_is_accepted_and_each_text_held_against_its_set(
     within = {one.entry: one.within for one in found.rescored}
     texts = {verdict.entry: verdict.texts for verdict in found.verdicts}
     assert within == {"clean": None, **texts} and min(texts.values()) > 0
+
+
+def test_failed_attacks_are_repeated_in_the_recorded_sets(
+    filled: Path, evaluated_in_sets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few examples have fewer characters than all of them."""
+    jobs: list[Job] = []
+
+    def noted(job: Job, *arguments: Any) -> Any:
+        jobs.append(job)
+        return run_job(job, *arguments)
+
+    monkeypatch.setattr("alumbench.attacks.execution.run.run_job", noted)
+    found = replayed(filled, evaluated_in_sets, sample=1)
+    document = Stored.read(evaluated_in_sets / "evaluations/sets").document
+    recorded = [entry.threat_model.facts for entry in document.entries.values() if entry.threat_model]
+    assert sum(one.again for one in found.rescored) == len(jobs) > 0 and not lines(found)
+    assert all(job.facts in recorded for job in jobs)
 
 
 @pytest.mark.parametrize("name", SEEN_BY_CHECK)

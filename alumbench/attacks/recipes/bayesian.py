@@ -30,6 +30,7 @@ from typing import cast
 import numpy as np
 
 from alumbench.attacks.problem import Problem
+from alumbench.attacks.ranked_search import some
 from alumbench.attacks.set_search import SearchRecipe
 from alumbench.attacks.threat_models.choices import ChoiceSet
 from alumbench.attacks.threat_models.threat_model import Member, ThreatModelAt
@@ -45,6 +46,8 @@ PATIENCE = 50
 ROWS = 256
 #: Random candidates, candidates in all, and the best of them whose admissibility is asked.
 RANDOM, CANDIDATES, ASKED = 100, 2000, 16
+#: Places of a long text that are looked at, drawn at random: the kernel's gradient has rows x rows x places numbers.
+MOST_PLACES = 256
 #: Rounds without anything new after which a search ends.
 IDLE = 5
 #: Weights are fitted anew whenever there are so many times the rows of the last time.
@@ -153,7 +156,8 @@ class _Trials:
         from alumbench.attacks.surrogate import Surrogate
 
         self.problem, self._set = problem, cast(ChoiceSet, problem.set)
-        self.sizes = np.array([len(choices) for choices in self._set.choices])
+        self._at = some(problem, range(len(self._set.choices)), MOST_PLACES)
+        self.sizes = np.array([len(self._set.choices[at]) for at in self._at])
         self.places = len(self.sizes)
         self.rows: list[np.ndarray] = []
         self._margins: list[float] = []
@@ -166,7 +170,8 @@ class _Trials:
     def take(self) -> None:
         """Adds what was scored elsewhere."""
         for member, margin in self.problem.scored():
-            self._add(self._row(member), margin)
+            if (row := self._row(member)) is not None:
+                self._add(row, margin)
 
     def history(self) -> tuple[np.ndarray, np.ndarray]:
         """Rows that were scored, (n, places), and their margins, (n,)."""
@@ -231,14 +236,15 @@ class _Trials:
             self.rows.append(row)
             self._margins.append(margin)
 
-    def _row(self, member: Member) -> np.ndarray:
-        row = np.zeros(self.places, dtype=int)
-        for at, number in self._set.choice(member).items():
-            row[at] = number + 1
-        return row
+    def _row(self, member: Member) -> np.ndarray | None:
+        """The row of a member, None if it has another choice at a place that is not looked at."""
+        row, choice = np.zeros(self.places, dtype=int), self._set.choice(member)
+        for number, at in enumerate(self._at):
+            row[number] = choice.get(at, -1) + 1
+        return row if np.count_nonzero(row) == len(choice) else None
 
     def _member(self, row: np.ndarray) -> Member:
-        return self._set.member({int(at): int(row[at]) - 1 for at in np.flatnonzero(row)})
+        return self._set.member({self._at[int(at)]: int(row[at]) - 1 for at in np.flatnonzero(row)})
 
 
 def suits(at: ThreatModelAt) -> str:

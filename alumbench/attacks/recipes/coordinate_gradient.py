@@ -15,7 +15,7 @@ import numpy as np
 
 from alumbench.attacks.first_order import FirstOrder
 from alumbench.attacks.problem import Problem
-from alumbench.attacks.ranked_search import best, unseen
+from alumbench.attacks.ranked_search import best, some_places, unseen
 from alumbench.attacks.set_search import SearchRecipe
 from alumbench.attacks.threat_models.threat_model import Member, Texts
 
@@ -49,7 +49,7 @@ def _ranked(problem: Problem, beam: list[Member], estimate: FirstOrder) -> list[
     margins: list[np.ndarray] = []
     started = problem.score(beam).margins  # known
     for member, margin, at in zip(beam, started, problem.gradients([member.texts for member in beam]), strict=True):
-        further = [step for place in problem.set.positions(member) for step in problem.set.steps(member, place)]
+        further = [step for place in some_places(problem, member) for step in problem.set.steps(member, place)]
         if further:
             rows = problem.wrapper.rows([step.texts for step in further])
             margins.append(margin + estimate.changes(at, [row.ids for row in rows]))

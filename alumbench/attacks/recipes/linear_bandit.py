@@ -21,6 +21,7 @@ import numpy as np
 
 from alumbench.attacks.first_order import FirstOrder
 from alumbench.attacks.problem import Problem
+from alumbench.attacks.ranked_search import some, some_places
 from alumbench.attacks.set_search import SearchRecipe
 from alumbench.attacks.threat_models.threat_model import Member, Texts
 
@@ -30,6 +31,8 @@ BATCH = 16
 ENOUGH = 8.0
 #: The most members that are scored, as a share of all; and a number that is always allowed.
 SHARE, ALLOWED = 0.3, 512
+#: Places of a long text that are looked at, drawn at random: the regression's time grows with their cube.
+MOST_PLACES = 1024
 #: Every so many places are probed first.
 STRIDE = 2
 #: Correlation length of places, in places.
@@ -74,7 +77,7 @@ class _Steps:
     def __init__(self, problem: Problem) -> None:
         """Makes all members, and the regression's prior."""
         self.problem, start = problem, problem.set.start()
-        self.places = list(problem.set.positions(start))
+        self.places = some(problem, some_places(problem, start), MOST_PLACES)
         found: dict[Texts, tuple[int, Member]] = {}
         for at, place in enumerate(self.places):
             for member in problem.set.steps(start, place):

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from alumbench.attacks.threat_models.edits import undone
-from alumbench.errors import AlumbenchError
-from alumbench.registry import THREAT_MODELS, find
+from alumbench.errors import NAME, AlumbenchError, shown, unknown
+from alumbench.registry import THREAT_MODELS, find, is_path, names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 Texts = tuple[str, ...]
 #: Begin and end, in characters, of the part of each text that may change; (0, 0) for a text that may not.
 Spans = tuple[tuple[int, int], ...]
+#: The largest degree that is not a percentage: searches draw texts step by step.
+MOST_STEPS = 1000
 #: A degree in a reference: `chars-2`, `chars-2-readable`, `synonyms-30%`, `embedding-0.1`, `./mine.py-2`.
 _REFERENCE = re.compile(
-    r"(?P<head>.+?)-(?P<degree>\d{1,6}(?:\.\d{1,6})?)(?P<percent>%?)(?P<tail>(?:-[a-z-]+)?)(?:@(?P<version>\d{1,9}))?",
+    r"(?P<head>.+?)-(?P<degree>\d{1,9}(?:\.\d{1,6})?)(?P<percent>%?)(?P<tail>(?:-[a-z-]+)?)(?:@(?P<version>\d{1,9}))?",
     re.ASCII,
 )
 
@@ -319,9 +321,20 @@ def load_threat_model(reference: str, folder: str = "") -> ThreatModelAt:
     """
     parts = _REFERENCE.fullmatch(reference)
     if parts is None:
-        find(THREAT_MODELS, reference.partition("@")[0], folder)  # an unknown name is the better message
-        raise AlumbenchError(f"threat model {reference}: give its degree too, such as {reference.partition('@')[0]}-1")
+        name = reference.partition("@")[0]
+        malformed = [known for known in names(THREAT_MODELS) if name.startswith(f"{known}-")]
+        if malformed:
+            family = load_family(max(malformed, key=len))
+            example = f"{family.at(30 if family.percent else 2)}@{family.version}"
+            raise AlumbenchError(
+                f"threat model {shown(reference, NAME)}: expected a degree and perhaps a version, as in {example}"
+            )
+        find(THREAT_MODELS, name, folder)  # an unknown name is the better message
+        raise AlumbenchError(f"threat model {reference}: give its degree too, such as {name}-1")
     name = without_degree(reference)
+    if not is_path(THREAT_MODELS, name) and name not in names(THREAT_MODELS):
+        near = [load_family(other).at(parts["degree"]) for other in names(THREAT_MODELS)]
+        raise unknown(THREAT_MODELS.name, reference, near, "alumbench threat-models")
     model = load_family(name, folder)
     if not isinstance(model, ThreatModel):
         raise AlumbenchError(
@@ -334,8 +347,10 @@ def load_threat_model(reference: str, folder: str = "") -> ThreatModelAt:
         unit = "percentage of words" if model.percent else f"number of {model.unit}s"
         example = model.at(30 if model.percent else 2)
         raise AlumbenchError(f"threat model {reference}: its degree is a {unit}, such as {example}")
-    if degree < 1 or (model.percent and degree > 100):
-        raise AlumbenchError(f"threat model {reference}: a degree of {degree} is not possible; {at.model.unit}s from 1")
+    most = 100 if model.percent else MOST_STEPS
+    if not 1 <= degree <= most:
+        possible = f"{'percent' if model.percent else f'{model.unit}s'} from 1 to {most}"
+        raise AlumbenchError(f"threat model {reference}: a degree of {degree} is not possible; {possible}")
     if asked not in (None, model.version):
         raise AlumbenchError(
             f"asks for {at.name}@{asked}, {at.origin() or 'this alumbench'} has {at.signature}; a suite names the "

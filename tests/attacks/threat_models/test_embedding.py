@@ -58,13 +58,13 @@ def test_it_is_listed_with_a_decimal_degree_and_searches_of_texts_cannot_have_it
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        ("chars-0.5", "its degree is a number of characters, such as chars-2"),
-        ("chars-2%", "its degree is a number of characters, such as chars-2"),
-        ("chars-0", "a degree of 0 is not possible; characters from 1"),
+        ("chars-0.5", "its degree is a number of edits, such as chars-2"),
+        ("chars-2%", "its degree is a number of edits, such as chars-2"),
+        ("chars-0", "a degree of 0 is not possible; edits from 1 to 1000"),
         ("chars", "give its degree too, such as chars-1"),
         ("chars-readable-2-readable", "unknown threat model"),
-        ("charz-2", "Did you mean 'chars'"),
-        ("chars-2-readabel", "Did you mean 'chars-readable'"),
+        ("charz-2", "Did you mean 'chars-2'"),
+        ("chars-2-readabel", "Did you mean 'chars-2-readable'"),
         ("chars-2@7", "asks for chars-2@7, this alumbench has chars-2@1"),
     ],
 )
