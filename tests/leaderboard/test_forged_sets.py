@@ -115,6 +115,7 @@ def searched(**values: Any) -> Callable[[Record], None]:
 def called_robust(record: Record) -> None:
     robust(record)
     record["searched"].update(degree=None, exhausted=True)
+    del record["searched"]["queries_to_success"]
 
 
 def without_searched(record: Record) -> None:
