@@ -107,7 +107,8 @@ def read(folders: Sequence[Path]) -> dict[str, dict[str, dict[Key, Try]]]:
         for name, entry in results.entries.items():
             if entry.threat_model is not None and entry.complete:
                 records = [record for record in results.records[name] if isinstance(record, Attacked)]
-                recipe = entry.signature.split("@")[0]
+                (attack,) = (part for part in entry.signature.split("|") if part.startswith("atk:"))
+                recipe = attack.removeprefix("atk:").partition("@")[0]
                 found.setdefault(entry.threat_model.signature, {}).setdefault(recipe, {}).update(
                     tries(records, folder.name)
                 )
