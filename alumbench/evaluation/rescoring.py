@@ -201,8 +201,9 @@ def _miscounted(described: EntryResult, records: Sequence[Record], material: Mat
         old = dict(zip(victim.task.columns, example.texts, strict=True))
         if described.queries_per_word and (words := recipe.words_in(old)) != record.words:
             found.append(f"{record.id}: recorded {record.words} words, it has {words}")
-        new = record.adversarial or {}
-        if new.keys() == old.keys():
+        found_text = record.adversarial or {}
+        if found_text.keys() == old.keys():
+            new = {column: found_text[column] for column in old}  # a record may have another order
             changed, alike = recipe.words_changed(old, new), similarity(*("\n".join(t.values()) for t in (old, new)))
             if changed != record.words_changed:
                 found.append(f"{record.id}: recorded {record.words_changed} changed words, {changed} are changed")
