@@ -25,7 +25,7 @@ PUBLIC = {
 }
 #: Modules with examples in their docstrings.
 DOCTESTS = ["api", "data.from_files", "data.labelled_texts", "listing", "models", "models.classifier"]
-DOCTESTS += ["attacks.threat_models.chars_readable", "attacks.threat_models.threat_model"]
+DOCTESTS += ["attacks.threat_models.chars_readable", "attacks.threat_models.references"]
 DOCTESTS += ["pretraining.api", "training.api", "training.tiny_bert"]
 ROWS = [("a good film", "positive"), ("a bad film", "negative"), ("good fun", "positive"), ("a dull bore", "negative")]
 

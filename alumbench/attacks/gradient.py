@@ -13,7 +13,8 @@ from torch.nn.functional import cross_entropy
 
 from alumbench.adversary import WordEmbeddings
 from alumbench.arguments import described
-from alumbench.attacks.victim import THE_VICTIM, THE_VICTIM_IN_BF16, Named, Victim, VictimWrapper
+from alumbench.attacks.victim import THE_VICTIM, THE_VICTIM_IN_BF16, Named, Victim
+from alumbench.attacks.victim_wrapper import VictimWrapper
 from alumbench.engine.scheduler import query_model
 from alumbench.engine.token_rows import BatchedModel, TokenizedText
 from alumbench.errors import AlumbenchError, ClassifierStopped

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from alumbench.attacks.recipe import Recipe, load_recipe
 from alumbench.attacks.resources import RESOURCES
-from alumbench.attacks.threat_models.threat_model import Family, ThreatModel, load_family
+from alumbench.attacks.threat_models.references import load_family
+from alumbench.attacks.threat_models.threat_model import Family, ThreatModel
 from alumbench.registry import RECIPES, THREAT_MODELS, names
 
 RECIPE_HEADER = ("recipe", "what it does", "needs", "state")

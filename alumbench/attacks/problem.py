@@ -14,7 +14,7 @@ from torch import Tensor
 
 from alumbench.attacks.gradient import MarginGradient, TokenGradient
 from alumbench.attacks.threat_models.threat_model import Member, PerturbationSet, Texts, ThreatModel
-from alumbench.attacks.victim import VictimWrapper
+from alumbench.attacks.victim_wrapper import VictimWrapper
 from alumbench.engine.scheduler import query_model
 
 #: What a search needs of the classifier: any label, scores, or a gradient.

@@ -12,7 +12,7 @@ import numpy as np
 from alumbench.attacks.problem import CHUNK, Problem
 from alumbench.attacks.threat_models.threat_model import Member, Texts
 
-Place = TypeVar("Place")
+Item = TypeVar("Item")
 #: Most characters of all steps from a text together: 64 MiB.
 MOST_CHARACTERS = 2**26
 
@@ -74,11 +74,11 @@ def some_places(problem: Problem, member: Member) -> list[Hashable]:
     return some(problem, places, most)
 
 
-def some(problem: Problem, places: Sequence[Place], most: int) -> list[Place]:
-    """All of the places, or that many drawn at random, in their order."""
-    if len(places) <= most:
-        return list(places)
-    return [places[at] for at in np.sort(problem.random.permutation(len(places))[:most])]
+def some(problem: Problem, items: Sequence[Item], most: int) -> list[Item]:
+    """All items, or that many drawn at random, in their order."""
+    if len(items) <= most:
+        return list(items)
+    return [items[at] for at in np.sort(problem.random.permutation(len(items))[:most])]
 
 
 def best(problem: Problem, members: Sequence[Member], width: int) -> list[Member]:

@@ -21,7 +21,7 @@ from alumbench.attacks.single_search import (
     strayed,
 )
 from alumbench.attacks.threat_models.threat_model import ThreatModelAt
-from alumbench.attacks.victim import VictimWrapper
+from alumbench.attacks.victim_wrapper import VictimWrapper
 from alumbench.attacks.words import words_of
 from alumbench.data import Example
 from alumbench.engine.rng_state import seed_of

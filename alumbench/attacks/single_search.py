@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 from alumbench.attacks.outcome import ERROR, TIMEOUT, Outcome, OutcomeName
 from alumbench.attacks.threat_models.threat_model import PerturbationSet, Setting, ThreatModelAt
-from alumbench.attacks.victim import Victim, VictimWrapper
+from alumbench.attacks.victim import Victim
+from alumbench.attacks.victim_wrapper import VictimWrapper
 from alumbench.data import Example
 from alumbench.engine.scheduler import Ended, TimeLimit
 from alumbench.errors import ClassifierStopped

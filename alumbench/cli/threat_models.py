@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 )
 def threat_models(name: str, markdown: bool) -> None:
     """List the threat models, or describe one: what the attacker may do, its degree, its source, what it needs."""
-    from alumbench.attacks.threat_models.threat_model import load_family, without_degree
+    from alumbench.attacks.threat_models.references import load_family, without_degree
     from alumbench.registry import THREAT_MODELS, find, listed, names
 
     if markdown:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from statistics import median
 
 from alumbench.attacks.outcome import BROKEN, ROBUST, SKIPPED
-from alumbench.attacks.threat_models.threat_model import degree_in, most_steps
+from alumbench.attacks.threat_models.references import degree_in
+from alumbench.attacks.threat_models.threat_model import most_steps
 from alumbench.evaluation.results import BY_DEGREE, Measure, SetFigures
 from alumbench.evaluation.summary import proportion_with_ci, undefined
 from alumbench.records import Attacked, Record

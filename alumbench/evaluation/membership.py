@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ROBUST
+from alumbench.attacks.threat_models.references import degree_in, load_threat_model, without_degree
 from alumbench.attacks.threat_models.threat_model import (
     Member,
     PerturbationSet,
@@ -19,11 +20,8 @@ from alumbench.attacks.threat_models.threat_model import (
     Spans,
     Texts,
     ThreatModelAt,
-    degree_in,
     digest,
-    load_threat_model,
     most_steps,
-    without_degree,
 )
 from alumbench.data import Example
 from alumbench.errors import AlumbenchError

@@ -8,7 +8,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from alumbench.attacks import load_recipe
-from alumbench.attacks.threat_models.threat_model import ThreatModelAt, load_threat_model, without_degree
+from alumbench.attacks.threat_models.references import load_threat_model, without_degree
+from alumbench.attacks.threat_models.threat_model import ThreatModelAt
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.results import OneAttack
 from alumbench.evaluation.suite import Suite

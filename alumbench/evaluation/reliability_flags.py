@@ -103,11 +103,11 @@ def _is_exact(entry: EntryResult) -> bool:
 def at_chance(name: str, entry: EntryResult, records: Sequence[Record], labels: Sequence[str]) -> Iterator[Flag]:
     """A flag if clean accuracy is at most that of always answering the commonest label, or at most chance."""
     clean = _clean(entry)
-    commonest = max(Counter(str(record.label) for record in records).values(), default=0)
-    commonest = 0 if commonest == len(records) else commonest  # of one label alone there is nothing to tell apart
+    golds = Counter(str(record.label) for record in records)
+    commonest = max(golds.values(), default=0)
     if clean and labels and (clean.count or 0) <= max(commonest, clean.n / len(labels)):
-        detail = f"clean accuracy {clean.value:.1%}, no more than of one label for all: nothing to lose to an attack"
-        yield _flag(AT_CHANCE, name, detail)
+        detail = "nothing to lose to an attack" if len(golds) > 1 else "all examples have that label"
+        yield _flag(AT_CHANCE, name, f"clean accuracy {clean.value:.1%}, no more than of one label for all: {detail}")
 
 
 def truncated(name: str, entry: EntryResult) -> Iterator[Flag]:

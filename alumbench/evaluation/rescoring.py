@@ -12,7 +12,8 @@ import numpy as np
 from alumbench.attacks.outcome import ALREADY_WRONG, BROKEN, ERROR, ROBUST, TIMEOUT
 from alumbench.attacks.single_search import similarity
 from alumbench.attacks.threat_models.threat_model import Spans, Texts
-from alumbench.attacks.victim import Victim, VictimWrapper
+from alumbench.attacks.victim import Victim
+from alumbench.attacks.victim_wrapper import VictimWrapper
 from alumbench.data import data_hash
 from alumbench.data.example import content_id
 from alumbench.evaluation.contradictions import TIE, contradictions, contradictory

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from alumbench.attacks.recipes.embedding_pgd import LOSSES
-from alumbench.attacks.threat_models.threat_model import without_degree
+from alumbench.attacks.threat_models.references import without_degree
 from alumbench.config import Positive, Slug, convert
 from alumbench.data import Source, Task
 from alumbench.errors import AlumbenchError, unknown

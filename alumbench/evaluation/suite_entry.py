@@ -9,7 +9,8 @@ from alumbench.attacks import load_recipe
 from alumbench.attacks.recipe import Recipe
 from alumbench.attacks.recipes.embedding_pgd import LOSSES
 from alumbench.attacks.recipes.embedding_pgd import RECIPE as EMBEDDING_PGD
-from alumbench.attacks.threat_models.threat_model import ThreatModelAt, load_threat_model, without_degree
+from alumbench.attacks.threat_models.references import load_threat_model, without_degree
+from alumbench.attacks.threat_models.threat_model import ThreatModelAt
 from alumbench.attacks.white_box import WhiteBoxAttack, WhiteBoxRecipe
 from alumbench.config import Amount, Count, Positive, Slug
 from alumbench.data import Source, Task

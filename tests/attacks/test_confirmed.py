@@ -14,7 +14,7 @@ from alumbench.attacks.execution.workers import Workers
 from alumbench.attacks.search import Searcher
 from alumbench.attacks.single_search import Limits
 from alumbench.attacks.text_victim import victim_of_classifier
-from alumbench.attacks.threat_models.threat_model import load_threat_model
+from alumbench.attacks.threat_models.references import load_threat_model
 from alumbench.attacks.victim import Victim, VictimInBf16
 from alumbench.data import Example
 from alumbench.engine.precision import CONFIRMED

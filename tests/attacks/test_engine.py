@@ -23,7 +23,8 @@ from alumbench.attacks.execution.job import Job
 from alumbench.attacks.execution.workers import Workers, orphan_command, work
 from alumbench.attacks.search import Searcher
 from alumbench.attacks.textattack.copies import CannotCopy, attack_copy
-from alumbench.attacks.victim import Victim, VictimWrapper
+from alumbench.attacks.victim import Victim
+from alumbench.attacks.victim_wrapper import VictimWrapper
 from alumbench.engine.batcher import Batcher
 from alumbench.engine.rng_state import RngState, globals_kept
 from alumbench.engine.scheduler import Given, Question, SearchTask, run_searches

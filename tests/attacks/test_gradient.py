@@ -9,7 +9,8 @@ import torch
 from alumbench.attacks import load_recipe
 from alumbench.attacks.gradient import WithGradient, loss_of_answers
 from alumbench.attacks.search import Searcher
-from alumbench.attacks.victim import Victim, VictimWrapper
+from alumbench.attacks.victim import Victim
+from alumbench.attacks.victim_wrapper import VictimWrapper
 from alumbench.data import Example
 from alumbench.errors import AlumbenchError
 

@@ -12,7 +12,7 @@ from alumbench.attacks import load_recipe
 from alumbench.attacks.gradient import word_spans
 from alumbench.attacks.outcome import ROBUST
 from alumbench.attacks.search import Searcher
-from alumbench.attacks.victim import VictimWrapper
+from alumbench.attacks.victim_wrapper import VictimWrapper
 from alumbench.data import Example
 from alumbench.engine.tokens import Tokens
 from tests.attacks.conftest import open_victim

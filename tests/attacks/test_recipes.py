@@ -15,7 +15,7 @@ from alumbench.attacks.recipe import Recipe
 from alumbench.attacks.resources import RESOURCES
 from alumbench.attacks.set_search import SearchRecipe
 from alumbench.attacks.textattack.loader import load_textattack
-from alumbench.attacks.victim import VictimWrapper
+from alumbench.attacks.victim_wrapper import VictimWrapper
 from alumbench.cli import group
 from alumbench.engine.rng_state import RngState, globals_kept
 from alumbench.errors import AlumbenchError

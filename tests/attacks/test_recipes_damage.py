@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from alumbench.attacks import load_recipe
 from alumbench.attacks.resources import MINILM, NEIGHBOURS, RESOURCES
-from alumbench.attacks.victim import VictimWrapper
+from alumbench.attacks.victim_wrapper import VictimWrapper
 from alumbench.cli import group
 from alumbench.errors import AlumbenchError
 from alumbench.models.auxiliary import masked_lm

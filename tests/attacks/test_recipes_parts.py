@@ -13,7 +13,7 @@ from alumbench.attacks import load_recipe
 from alumbench.attacks.gradient import WithGradient
 from alumbench.attacks.textattack.homoglyphs import TABLE, provided
 from alumbench.attacks.textattack.loader import load_textattack
-from alumbench.attacks.victim import VictimWrapper
+from alumbench.attacks.victim_wrapper import VictimWrapper
 from tests.attacks.test_recipes import attacked
 
 LONG = "the quick brown fox jumps over the lazy old dog while nobody in the small town is looking at all today ."

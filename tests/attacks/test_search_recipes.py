@@ -16,7 +16,8 @@ from alumbench.attacks.search import Searcher
 from alumbench.attacks.set_search import SearchRecipe
 from alumbench.attacks.single_search import Limits
 from alumbench.attacks.text_victim import TextVictim
-from alumbench.attacks.threat_models.threat_model import Setting, load_threat_model
+from alumbench.attacks.threat_models.references import load_threat_model
+from alumbench.attacks.threat_models.threat_model import Setting
 from alumbench.data import Example
 from alumbench.errors import AlumbenchError
 from tests.attacks.conftest import dev

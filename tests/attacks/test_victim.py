@@ -9,7 +9,8 @@ from itertools import permutations
 import pytest
 import torch
 
-from alumbench.attacks.victim import Victim, VictimWrapper
+from alumbench.attacks.victim import Victim
+from alumbench.attacks.victim_wrapper import VictimWrapper
 from alumbench.models.checkpoint import checkpoint_task, find_model, load_classifier, load_tokenizer
 from tests.attacks.conftest import dev, open_victim
 

@@ -8,8 +8,8 @@ from alumbench.attacks import load_recipe
 from alumbench.attacks.search import Searcher
 from alumbench.attacks.single_search import Limits, SearchSpec, budget_of
 from alumbench.attacks.textattack.loader import load_textattack
-from alumbench.attacks.threat_models.threat_model import load_threat_model
-from alumbench.attacks.victim import VictimWrapper
+from alumbench.attacks.threat_models.references import load_threat_model
+from alumbench.attacks.victim_wrapper import VictimWrapper
 from alumbench.errors import AlumbenchError
 
 #: Each kind of search that TextAttack has, and ours: greedy, genetic, swarm, differential evolution, gradients.

@@ -31,6 +31,7 @@ from alumbench.attacks import load_recipe
 from alumbench.attacks.search import Searcher
 from alumbench.attacks.textattack.loader import load_textattack
 from alumbench.attacks.victim import Victim
+from alumbench.bfloat16 import has_bf16_arithmetic
 from alumbench.data import Example
 from alumbench.data.dataset import load_examples_from
 from alumbench.devices import device_name, keep_freed_memory
@@ -51,6 +52,11 @@ Found = tuple[str, str, int]
 def run() -> dict[str, Any]:
     """Measures each recipe that is ready here."""
     load_textattack()
+    return measure(_recipe)
+
+
+def measure(of_recipe: Callable[[str, Victim, Sequence[Example]], dict[str, Any]]) -> dict[str, Any]:
+    """A measurement of each recipe that is ready here, by name, after what it was made on."""
     files = find_model(str(checkpoint()))
     task = checkpoint_task(files)
     victim = Victim(files, task, os.environ.get("DEVICE", "auto"))
@@ -60,12 +66,13 @@ def run() -> dict[str, Any]:
     ready = [name for name in RECIPES if not load_recipe(name).missing()]
     return {
         "device": device_name(victim.device),
+        "bf16_arithmetic": has_bf16_arithmetic(victim.device),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "in_flight": IN_FLIGHT,
         "query_budget": BUDGET,
         "not_ready": sorted(set(RECIPES) - set(ready)),
-        **{name: _recipe(name, victim, examples) for name in ready},
+        **{name: of_recipe(name, victim, examples) for name in ready},
     }
 
 

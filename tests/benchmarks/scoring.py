@@ -9,52 +9,26 @@ Environment: `RECIPES`, `ROUNDS`, `EXAMPLES` a round, `IN_FLIGHT`, `BUDGET`, `DE
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
 from alumbench.attacks import load_recipe
 from alumbench.attacks.outcome import BROKEN, ROBUST, Outcome
 from alumbench.attacks.search import Searcher
 from alumbench.attacks.victim import Victim
-from alumbench.bfloat16 import has_bf16_arithmetic
 from alumbench.data import Example
-from alumbench.data.dataset import load_examples_from
-from alumbench.devices import device_name, keep_freed_memory
 from alumbench.engine.precision import CONFIRMED
 from alumbench.engine.scorer import BatchStats, Scorer
-from alumbench.models.checkpoint import checkpoint_task, find_model
-from tests.benchmarks.model import checkpoint
+from tests.benchmarks.attack_speed import BUDGET, EXAMPLES, IN_FLIGHT, ROUNDS, measure
 
-RECIPES = os.environ.get("RECIPES", "deepwordbug,pwws,textfooler-jia-minilm").split(",")
-ROUNDS, EXAMPLES = int(os.environ.get("ROUNDS", "3")), int(os.environ.get("EXAMPLES", "64"))
-IN_FLIGHT, BUDGET = int(os.environ.get("IN_FLIGHT", "64")), int(os.environ.get("BUDGET", "0")) or None
 WAYS = {"fp32": ("fixed", "fp32"), "fp32 fast": ("fast", "fp32"), CONFIRMED: ("fixed", CONFIRMED)}
 
 
 def run() -> dict[str, Any]:
     """Measures each recipe that is ready here."""
-    files = find_model(str(checkpoint()))
-    task = checkpoint_task(files)
-    victim = Victim(files, task, os.environ.get("DEVICE", "auto"))
-    if victim.device.type == "cpu":
-        keep_freed_memory()
-    examples = load_examples_from(task.dev, task.columns, task.labels)[0]
-    ready = [name for name in RECIPES if not load_recipe(name).missing()]
-    return {
-        "device": device_name(victim.device),
-        "bf16_arithmetic": has_bf16_arithmetic(victim.device),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "in_flight": IN_FLIGHT,
-        "query_budget": BUDGET,
-        "not_ready": sorted(set(RECIPES) - set(ready)),
-        **{name: _recipe(name, victim, examples) for name in ready},
-    }
+    return measure(_recipe)
 
 
 def _recipe(name: str, victim: Victim, examples: Sequence[Example]) -> dict[str, Any]:

@@ -96,6 +96,15 @@ def test_a_sound_evaluation_raises_none():
     assert raised() == []
 
 
+@pytest.mark.parametrize(
+    ("other", "said"), [("a", "all examples have that label"), ("b", "nothing to lose to an attack")]
+)
+def test_where_all_examples_have_one_label_no_accuracy_says_anything(other, said):
+    golds = [changed(KEPT[0], label="a", id=str(at)) for at in range(99)] + [changed(KEPT[0], label=other, id="last")]
+    (found,) = raised(TWO | {"first": attack(clean=99 if other == "b" else 100)}, {"first": golds})
+    assert (found.flag, found.detail.rpartition(": ")[2]) == ("clean-accuracy-at-chance", said)
+
+
 CASES = [
     ("dropout-on", "", {"check": SOUND | {"training_modules": ["", "bert"]}}, {}),
     ("not-deterministic", "", {"check": SOUND | {"again": 2e-5}}, {"check": SOUND | {"again": 9e-6}}),

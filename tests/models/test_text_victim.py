@@ -13,7 +13,8 @@ from alumbench.attacks.execution.job import Job
 from alumbench.attacks.execution.workers import Workers
 from alumbench.attacks.search import Searcher
 from alumbench.attacks.text_victim import TextVictim, victim_of_classifier
-from alumbench.attacks.victim import Victim, VictimWrapper
+from alumbench.attacks.victim import Victim
+from alumbench.attacks.victim_wrapper import VictimWrapper
 from alumbench.data import Example, load_task
 from alumbench.errors import AlumbenchError, ClassifierStopped
 from alumbench.models import from_callable, from_pretrained

@@ -16,7 +16,7 @@ from alumbench.attacks.execution.workers import Workers
 from alumbench.attacks.gradient import WithGradient, with_word_gradient
 from alumbench.attacks.search import Searcher
 from alumbench.attacks.text_victim import TextVictim
-from alumbench.attacks.victim import VictimWrapper
+from alumbench.attacks.victim_wrapper import VictimWrapper
 from alumbench.data import Example, load_task
 from alumbench.errors import AlumbenchError, ClassifierStopped
 from alumbench.models import from_pretrained

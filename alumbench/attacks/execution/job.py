@@ -15,7 +15,7 @@ from alumbench.attacks.recipe import load_recipe
 from alumbench.attacks.search import Searcher
 from alumbench.attacks.single_search import Limits
 from alumbench.attacks.text_victim import Described, TextVictim
-from alumbench.attacks.threat_models.threat_model import load_threat_model
+from alumbench.attacks.threat_models.references import load_threat_model
 from alumbench.attacks.victim import BATCH_SIZE, Victim
 from alumbench.data import Task
 from alumbench.engine.scorer import Scorer

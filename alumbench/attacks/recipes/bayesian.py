@@ -20,6 +20,7 @@ Where it differs:
   paper's number), at most 256.
 - After a success, changes are undone first, with `walk_back`; then fewer changes are searched for, with the paper's 50
   queries for each that is saved.
+- Of a text with more than 256 words that have replacements it looks at 256, drawn at random.
 - What other searches have scored is history too. Then there are no random members.
 """
 

@@ -6,6 +6,9 @@ and keeps `WIDTH` of them. HotFlip (Ebrahimi et al. 2018) does this with one can
 where the model is sure; GCG (Zou et al. 2023) scores a random part of the best-ranked ones. If no level has a success,
 the search starts again from random first steps, `RESTARTS` times.
 
+Of a text of more than about 900 characters, not all steps fit into memory: some places are drawn at random
+(`some_places`).
+
 A gradient counts as a query, because it costs a forward and a backward pass. TextAttack leaves them out.
 """
 

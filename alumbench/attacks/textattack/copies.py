@@ -9,7 +9,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from alumbench.attacks.textattack.loader import load_textattack
-from alumbench.attacks.victim import VictimWrapper
+from alumbench.attacks.victim_wrapper import VictimWrapper
 
 
 class CannotCopy(Exception):

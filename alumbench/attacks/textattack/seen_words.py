@@ -7,7 +7,7 @@ from typing import Any
 from textattack.constraints import PreTransformationConstraint
 
 from alumbench.attacks.gradient import word_spans
-from alumbench.attacks.victim import VictimWrapper
+from alumbench.attacks.victim_wrapper import VictimWrapper
 
 
 class SeenWords(PreTransformationConstraint):  # type: ignore[misc]

@@ -21,7 +21,7 @@ from alumbench.attacks.single_search import (
 from alumbench.attacks.textattack.copies import CannotCopy, attack_copy
 from alumbench.attacks.textattack.loader import load_textattack
 from alumbench.attacks.textattack.shortcuts import shortcuts
-from alumbench.attacks.victim import VictimWrapper
+from alumbench.attacks.victim_wrapper import VictimWrapper
 from alumbench.data import Example
 from alumbench.engine.scheduler import Ended
 from alumbench.errors import AlumbenchError

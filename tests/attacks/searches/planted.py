@@ -13,7 +13,7 @@ from alumbench.attacks.outcome import Outcome
 from alumbench.attacks.search import Searcher
 from alumbench.attacks.single_search import Limits
 from alumbench.attacks.text_victim import TextVictim
-from alumbench.attacks.threat_models.threat_model import load_threat_model
+from alumbench.attacks.threat_models.references import load_threat_model
 from alumbench.data import Example, load_task
 from alumbench.models.classifier import Identity
 

@@ -24,7 +24,8 @@ from alumbench.attacks.search import Searcher
 from alumbench.attacks.set_search import SearchRecipe
 from alumbench.attacks.single_search import Limits
 from alumbench.attacks.text_victim import TextVictim
-from alumbench.attacks.threat_models.threat_model import PerturbationSet, Setting, load_threat_model
+from alumbench.attacks.threat_models.references import load_threat_model
+from alumbench.attacks.threat_models.threat_model import PerturbationSet, Setting
 from alumbench.attacks.victim import Victim
 from alumbench.data import Example
 from alumbench.errors import AlumbenchError

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
 from alumbench.attacks.threat_models.chars_readable import THREAT_MODEL
-from alumbench.attacks.threat_models.threat_model import load_threat_model
+from alumbench.attacks.threat_models.references import load_threat_model
 from tests.attacks.threat_models.walking import all_texts, around, walked
 
 LETTERS = "abé"

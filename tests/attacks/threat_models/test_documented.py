@@ -9,13 +9,8 @@ from pathlib import Path
 import pytest
 
 from alumbench.attacks.listing import threat_models_markdown
-from alumbench.attacks.threat_models.threat_model import (
-    Family,
-    PerturbationSet,
-    ThreatModel,
-    load_family,
-    load_threat_model,
-)
+from alumbench.attacks.threat_models.references import load_family, load_threat_model
+from alumbench.attacks.threat_models.threat_model import Family, PerturbationSet, ThreatModel
 from alumbench.data import Example
 from alumbench.evaluation.suite import load_suite
 from alumbench.registry import THREAT_MODELS, names

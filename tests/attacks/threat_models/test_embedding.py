@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from alumbench.attacks.threat_models.embedding import THREAT_MODEL
-from alumbench.attacks.threat_models.threat_model import Family, ThreatModel, load_family, load_threat_model
+from alumbench.attacks.threat_models.references import load_family, load_threat_model
+from alumbench.attacks.threat_models.threat_model import Family, ThreatModel
 from alumbench.errors import AlumbenchError
 from alumbench.evaluation.contradictions import contradictions
 from alumbench.records import Ascended, Ascent

@@ -12,7 +12,8 @@ from alumbench.attacks.search import Searcher
 from alumbench.attacks.set_search import SearchRecipe
 from alumbench.attacks.single_search import Limits
 from alumbench.attacks.threat_models.masked_lm import LEAST, MOST, ROUNDING, proposed, vocabulary
-from alumbench.attacks.threat_models.threat_model import Setting, load_threat_model
+from alumbench.attacks.threat_models.references import load_threat_model
+from alumbench.attacks.threat_models.threat_model import Setting
 from alumbench.attacks.threat_models.word_sets import Proposals, WordSet, is_stop_word, word_at
 from alumbench.errors import AlumbenchError
 from alumbench.models.auxiliary import MaskedLm, masked_lm

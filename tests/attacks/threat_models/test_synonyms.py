@@ -19,7 +19,8 @@ from alumbench.attacks.resources import RESOURCES
 from alumbench.attacks.search import Searcher
 from alumbench.attacks.set_search import SearchRecipe
 from alumbench.attacks.single_search import Limits
-from alumbench.attacks.threat_models.threat_model import Setting, load_threat_model
+from alumbench.attacks.threat_models.references import load_threat_model
+from alumbench.attacks.threat_models.threat_model import Setting
 from alumbench.attacks.threat_models.word_sets import SIMILARITY, WordSet, in_case, is_stop_word, word_at
 from alumbench.attacks.words import words_of
 from alumbench.engine.scorer import Scorer
@@ -256,7 +257,8 @@ def test_the_encoder_answers_in_fp32_whatever_the_run():
 
 CODE = """
 import sys
-from alumbench.attacks.threat_models.threat_model import Setting, load_threat_model
+from alumbench.attacks.threat_models.threat_model import Setting
+from alumbench.attacks.threat_models.references import load_threat_model
 text = sys.argv[1]
 found = load_threat_model("synonyms-100%").around((text,), ((0, len(text)),), Setting())
 print((found.slots, found.choices, found.largest))
