@@ -69,7 +69,7 @@ THREAT_MODELS = Kind(
     "threat model",
     "alumbench.attacks.threat_models",
     attribute="THREAT_MODEL",
-    others=frozenset({"choices", "edits", "threat_model", "word_sets"}),
+    others=frozenset({"choices", "edits", "references", "threat_model", "word_sets"}),
 )
 TASKS = Kind("task", "alumbench.data", "catalog")
 SUITES = Kind("suite", "alumbench", "suites")
