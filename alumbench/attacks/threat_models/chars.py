@@ -126,7 +126,8 @@ class Chars(ThreatModel):
         "edits of Damerau 1964, https://doi.org/10.1145/363958.363994; the set of Abad Rocamora et al. 2024, "
         "https://arxiv.org/abs/2405.04346, and swaps"
     )
-    one_step = quick = ("linear-bandit", "hard-label")
+    one_step = ("linear-bandit", "hard-label")
+    quick = ("coordinate-gradient-fast", "linear-bandit", "hard-label")
     not_promised = "one character can change the meaning (`not` to `now`) or make another word"
 
     def facts(self, examples: Sequence[Example]) -> dict[str, str]:

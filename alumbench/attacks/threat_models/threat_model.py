@@ -184,9 +184,11 @@ class ThreatModel(Family, ABC):
 
     needs: ClassVar[tuple[str, ...]] = ()
     required_models: ClassVar[tuple[str, ...]] = ()
-    standard: ClassVar[tuple[str, ...]] = ("charmer-fast", "coordinate-gradient", "charmer", "beam", "hard-label")
+    standard: ClassVar[tuple[str, ...]] = (
+        *("coordinate-gradient-fast", "charmer-fast", "coordinate-gradient", "charmer", "beam", "hard-label"),
+    )
     one_step: ClassVar[tuple[str, ...]] = ()
-    quick: ClassVar[tuple[str, ...]] = ("charmer-fast", "hard-label")
+    quick: ClassVar[tuple[str, ...]] = ("coordinate-gradient-fast", "charmer-fast", "hard-label")
     can_enumerate: ClassVar[bool] = True
     is_product: ClassVar[bool] = False
 

@@ -134,8 +134,8 @@ class WordThreatModel(ThreatModel):
     unit = "word"
     percent = True
     is_product = True
-    standard = ("bayesian", "charmer", "coordinate-gradient", "beam", "hard-label")
-    quick = ("bayesian", "hard-label")
+    standard = ("coordinate-gradient-fast", "bayesian", "charmer", "coordinate-gradient", "beam", "hard-label")
+    quick = ("coordinate-gradient-fast", "bayesian", "hard-label")
     needs: ClassVar[tuple[str, ...]] = NEEDS
     not_promised: ClassVar[str] = (
         "a proposed word can change the meaning, or be ungrammatical in its place: lists know neither the sense of a "
